@@ -1,0 +1,3 @@
+"""Pillarbox: an office's own mail server."""
+
+__version__ = "0.1.0"

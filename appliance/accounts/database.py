@@ -1,0 +1,126 @@
+"""appliance.db: opening it, and reading and writing its people. Everything here blocks.
+
+The command line and the daemon may have it open at once (SQLite's WAL); the daemon keeps what it
+needs in memory as a `Directory` and reads it anew when it is told that something changed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from appliance.accounts import passwords
+from appliance.accounts.directory import Account, AppPassword, Directory
+from appliance.accounts.migrations import migrate
+from appliance.errors import StorageFull, StorageOffline
+
+DATABASE = "appliance.db"
+
+
+class AccountsDatabase:
+    """The database of people; usable from any thread, one at a time."""
+
+    def __init__(self, state: Path) -> None:
+        self._lock = threading.RLock()
+        path = state / DATABASE
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.close(descriptor)
+        connection = sqlite3.connect(
+            path, timeout=10, check_same_thread=False, isolation_level=None
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        self.db = Database(connection)
+        migrate(self.db)
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self.db.close()
+
+    @contextmanager
+    def change(self) -> Iterator[Database]:
+        """One transaction; the disk's refusals become ours."""
+        with self._lock:
+            try:
+                with self.db.atomic():
+                    yield self.db
+            except sqlite3.OperationalError as error:
+                if "full" in str(error):
+                    raise StorageFull("The card is full.") from error
+                raise StorageOffline(f"The list of accounts cannot be used ({error}).") from error
+
+    def secret(self, name: str) -> bytes:
+        """A random secret of this box, made when first asked for (32 octets)."""
+        with self.change() as db:
+            db.table("secrets").insert(
+                {"name": name, "value": secrets.token_bytes(32)}, ignore=True
+            )
+            return bytes(db.table("secrets").get(name)["value"])
+
+    def directory(self) -> Directory:
+        """All people as they are now."""
+        with self.change() as db:
+            apps: dict[str, list[AppPassword]] = {}
+            for row in db["app_passwords"].rows:
+                apps.setdefault(row["address"], []).append(_app_password(row))
+            accounts = {
+                row["address"]: _account(row, tuple(apps.get(row["address"], ())))
+                for row in db.query("select * from accounts order by created, address")
+            }
+            aliases: dict[str, list[str]] = {}
+            for row in db.query("select alias, target from aliases order by rowid"):
+                aliases.setdefault(row["alias"], []).append(row["target"])
+            domains = frozenset(row["name"] for row in db["domains"].rows)
+        return Directory(
+            domains=domains,
+            accounts=accounts,
+            aliases={alias: tuple(targets) for alias, targets in aliases.items()},
+        )
+
+    def note_use(self, app_password_id: int, at: float, peer: str) -> None:
+        """Write down that an app password was used."""
+        with self.change() as db:
+            db.execute(
+                "update app_passwords set last_used = ?, last_peer = ? where id = ?",
+                [at, peer, app_password_id],
+            )
+
+
+def _account(row: dict[str, Any], apps: tuple[AppPassword, ...]) -> Account:
+    keys = None
+    if isinstance(row["scram_stored_key"], bytes):
+        keys = passwords.ScramKeys(
+            bytes(row["scram_salt"]),
+            int(row["scram_iterations"]),
+            row["scram_stored_key"],
+            bytes(row["scram_server_key"]),
+        )
+    return Account(
+        address=str(row["address"]),
+        name=str(row["name"] or ""),
+        quota_octets=int(str(row["quota"] or 0)),
+        argon2=str(row["argon2"] or ""),
+        scram=keys,
+        app_passwords=apps,
+    )
+
+
+def _app_password(row: dict[str, Any]) -> AppPassword:
+    return AppPassword(
+        id=int(str(row["id"])),
+        name=str(row["name"]),
+        hash=str(row["hash"]),
+        services=frozenset(str(row["services"]).split(",")),
+        created=float(str(row["created"])),
+        last_used=float(str(row["last_used"] or 0)),
+        last_peer=str(row["last_peer"] or ""),
+    )

@@ -1,0 +1,134 @@
+"""Who is here and who gets which mail: one immutable picture of all people, kept in memory.
+
+Every question of the doors ("is this one of ours?", "may she send as him?") is answered from it
+without a disk. A change in the database leads to a new picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from appliance.accounts.addresses import canonical, without_detail
+from appliance.accounts.passwords import ScramKeys
+from appliance.errors import Refused
+
+ROLE_NAMES = ("postmaster", "abuse")  # RFC 5321 §4.5.1, RFC 2142 §2: always there
+_MOST_TARGETS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AppPassword:
+    """A password of one device or program."""
+
+    id: int
+    name: str
+    hash: str
+    services: frozenset[str]
+    created: float
+    last_used: float
+    last_peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One person's (or role's) login and mailboxes."""
+
+    address: str
+    name: str
+    quota_octets: int  # 0: none
+    argon2: str
+    scram: ScramKeys | None
+    app_passwords: tuple[AppPassword, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One destination that an address leads to."""
+
+    address: str  # canonical; of an account when local
+    is_local: bool
+    detail: str = ""  # what stood behind the +
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All people at one moment."""
+
+    domains: frozenset[str] = frozenset()
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # "@domain": catch-all
+
+    def is_our_domain(self, domain: str) -> bool:
+        """Whether mail for this domain is delivered here."""
+        return domain in self.domains
+
+    def resolve(self, address: str) -> tuple[Recipient, ...]:
+        """Where mail for an address goes; empty when nobody has it (only possible for ours).
+
+        `address` is a canonical address. Outside addresses lead to themselves.
+        """
+        found: dict[str, Recipient] = {}
+        self._follow(address, found, set(), "")
+        return tuple(found.values())
+
+    def find(self, name: str) -> Account | None:
+        """The account of a login name: its address, or the part before the @ where only one
+        account has it."""
+        if "@" in name:
+            try:
+                return self.accounts.get(canonical(name))
+            except Refused:
+                return None
+        matches = [
+            a for address, a in self.accounts.items() if address.split("@")[0] == name.lower()
+        ]
+        return matches[0] if len(matches) == 1 else None
+
+    def may_send_as(self, account: str, sender: str) -> bool:
+        """Whether an account may put this address into MAIL FROM or From: exactly when mail for
+        that address reaches the account."""
+        try:
+            address = canonical(sender)
+        except Refused:
+            return False
+        if address.rpartition("@")[2] not in self.domains:
+            return False
+        return any(r.is_local and r.address == account for r in self.resolve(address))
+
+    def owner(self) -> str | None:
+        """Who gets what nobody else was named for: the first account that was made."""
+        return next(iter(self.accounts), None)
+
+    def _follow(
+        self, address: str, found: dict[str, Recipient], seen: set[str], detail: str
+    ) -> None:
+        if address in seen or len(seen) > _MOST_TARGETS:
+            return
+        seen.add(address)
+        local, _, domain = address.rpartition("@")
+        if domain not in self.domains:
+            found.setdefault(address, Recipient(address, is_local=False))
+            return
+        base, tail = without_detail(local)
+        for name, part in ((local, detail), (base, tail)):
+            candidate = f"{name}@{domain}"
+            if candidate in self.accounts:
+                found.setdefault(candidate, Recipient(candidate, is_local=True, detail=part))
+                return
+            if candidate in self.aliases:
+                for target in self.aliases[candidate]:
+                    self._follow(target, found, seen, part)
+                return
+        self._follow_last_resort(base, domain, found, seen)
+
+    def _follow_last_resort(
+        self, base: str, domain: str, found: dict[str, Recipient], seen: set[str]
+    ) -> None:
+        """Role addresses go to the owner, everything else to the domain's catch-all."""
+        owner = self.owner()
+        if base in ROLE_NAMES and owner is not None:
+            found.setdefault(owner, Recipient(owner, is_local=True, detail=base))
+            return
+        for target in self.aliases.get(f"@{domain}", ()):
+            self._follow(target, found, seen, base)

@@ -1,0 +1,81 @@
+"""The schema of appliance.db, as the steps that lead to it.
+
+Each step brings a database from version N to N + 1, in one transaction, and is never changed
+once released: a box that was off for years still finds its way. The version is SQLite's own
+`user_version`. A database newer than this program is refused, nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlite_utils import Database
+
+from appliance.errors import BadSettings
+
+
+def _people(db: Database) -> None:
+    db.create_table("domains", {"name": str, "created": float}, pk="name")
+    db.create_table(
+        "accounts",
+        {
+            "address": str,
+            "name": str,
+            "quota": int,
+            "argon2": str,
+            "scram_salt": bytes,
+            "scram_iterations": int,
+            "scram_stored_key": bytes,
+            "scram_server_key": bytes,
+            "created": float,
+        },
+        pk="address",
+        not_null={"quota", "created"},
+        defaults={"name": "", "quota": 0},
+    )
+    db.create_table("aliases", {"alias": str, "target": str}, pk=("alias", "target"))
+    db.create_table("secrets", {"name": str, "value": bytes}, pk="name")
+
+
+def _app_passwords(db: Database) -> None:
+    table = db.create_table(
+        "app_passwords",
+        {
+            "id": int,
+            "address": str,
+            "name": str,
+            "hash": str,
+            "services": str,  # comma between: imap,smtp
+            "created": float,
+            "last_used": float,
+            "last_peer": str,
+        },
+        pk="id",
+    )
+    table.create_index(["hash"], unique=True)
+    table.create_index(["address", "name"], unique=True)
+
+
+def _audit(db: Database) -> None:
+    db.create_table("audit", {"id": int, "at": float, "who": str, "what": str}, pk="id")
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (_people, _app_passwords, _audit)
+
+
+def migrate(db: Database, steps: tuple[Callable[[Database], None], ...] = STEPS) -> None:
+    """Bring a database up to the newest schema. Blocks.
+
+    Raises:
+        BadSettings: the database was written by a newer Pillarbox.
+    """
+    version = int(db.conn.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(steps):
+        raise BadSettings(
+            f"appliance.db was written by a newer Pillarbox (schema {version}, this one knows "
+            f"{len(steps)}). Install the newer version again."
+        )
+    for number, step in enumerate(steps[version:], version + 1):
+        with db.atomic():
+            step(db)
+            db.conn.execute(f"PRAGMA user_version = {number}")

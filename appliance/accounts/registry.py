@@ -1,0 +1,211 @@
+"""Changing who is here: domains, accounts, aliases, passwords. Everything here blocks.
+
+The command line and, later, the page call these; each either changes the database durably or
+raises a sentence that says why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from appliance.accounts import passwords
+from appliance.accounts.addresses import canonical, canonical_domain
+from appliance.accounts.database import AccountsDatabase
+from appliance.errors import AlreadyExists, NotFound, Refused
+
+SERVICES = ("imap", "pop3", "smtp", "sieve")
+_MOST_TARGETS = 200
+
+
+class Registry:
+    """The acts of whoever administers the box."""
+
+    def __init__(self, database: AccountsDatabase, now: float) -> None:
+        self._database = database
+        self._now = now
+
+    # --- domains
+
+    def add_domain(self, name: str) -> str:
+        """Take mail for a domain from now on; its canonical name."""
+        domain = canonical_domain(name)
+        with self._database.change() as db:
+            if _there(db, "domains", domain):
+                raise AlreadyExists(f"The domain {domain} is there already.")
+            db.table("domains").insert({"name": domain, "created": self._now})
+        return domain
+
+    def remove_domain(self, name: str) -> None:
+        """Take no more mail for a domain; its accounts must have been removed before."""
+        domain = canonical_domain(name)
+        with self._database.change() as db:
+            if not _there(db, "domains", domain):
+                raise NotFound(f"There is no domain {domain}.")
+            accounts = _matching(db, "accounts", "address", domain)
+            if accounts:
+                raise Refused(f"The domain {domain} still has accounts: {', '.join(accounts)}.")
+            for alias in _matching(db, "aliases", "alias", domain):
+                db.execute("delete from aliases where alias = ?", [alias])
+            db.table("domains").delete(domain)
+
+    # --- accounts
+
+    def add_account(
+        self, address: str, password: str, *, name: str = "", quota_octets: int = 0
+    ) -> str:
+        """Make an account; its canonical address."""
+        account = canonical(address)
+        passwords.check_new(password)
+        row = {
+            "address": account,
+            "name": name,
+            "quota": quota_octets,
+            "created": self._now,
+            **_secrets_of(password),
+        }
+        with self._database.change() as db:
+            if _there(db, "accounts", account):
+                raise AlreadyExists(f"The account {account} is there already.")
+            if db.execute("select 1 from aliases where alias = ?", [account]).fetchone():
+                raise AlreadyExists(f"{account} is an alias; remove the alias first.")
+            domain = account.rpartition("@")[2]
+            if not _there(db, "domains", domain):
+                raise NotFound(
+                    f"The domain {domain} is not one of this box. Add it first: domain add {domain}"
+                )
+            db.table("accounts").insert(row)
+        return account
+
+    def set_password(self, address: str, password: str) -> None:
+        """Give an account a new password; app passwords stay."""
+        passwords.check_new(password)
+        self._change_account(address, _secrets_of(password))
+
+    def set_quota(self, address: str, quota_octets: int) -> None:
+        """Set how much an account may keep; 0 for as much as there is room."""
+        self._change_account(address, {"quota": quota_octets})
+
+    def remove_account(self, address: str) -> str:
+        """Remove a login. The mail stays on the disk until somebody removes it there."""
+        account = canonical(address)
+        with self._database.change() as db:
+            if not _there(db, "accounts", account):
+                raise NotFound(f"There is no account {account}.")
+            db.table("accounts").delete(account)
+            db.execute("delete from app_passwords where address = ?", [account])
+            db.execute("delete from aliases where target = ?", [account])
+        return account
+
+    # --- app passwords
+
+    def add_app_password(
+        self, address: str, name: str, services: Collection[str] = SERVICES
+    ) -> str:
+        """Make a password for one device; returned once and kept by nobody."""
+        account = canonical(address)
+        unknown = set(services) - set(SERVICES)
+        if unknown or not services:
+            raise Refused(f"An app password is for some of {', '.join(SERVICES)}.")
+        if not name.strip():
+            raise Refused("An app password needs a name, such as the device it is for.")
+        password = passwords.new_app_password()
+        with self._database.change() as db:
+            if not _there(db, "accounts", account):
+                raise NotFound(f"There is no account {account}.")
+            taken = "select 1 from app_passwords where address = ? and name = ?"
+            if db.execute(taken, [account, name]).fetchone():
+                raise AlreadyExists(f"{account} has an app password named {name!r} already.")
+            db.table("app_passwords").insert(
+                {
+                    "address": account,
+                    "name": name,
+                    "hash": passwords.app_password_hash(password),
+                    "services": ",".join(sorted(services)),
+                    "created": self._now,
+                    "last_used": 0.0,
+                    "last_peer": "",
+                }
+            )
+        return password
+
+    def revoke_app_password(self, address: str, name: str) -> None:
+        """End an app password at once."""
+        account = canonical(address)
+        with self._database.change() as db:
+            gone = db.execute(
+                "delete from app_passwords where address = ? and name = ?", [account, name]
+            )
+            if gone.rowcount == 0:
+                raise NotFound(f"{account} has no app password named {name!r}.")
+
+    # --- aliases
+
+    def add_alias(self, alias: str, targets: Iterable[str]) -> str:
+        """Have mail for an alias, or for `@domain` as a whole, go to targets as well."""
+        name = _alias_name(alias)
+        wanted = list(dict.fromkeys(canonical(target) for target in targets))
+        if not wanted or len(wanted) > _MOST_TARGETS:
+            raise Refused(f"An alias needs between 1 and {_MOST_TARGETS} targets.")
+        if name in wanted:
+            raise Refused(f"{name} cannot be its own target.")
+        with self._database.change() as db:
+            domain = name.rpartition("@")[2]
+            if not _there(db, "domains", domain):
+                raise NotFound(f"The domain {domain} is not one of this box.")
+            if _there(db, "accounts", name):
+                raise AlreadyExists(f"{name} is an account and cannot be an alias as well.")
+            for target in wanted:
+                row = {"alias": name, "target": target}
+                db.table("aliases").insert(row, ignore=True)
+        return name
+
+    def remove_alias(self, alias: str, targets: Iterable[str] = ()) -> None:
+        """Remove an alias, or only some of its targets."""
+        name = _alias_name(alias)
+        some = [canonical(target) for target in targets]
+        with self._database.change() as db:
+            gone = 0
+            for target in some:
+                gone += db.execute(
+                    "delete from aliases where alias = ? and target = ?", [name, target]
+                ).rowcount
+            if not some:
+                gone = db.execute("delete from aliases where alias = ?", [name]).rowcount
+            if gone == 0:
+                raise NotFound(f"There is no such alias: {name}.")
+
+    def _change_account(self, address: str, values: dict[str, Any]) -> None:
+        account = canonical(address)
+        with self._database.change() as db:
+            if not _there(db, "accounts", account):
+                raise NotFound(f"There is no account {account}.")
+            db.table("accounts").update(account, values)
+
+
+def _secrets_of(password: str) -> dict[str, Any]:
+    keys = passwords.scram_keys(password)
+    return {
+        "argon2": passwords.argon2(password),
+        "scram_salt": keys.salt,
+        "scram_iterations": keys.iterations,
+        "scram_stored_key": keys.stored_key,
+        "scram_server_key": keys.server_key,
+    }
+
+
+def _alias_name(alias: str) -> str:
+    if alias.startswith("@"):
+        return "@" + canonical_domain(alias[1:])
+    return canonical(alias)
+
+
+def _there(db: Any, table: str, key: str) -> bool:
+    column = "name" if table == "domains" else "address"
+    question = f"select 1 from {table} where {column} = ?"  # noqa: S608 - names of our own
+    return db.execute(question, [key]).fetchone() is not None
+
+
+def _matching(db: Any, table: str, column: str, domain: str) -> list[str]:
+    question = f"select distinct {column} from {table}"  # noqa: S608 - names of our own
+    return [row[0] for row in db.execute(question) if row[0].rpartition("@")[2] == domain]

@@ -1,0 +1,1 @@
+"""Connections, limits for strangers, certificates: what every door shares."""

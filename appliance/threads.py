@@ -1,0 +1,222 @@
+"""How plain code waits for the disk: steps, work, lanes and shared flushes.
+
+Protocol cores and the store are written without sockets and without `async`. Code that must wait
+is a generator, `Steps[T]`: it yields what it needs done and is sent the result.
+
+    def append(self, ...) -> Steps[int]:
+        uid = self._take_uid()                                      # in the event loop
+        yield from in_thread(lambda: files.link(a, b), self._lane)  # in a thread, in order
+        self._rows.add(uid)                                         # in the event loop again
+        return uid
+
+Between two steps other code of the event loop may run, so whoever continues after a step looks
+things up again (by UID, never by position). Work of one `Lane` runs in the order in which it was
+asked for, one at a time; work without a lane runs beside everything else. `Shared` is a piece of
+work that many wait for together (a flush): whoever asks is answered by a run that began after
+the question. An exception raised by the work is raised at the `yield`.
+
+`run_here` carries steps out on the spot, without a loop: for tests and the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+class Lane:
+    """A queue of its own for one mailbox or file: its work is done in order, one at a time."""
+
+    __slots__ = ("busy", "lock", "name", "waiting")
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.waiting: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
+        self.busy = False
+        self.lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Generic[T]):
+    """Something that blocks: run it in a thread and send back what it returns."""
+
+    run: Callable[[], T]
+    lane: Lane | None = None
+
+
+class Shared:
+    """Work that many may wait for at once, such as the flush of a journal or a directory."""
+
+    __slots__ = ("following", "run", "running")
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self.run = run
+        self.running: asyncio.Future[None] | None = None
+        self.following: asyncio.Future[None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait so many seconds without holding a thread (the slow-down after a wrong password)."""
+
+    seconds: float
+
+
+class Signal:
+    """Base of what a protocol core tells its connection, such as `net.connection.Close`."""
+
+    __slots__ = ()
+
+
+Step: TypeAlias = bytes | Work[Any] | Shared | Pause | Signal
+Steps: TypeAlias = Generator[Step, Any, T]
+
+
+def in_thread(run: Callable[[], T], lane: Lane | None = None) -> Steps[T]:
+    """`value = yield from in_thread(...)`: have `run` done in a thread, in the order of `lane`."""
+    value: T = yield Work(run, lane)
+    return value
+
+
+def flushed(shared: Shared) -> Steps[None]:
+    """`yield from flushed(shared)`: wait for a run of `shared` that begins after now."""
+    yield shared
+
+
+def run_here(steps: Steps[T]) -> tuple[T, bytes]:
+    """Carry steps out on the spot; return their result and all bytes they yielded."""
+    said: list[bytes] = []
+    answer: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            step = steps.throw(error) if error is not None else steps.send(answer)
+        except StopIteration as done:
+            return done.value, b"".join(said)
+        answer, error = None, None
+        try:
+            if isinstance(step, bytes):
+                said.append(step)
+            elif isinstance(step, Work | Shared):
+                answer = step.run()
+        except Exception as failure:  # noqa: BLE001 - handed to the steps, which decide
+            error = failure
+
+
+class Threads:
+    """The thread pool, and how the event loop hands work to it. All methods belong to the loop."""
+
+    def __init__(self, workers: int = 8) -> None:
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="disk")
+
+    def start(self, step: Work[Any] | Shared) -> asyncio.Future[Any]:
+        """Begin the work; the future is done in the event loop."""
+        if isinstance(step, Shared):
+            return self._start_shared(step)
+        loop = asyncio.get_running_loop()
+        if step.lane is None:
+            return loop.run_in_executor(self._pool, step.run)
+        return self._start_in_lane(loop, step.lane, step.run)
+
+    async def carry_out(self, steps: Steps[T]) -> T:
+        """Carry steps out that say nothing (bytes and signals are an error here)."""
+        answer: Any = None
+        error: BaseException | None = None
+        while True:
+            try:
+                step = steps.throw(error) if error is not None else steps.send(answer)
+            except StopIteration as done:
+                value: T = done.value
+                return value
+            answer, error = None, None
+            try:
+                if isinstance(step, Work | Shared):
+                    answer = await asyncio.shield(self.start(step))
+                elif isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                else:
+                    error = TypeError(f"nobody listens to {type(step).__name__} here")
+            except Exception as failure:  # noqa: BLE001 - handed to the steps, which decide
+                error = failure
+
+    def close(self, seconds: float = 4.0) -> None:
+        """Let running work end, at most so long (a dead disk must not keep us alive)."""
+        self._pool.shutdown(wait=False, cancel_futures=False)
+        end = time.monotonic() + seconds
+        for thread in list(self._pool._threads):  # there is no public way to wait with a limit
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def _start_in_lane(
+        self, loop: asyncio.AbstractEventLoop, lane: Lane, run: Callable[[], Any]
+    ) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = loop.create_future()
+        with lane.lock:
+            lane.waiting.append((run, future))
+            idle = not lane.busy
+            lane.busy = True
+        if idle:
+            self._pool.submit(_drain, loop, lane)
+        return future
+
+    def _start_shared(self, shared: Shared) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        if shared.running is None:
+            shared.running = loop.run_in_executor(self._pool, shared.run)
+            shared.running.add_done_callback(lambda _: self._next_shared(shared))
+            return shared.running
+        if shared.following is None:
+            shared.following = loop.create_future()
+        return shared.following
+
+    def _next_shared(self, shared: Shared) -> None:
+        waiting, shared.running, shared.following = shared.following, None, None
+        if waiting is None:
+            return
+        self._start_shared(shared).add_done_callback(lambda done: _pass_on(done, waiting))
+
+
+def _pass_on(done: asyncio.Future[Any], waiting: asyncio.Future[Any]) -> None:
+    if waiting.done():
+        return
+    error = done.exception()
+    if error is not None:
+        waiting.set_exception(error)
+    else:
+        waiting.set_result(done.result())
+
+
+def _drain(loop: asyncio.AbstractEventLoop, lane: Lane) -> None:
+    """In a thread: do all that waits in the lane, reporting each result to the loop."""
+    while True:
+        with lane.lock:
+            if not lane.waiting:
+                lane.busy = False
+                return
+            run, future = lane.waiting.popleft()
+        value: Any = None
+        error: BaseException | None = None
+        try:
+            value = run()
+        except BaseException as failure:  # noqa: BLE001 - carried to whoever waits
+            error = failure
+        try:
+            loop.call_soon_threadsafe(_settle, future, value, error)
+        except RuntimeError:  # the loop has ended; whoever waited is gone
+            continue
+
+
+def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(error)

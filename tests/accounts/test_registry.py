@@ -1,0 +1,171 @@
+"""Who is here: domains, accounts, aliases, passwords, through the database and back."""
+
+import sqlite3
+
+import pytest
+from sqlite_utils import Database
+
+from appliance.accounts import migrations
+from appliance.accounts.database import AccountsDatabase
+from appliance.accounts.registry import Registry
+from appliance.errors import AlreadyExists, BadSettings, NotFound, Refused
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = AccountsDatabase(tmp_path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def registry(database):
+    registry = Registry(database, now=1000.0)
+    registry.add_domain("Office.test")
+    registry.add_account("Anna@office.test", "correct horse", quota_octets=1000)
+    registry.add_account("ben@office.test", "battery staple")
+    return registry
+
+
+def local(directory, address):
+    return [(r.address, r.is_local, r.detail) for r in directory.resolve(address)]
+
+
+def test_an_account_is_found_in_any_letter_case(registry, database):
+    assert database.directory().find("ANNA@OFFICE.TEST").quota_octets == 1000
+    assert database.directory().find("anna").address == "anna@office.test"
+    assert database.directory().find("nobody") is None
+
+
+def test_sub_addressing_leads_to_the_account_with_its_detail(registry, database):
+    assert local(database.directory(), "anna+shop@office.test") == [
+        ("anna@office.test", True, "shop")
+    ]
+
+
+def test_an_alias_leads_to_several_and_outside(registry, database):
+    registry.add_alias("info@office.test", ["anna@office.test", "ben@office.test", "x@else.test"])
+    assert local(database.directory(), "info@office.test") == [
+        ("anna@office.test", True, ""),
+        ("ben@office.test", True, ""),
+        ("x@else.test", False, ""),
+    ]
+
+
+def test_aliases_that_lead_in_a_circle_end(registry, database):
+    registry.add_alias("a@office.test", ["b@office.test"])
+    registry.add_alias("b@office.test", ["a@office.test", "anna@office.test"])
+    assert local(database.directory(), "a@office.test") == [("anna@office.test", True, "")]
+
+
+def test_catch_all_takes_what_nobody_has(registry, database):
+    assert local(database.directory(), "whoever@office.test") == []
+    registry.add_alias("@office.test", ["ben@office.test"])
+    assert local(database.directory(), "whoever@office.test") == [
+        ("ben@office.test", True, "whoever")
+    ]
+    assert local(database.directory(), "anna@office.test") == [("anna@office.test", True, "")]
+
+
+@pytest.mark.parametrize("role", ["postmaster", "abuse"])
+def test_role_addresses_exist_by_default_and_go_to_the_owner(registry, database, role):
+    assert local(database.directory(), f"{role}@office.test") == [("anna@office.test", True, role)]
+    registry.add_alias(f"{role}@office.test", ["ben@office.test"])
+    assert local(database.directory(), f"{role}@office.test") == [("ben@office.test", True, "")]
+
+
+def test_sending_as_is_allowed_exactly_for_what_is_received(registry, database):
+    registry.add_alias("info@office.test", ["ben@office.test"])
+    people = database.directory()
+    assert people.may_send_as("anna@office.test", "Anna+x@office.test")
+    assert not people.may_send_as("anna@office.test", "info@office.test")
+    assert people.may_send_as("ben@office.test", "info@office.test")
+    assert not people.may_send_as("ben@office.test", "ben@else.test")
+    assert not people.may_send_as("ben@office.test", "rubbish")
+
+
+def test_refusals_are_sentences_and_change_nothing(registry, database):
+    before = database.directory()
+    for act, error in (
+        (lambda: registry.add_account("anna@office.test", "another one"), AlreadyExists),
+        (lambda: registry.add_account("eve@nowhere.test", "another one"), NotFound),
+        (lambda: registry.add_account("eve@office.test", "short"), Refused),
+        (lambda: registry.add_account("e ve@office.test", "long enough"), Refused),
+        (lambda: registry.add_account("../eve@office.test", "long enough"), Refused),
+        (lambda: registry.add_account("a/b@office.test", "long enough"), Refused),
+        (lambda: registry.add_alias("anna@office.test", ["ben@office.test"]), AlreadyExists),
+        (lambda: registry.add_alias("x@office.test", ["x@office.test"]), Refused),
+        (lambda: registry.remove_domain("office.test"), Refused),
+        (lambda: registry.remove_alias("nothing@office.test"), NotFound),
+        (lambda: registry.remove_account("eve@office.test"), NotFound),
+        (lambda: registry.revoke_app_password("anna@office.test", "phone"), NotFound),
+        (lambda: registry.add_app_password("anna@office.test", "x", ["telnet"]), Refused),
+    ):
+        with pytest.raises(error) as refusal:
+            act()
+        assert str(refusal.value).endswith((".", ")", "office.test", "nowhere.test"))
+    assert database.directory() == before
+
+
+def test_a_removed_account_is_gone_with_its_app_passwords_and_from_aliases(registry, database):
+    registry.add_app_password("ben@office.test", "phone")
+    registry.add_alias("info@office.test", ["ben@office.test", "anna@office.test"])
+    registry.remove_account("ben@office.test")
+    assert "ben@office.test" not in database.directory().accounts
+    assert local(database.directory(), "info@office.test") == [("anna@office.test", True, "")]
+
+
+def test_international_addresses_have_one_spelling(registry, database):
+    registry.add_domain("Büro.test")
+    registry.add_account("Ännä@büro.test", "long enough")
+    assert "ännä@xn--bro-hoa.test" in database.directory().accounts
+    assert database.directory().find("A\u0308nna\u0308@XN--BRO-HOA.test") is not None
+
+
+@pytest.mark.parametrize("version", range(len(migrations.STEPS) + 1))
+def test_every_earlier_schema_is_brought_up_with_what_it_holds(tmp_path, version):
+    path = tmp_path / "appliance.db"
+    old = Database(path)
+    migrations.migrate(old, migrations.STEPS[:version])
+    if version >= 1:
+        old["domains"].insert({"name": "office.test", "created": 1.0})
+        old["accounts"].insert({"address": "anna@office.test", "quota": 5, "created": 1.0})
+        old["aliases"].insert({"alias": "@office.test", "target": "anna@office.test"})
+    if version >= 2:
+        row = {"address": "anna@office.test", "name": "phone", "hash": "h", "services": "imap"}
+        old["app_passwords"].insert({**row, "created": 1.0, "last_used": 0.0, "last_peer": ""})
+    old.close()
+
+    database = AccountsDatabase(tmp_path)
+    people = database.directory()
+    database.close()
+    with sqlite3.connect(path) as fresh:
+        assert fresh.execute("PRAGMA user_version").fetchone() == (len(migrations.STEPS),)
+    if version >= 1:
+        assert people.accounts["anna@office.test"].quota_octets == 5
+        assert local(people, "x@office.test") == [("anna@office.test", True, "x")]
+    if version >= 2:
+        assert people.accounts["anna@office.test"].app_passwords[0].services == {"imap"}
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "appliance.db") as newer:
+        newer.execute("PRAGMA user_version = 99")
+    with pytest.raises(BadSettings, match="newer Pillarbox"):
+        AccountsDatabase(tmp_path)
+
+
+def test_a_step_that_fails_leaves_the_schema_before_it(tmp_path):
+    def broken(db):
+        db["half"].insert({"a": 1})
+        raise RuntimeError("power cut")
+
+    db = Database(tmp_path / "x.db")
+    with pytest.raises(RuntimeError):
+        migrations.migrate(db, (migrations.STEPS[0], broken))
+    assert db.conn.execute("PRAGMA user_version").fetchone() == (1,)
+    assert "half" not in db.table_names()
+
+
+def test_the_database_is_readable_by_its_owner_only(database, tmp_path):
+    assert (tmp_path / "appliance.db").stat().st_mode & 0o077 == 0
