@@ -57,7 +57,7 @@ def _parts(value: bytes) -> tuple[date, int] | None:
     """Return the day as written and the seconds from its start in UTC."""
     value = value[:_LONGEST]
     if b"(" in value:
-        value = without_comments(value)
+        value = without_comments(value, in_words=True)
     if match := _USUAL.match(value):
         day, month, year, hour, minute, second, zone = match.groups()
     elif match := _ASCTIME.match(value):

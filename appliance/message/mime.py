@@ -19,6 +19,7 @@ _MAX_BOUNDARY = 998
 _NESTED = (b"message/rfc822", b"message/global")
 _TEXT = b"text/plain"
 _OPAQUE = b"application/octet-stream"
+_ENCODINGS = frozenset((b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"))
 _NONE = -1
 _is_media_type = re.compile(rb'[^\s/;"(),]+/[^\s/;"(),]+').fullmatch
 _TOKEN = re.compile(rb'[^\s;"(),]+')
@@ -44,9 +45,9 @@ class Entity:
         return next((value for key, value in self.parameters if key == name), b"")
 
 
-def scan(message: bytes) -> Entity:
-    """Return the tree of a message."""
-    return _Scanner(message).entity(0, _TEXT, 0)
+def scan(message: bytes, *, has_lone_line_end: bool = True) -> Entity:
+    """Return the tree of a message; where every line ends with CRLF, there is less to look for."""
+    return _Scanner(message, has_lone_line_end=has_lone_line_end).entity(0, _TEXT, 0)
 
 
 def _content_type(value: bytes | None, default: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
@@ -63,16 +64,20 @@ def _content_type(value: bytes | None, default: bytes) -> tuple[bytes, list[tupl
 def _encoding(value: bytes | None) -> bytes:
     if value is None:
         return b"7bit"
+    plain = value.strip().lower()
+    if plain in _ENCODINGS:
+        return plain
     match = _TOKEN.search(without_comments(unfold(value)))
     return match[0].lower() if match else b"7bit"
 
 
 class _Scanner:
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: bytes, *, has_lone_line_end: bool) -> None:
         self._message = message
         self._size = len(message)
         self._parts = 0
-        self._blank_crlf = self._blank_lf = _NONE  # next blank line of either kind
+        # the next blank line of either kind
+        self._blank_crlf, self._blank_lf = _NONE, _NONE if has_lone_line_end else self._size
         self._counted_to = self._counted = 0
         self._open: dict[bytes, list[int]] = {}  # boundary -> levels, innermost last
         self._lengths: list[int] = []  # of the open boundaries, longest first

@@ -37,8 +37,10 @@ def comment_end(value: bytes, start: int) -> int:
     return position
 
 
-def without_comments(value: bytes) -> bytes:
-    """Drop comments. One that directly follows a word stays: `name=plan(2).pdf` is common."""
+def without_comments(value: bytes, *, in_words: bool = False) -> bytes:
+    """Drop comments. One that directly follows a word stays, unless words cannot hold any:
+    `name=plan(2).pdf` is common.
+    """
     pieces: list[bytes] = []
     position = 0
     while position < len(value):
@@ -47,7 +49,7 @@ def without_comments(value: bytes) -> bytes:
             position = match.end()
             continue
         end = comment_end(value, position)
-        if position and value[position - 1] not in b" \t;":
+        if not in_words and position and value[position - 1] not in b" \t;":
             pieces.append(value[position:end])
         position = end
     return b"".join(pieces)

@@ -46,12 +46,11 @@ def _message_offsets(message: bytes, part: Part) -> tuple[int, int, int]:
     for blank in (b"\n", b"\r\n"):  # a header without fields
         if message.startswith(blank, start, end):
             return start, start + len(blank), end
-    middles = [
-        at + len(blank)
-        for blank in (b"\n\r\n", b"\n\n")
-        if (at := message.find(blank, start, end)) >= 0
-    ]
-    return start, min(middles, default=end), end
+    crlf = message.find(b"\n\r\n", start, end)
+    lf = message.find(b"\n\n", start, end if crlf < 0 else crlf)
+    if lf >= 0:
+        return start, lf + 2, end
+    return start, end if crlf < 0 else crlf + 3, end
 
 
 def header_fields(header: bytes, fields: tuple[bytes, ...], *, negate: bool = False) -> bytes:

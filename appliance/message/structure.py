@@ -52,7 +52,8 @@ class Description:
 
 def describe(message: bytes) -> Description:
     """Describe a message."""
-    root = scan(message)
+    has_lone = _has_lone_line_end(message)
+    root = scan(message, has_lone_line_end=has_lone)
     date_value = root.values.get(b"date")
     return Description(
         envelope=envelope(root.fields),
@@ -60,7 +61,7 @@ def describe(message: bytes) -> Description:
         parts=_parts(root),
         headers=_search_lines(root.fields),
         sent_at=0 if date_value is None else sent_at(unfold(date_value)),
-        has_lone_lf=_has_lone_line_end(message),
+        has_lone_lf=has_lone,
     )
 
 
