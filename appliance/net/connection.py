@@ -24,6 +24,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from appliance.net.doorkeeper import Doorkeeper
 from appliance.net.session import Close, Link, Peer, Session, SessionFactory, StartTls
 from appliance.threads import Pause, Shared, Steps, Threads, Work
 
@@ -52,8 +53,11 @@ class Connection(asyncio.BufferedProtocol):
         *,
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
+        doorkeeper: Doorkeeper | None = None,
         on_gone: Callable[[Connection], None] | None = None,
     ) -> None:
+        self._doorkeeper = doorkeeper
+        self._entered_as = ""
         self._factory = factory
         self._threads = threads
         self._tls = tls
@@ -82,9 +86,13 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = transport
         if self._session is not None:
             return
+        peer = peer_of(transport)
+        if not self._is_let_in(peer):
+            transport.close()
+            return
         transport.set_write_buffer_limits(high=256 * 1024)
         self._link = Link(
-            peer_of(transport),
+            peer,
             secure=self._implicit_tls,
             tls_offered=self._tls is not None and not self._implicit_tls,
             wake=self._wake,
@@ -93,6 +101,17 @@ class Connection(asyncio.BufferedProtocol):
         self._last_heard = asyncio.get_running_loop().time()
         self._watch()
         self._begin(self._session.greet)
+
+    def _is_let_in(self, peer: Peer) -> bool:
+        if self._doorkeeper is None:
+            return True
+        refusal = self._doorkeeper.enter(peer.host, asyncio.get_running_loop().time())
+        if refusal:
+            log.warning("sent away: %s", refusal, extra={"peer": peer.host})
+            self._closing = True
+            return False
+        self._entered_as = peer.host
+        return True
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the loop's interface
         """The buffer all connections share; it is emptied before the loop does anything else."""
@@ -132,6 +151,9 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's interface
         """It is over; the session lets go of what it holds once its work in hand has ended."""
         self._gone = self._closing = True
+        if self._doorkeeper is not None and self._entered_as:
+            self._doorkeeper.leave(self._entered_as)
+            self._entered_as = ""
         if self._timer is not None:
             self._timer.cancel()
         self._queue.clear()

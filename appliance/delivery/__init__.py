@@ -1,0 +1,1 @@
+"""The mail delivery agent: from the queue into people's mailboxes."""

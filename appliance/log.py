@@ -1,0 +1,66 @@
+"""What is written to the log, and how: one line an occurrence, `key=value` behind the words.
+
+    imap: logged in account=anna@office.test peer=192.0.2.7
+
+Fields come from logging's `extra`; only the known ones are written, so nothing gets into the log
+by accident. Never a password, never a body, never a subject. Line ends and control characters
+that a peer sent are written escaped, so nobody can forge a line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+FIELDS = ("message_id", "queue_id", "account", "mailbox", "sender", "recipient", "peer", "service")
+_PRIORITY = {
+    logging.DEBUG: 7,
+    logging.INFO: 6,
+    logging.WARNING: 4,
+    logging.ERROR: 3,
+    logging.CRITICAL: 2,
+}
+
+
+class LineFormatter(logging.Formatter):
+    """Writes one occurrence as one line (a traceback of our own bugs follows on more)."""
+
+    def __init__(self, *, for_journal: bool) -> None:
+        super().__init__()
+        self._for_journal = for_journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line; systemd's journal gets the priority in front and adds the time itself."""
+        place = record.name.removeprefix("pillarbox.")
+        line = f"{place}: {escaped(record.getMessage())}"
+        for name in FIELDS:
+            value = getattr(record, name, None)
+            if value is not None and value != "":
+                line += f" {name}={escaped(str(value))}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        if self._for_journal:
+            priority = _PRIORITY.get(record.levelno, 5)
+            return "\n".join(f"<{priority}>{part}" for part in line.split("\n"))
+        return f"{self.formatTime(record)} {record.levelname.lower()} {line}"
+
+
+def escaped(value: str) -> str:
+    """The text with everything that is not printable written as an escape, and bounded."""
+    if len(value) > 500:
+        value = value[:500] + "..."
+    if value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+
+
+def set_up(level: str = "info") -> None:
+    """Send the whole program's log to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter(for_journal="JOURNAL_STREAM" in os.environ))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's own lines name no fields
+    logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""The post room's shelf: accepted messages and their envelopes until everybody has them."""

@@ -1,0 +1,164 @@
+"""Delivery status notifications: what the sender of a message is told (RFC 3461, 3464, 6522).
+
+A report is a message from the null sender with three parts: words for people, fields for
+programs, and the message or its header. Nobody is told about a report itself (RFC 5321 §4.5.5).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import os
+from dataclasses import dataclass
+from enum import Enum
+
+from appliance.queue.envelope import Envelope, Notify, Recipient
+
+_MOST_RETURNED = 256 * 1024
+
+
+class Action(Enum):
+    """RFC 3464 §2.3.3."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+
+
+_SUBJECTS = {
+    Action.FAILED: "Your message could not be delivered",
+    Action.DELAYED: "Your message is delayed",
+    Action.DELIVERED: "Your message was delivered",
+}
+_WORDS = {
+    Action.FAILED: "Your message could not be delivered to these people:",
+    Action.DELAYED: (
+        "Your message has not reached these people yet. You need not do anything:\n"
+        "it will be tried again, for up to five days after you sent it."
+    ),
+    Action.DELIVERED: "Your message was put into the mailbox of:",
+}
+WANTED = {
+    Action.FAILED: Notify.FAILURE,
+    Action.DELAYED: Notify.DELAY,
+    Action.DELIVERED: Notify.SUCCESS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened for one recipient."""
+
+    recipient: Recipient
+    status: str  # RFC 3463, such as "5.1.1"
+    reason: str  # in plain words
+
+
+def report(
+    envelope: Envelope,
+    action: Action,
+    outcomes: tuple[Outcome, ...],
+    *,
+    original: bytes,
+    host: str,
+    now: float,
+) -> bytes:
+    """The whole report as a message with CRLF line ends.
+
+    `original` is the message (or as much of it as was read) whose sender is told.
+    """
+    boundary = "report-" + os.urandom(12).hex()
+    kind = "message" if action is Action.FAILED and envelope.ret == "FULL" else "headers"
+    returned = _returned(original, whole=kind == "message")
+    international = any(not each.recipient.address.isascii() for each in outcomes)
+    lines = [
+        f"From: Mail delivery <postmaster@{host}>",
+        f"To: <{envelope.sender}>",
+        f"Subject: {_SUBJECTS[action]}",
+        f"Date: {email.utils.formatdate(now)}",
+        f"Message-ID: <{os.urandom(12).hex()}@{host}>",
+        "Auto-Submitted: auto-replied",  # RFC 3834 §5
+        "MIME-Version: 1.0",
+        'Content-Type: multipart/report; report-type="delivery-status";',
+        f' boundary="{boundary}"',
+        "",
+        f"--{boundary}",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit",
+        "",
+        *_for_people(action, outcomes),
+        "",
+        f"--{boundary}",
+        f"Content-Type: message/{'global-' if international else ''}delivery-status",
+        "",
+        *_for_programs(envelope, action, outcomes, host, now),
+        "",
+        f"--{boundary}",
+        f"Content-Type: {'message/rfc822' if kind == 'message' else 'text/rfc822-headers'}",
+        "Content-Transfer-Encoding: 8bit",
+        "",
+    ]
+    head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    return b"%b\r\n%b\r\n--%b--\r\n" % (head, returned, boundary.encode())
+
+
+def _for_people(action: Action, outcomes: tuple[Outcome, ...]) -> list[str]:
+    lines = [*_WORDS[action].split("\n"), ""]
+    for each in outcomes:
+        lines.append(f"    {each.recipient.named or each.recipient.address}")
+        if each.reason:
+            lines.append(f"        {_one_line(each.reason)}")
+    return lines
+
+
+def _for_programs(
+    envelope: Envelope, action: Action, outcomes: tuple[Outcome, ...], host: str, now: float
+) -> list[str]:
+    """RFC 3464 §2: one group of fields for the message, one for each recipient."""
+    lines = []
+    if envelope.envid:
+        lines.append(f"Original-Envelope-Id: {_one_line(_from_xtext(envelope.envid))}")
+    lines += [
+        f"Reporting-MTA: dns; {host}",
+        f"Arrival-Date: {email.utils.formatdate(envelope.received_at)}",
+    ]
+    for each in outcomes:
+        lines.append("")
+        if each.recipient.original:
+            lines.append(f"Original-Recipient: {_one_line(_from_xtext(each.recipient.original))}")
+        kind = "rfc822" if each.recipient.address.isascii() else "utf-8"
+        lines += [
+            f"Final-Recipient: {kind}; {each.recipient.address}",
+            f"Action: {action.value}",
+            f"Status: {each.status}",
+            f"Last-Attempt-Date: {email.utils.formatdate(now)}",
+        ]
+        if each.reason and action is not Action.DELIVERED:
+            lines.append(f"Diagnostic-Code: X-Pillarbox; {_one_line(each.reason)}")
+    return lines
+
+
+def _returned(original: bytes, *, whole: bool) -> bytes:
+    """The message or its header, bounded, so that a report stays small."""
+    if not whole or len(original) > _MOST_RETURNED:
+        end = original.find(b"\r\n\r\n")
+        original = original[: end + 2 if end >= 0 else len(original)]
+    return original[:_MOST_RETURNED]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:900]
+
+
+def _from_xtext(text: str) -> str:
+    """RFC 3461 §4: +41 stands for A."""
+    plain, rest = "", text
+    while rest:
+        before, plus, rest = rest.partition("+")
+        plain += before
+        if plus:
+            try:
+                plain += chr(int(rest[:2], 16))
+                rest = rest[2:]
+            except ValueError:
+                plain += plus
+    return plain

@@ -1,0 +1,128 @@
+"""queue/journal: an append-only file of checked records that says what is in the queue.
+
+A line is eight hex digits (CRC-32 of the rest), a space, and one JSON object. What a power cut
+leaves of the last line is cut off. Several acceptances share one flush.
+
+When a write or a flush fails nobody can know what is on the disk. Then everyone who waited is
+told that it failed, and the next flush first writes a whole new journal of what is true in memory
+beside the old one and renames it. The same happens when the journal has grown long.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from appliance import files
+from appliance.threads import Lane, Shared, Steps, flushed, in_thread
+
+Record = dict[str, Any]
+_LONG_ENOUGH = 8 * 1024 * 1024  # octets after which it is written anew
+
+
+class Journal:
+    """The journal of one queue. `add` belongs to the event loop, the rest to threads."""
+
+    def __init__(self, path: Path, snapshot: Callable[[], list[Record]]) -> None:
+        self._path = path
+        self._snapshot = snapshot
+        self._pending: list[Record] = []
+        self._lock = threading.Lock()  # one thread writes at a time
+        self._fd = -1
+        self._length = 0
+        self._is_broken = False
+        self._lane = Lane("journal")
+        self._flush = Shared(self._write_and_flush)
+
+    def read(self) -> list[Record]:
+        """All good records from the start. Blocks."""
+        try:
+            content = files.read(self._path)
+        except FileNotFoundError:
+            return []
+        return list(records_in(content))
+
+    def rewrite(self) -> None:
+        """Write a new journal of what is true and go on with it. Blocks.
+
+        Raises:
+            StorageFull, StorageOffline: the old journal stays.
+        """
+        content = b"".join(map(line_of, self._snapshot()))
+        files.replace(self._path, content)
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = files.open_append(self._path)
+        self._length = len(content)
+        self._is_broken = False
+
+    def close(self) -> None:
+        """Write what waits and close. Blocks."""
+        if self._fd >= 0:
+            self._write_and_flush()
+            os.close(self._fd)
+            self._fd = -1
+
+    def add(self, record: Record) -> None:
+        """Have a record written with the next write or flush."""
+        self._pending.append(record)
+
+    def durable(self) -> Steps[None]:
+        """Wait until everything added so far is on stable storage."""
+        yield from flushed(self._flush)
+
+    def written(self) -> Steps[None]:
+        """Wait until everything added so far has been given to the operating system, so that it
+        survives the end of this process (not a power cut)."""
+        yield from in_thread(self._write, self._lane)
+
+    def _write_and_flush(self) -> None:
+        with self._lock:
+            self._write_pending()
+            try:
+                files.flush(self._fd, self._path)
+            except BaseException:
+                self._is_broken = True
+                raise
+
+    def _write(self) -> None:
+        with self._lock:
+            self._write_pending()
+
+    def _write_pending(self) -> None:
+        if self._is_broken or self._length > _LONG_ENOUGH:
+            self._pending.clear()
+            self.rewrite()
+            return
+        records, self._pending = self._pending, []
+        if not records:
+            return
+        data = b"".join(map(line_of, records))
+        try:
+            files.write(self._fd, data, self._path)
+        except BaseException:
+            self._is_broken = True
+            raise
+        self._length += len(data)
+
+
+def line_of(record: Record) -> bytes:
+    """A record as a line of the journal."""
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
+    return b"%08x %b\n" % (zlib.crc32(text), text)
+
+
+def records_in(content: bytes) -> Iterator[Record]:
+    """The records of a journal up to the first one that is torn or damaged."""
+    for line in content.split(b"\n")[:-1]:
+        digits, space, text = line.partition(b" ")
+        if not space or digits != b"%08x" % zlib.crc32(text):
+            return
+        yield json.loads(text.decode("utf-8", "surrogatepass"))

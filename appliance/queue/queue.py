@@ -1,0 +1,192 @@
+"""The queue: what was accepted and is not yet with everybody.
+
+Accepting is: the message is durable in the spool, its record is durable in the journal, then 250.
+Whatever happens afterwards to a recipient is one more record. At the start the journal is read,
+checked against the files and written anew. An entry goes away only when what was done for its
+recipients is durable: first the file, then the record; so a live record without a file means
+"everybody has it, only the last record was lost".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from appliance.clock import Clock
+from appliance.errors import NotFound, Temporary
+from appliance.queue.envelope import Entry, Envelope, Progress, State, from_json, to_json
+from appliance.queue.journal import Journal, Record
+from appliance.queue.spool import Incoming, Spool
+from appliance.threads import Steps
+
+log = logging.getLogger("pillarbox.queue")
+
+
+class Queue:
+    """All entries, in memory and on disk. Belongs to the event loop."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._clock = clock
+        self.spool = Spool(directory)
+        self._journal = Journal(directory / "journal", self._snapshot)
+        self._entries: dict[str, Entry] = {}
+        self.on_accepted: Callable[[Entry], None] = lambda _entry: None
+        self.is_started = False
+
+    def start(self) -> None:
+        """Read what is there. Blocks.
+
+        Raises:
+            StorageOffline, StorageFull: the disk does not allow it.
+        """
+        self._entries = _replayed(self._journal.read())
+        for identity in list(self._entries):
+            if not self.spool.path(identity).exists():
+                log.info("was delivered before the restart", extra={"queue_id": identity})
+                del self._entries[identity]
+        self.spool.start(set(self._entries))
+        self._journal.rewrite()
+        self.is_started = True
+
+    def stop(self) -> None:
+        """Write what waits and let go. Blocks."""
+        if self.is_started:
+            self.is_started = False
+            with contextlib.suppress(Temporary):
+                self._journal.close()
+            with contextlib.suppress(Temporary):
+                self.spool.stop()
+
+    # --- accepting
+
+    def incoming(self) -> Steps[Incoming]:
+        """A place for a message that begins to come."""
+        return self.spool.incoming()
+
+    def accept(self, incoming: Incoming, envelope: Envelope) -> Steps[str]:
+        """Take responsibility for a message; its queue id. Durable on return.
+
+        Raises:
+            StorageFull, StorageOffline: nothing was accepted; the message is gone.
+        """
+        entry = Entry(incoming.id, envelope, [Progress() for _ in envelope.recipients])
+        try:
+            yield from incoming.finish()
+            self._entries[entry.id] = entry
+            self._journal.add(_accepted(entry))
+            yield from self._journal.durable()
+        except BaseException:
+            self._entries.pop(entry.id, None)
+            self._journal.add({"t": "gone", "id": entry.id})
+            with contextlib.suppress(OSError, Temporary):
+                yield from incoming.discard()
+            raise
+        self.on_accepted(entry)
+        return entry.id
+
+    # --- what becomes of it
+
+    def note(self, entry: Entry, number: int, progress: Progress) -> None:
+        """Write down what happened for recipient `number`; written soon, not flushed."""
+        entry.progress[number] = progress
+        if entry.id in self._entries:
+            self._journal.add(_progress(entry.id, number, progress))
+
+    def written(self) -> Steps[None]:
+        """Wait until all notes survive the end of this process."""
+        return self._journal.written()
+
+    def durable(self) -> Steps[None]:
+        """Wait until all notes survive a power cut."""
+        return self._journal.durable()
+
+    def finish(self, entries: list[Entry]) -> Steps[None]:
+        """Entries are over and all that was done for them is durable: let them go."""
+        identities = [entry.id for entry in entries]
+        yield from self.spool.remove(identities)
+        for identity in identities:
+            if self._entries.pop(identity, None) is not None:
+                self._journal.add({"t": "gone", "id": identity})
+
+    # --- for the owner
+
+    def entries(self) -> list[Entry]:
+        """All entries, oldest first."""
+        return sorted(self._entries.values(), key=lambda entry: entry.id)
+
+    def entry(self, identity: str) -> Entry:
+        """One entry. Raises NotFound."""
+        try:
+            return self._entries[identity]
+        except KeyError:
+            raise NotFound(f"There is no message {identity} in the queue.") from None
+
+    def retry(self, entry: Entry) -> None:
+        """Have everything of an entry that waits tried as soon as possible."""
+        for number, progress in enumerate(entry.progress):
+            if not progress.state.is_over:
+                again = Progress(
+                    State.PENDING, progress.attempts, 0.0, progress.reason, progress.warned
+                )
+                self.note(entry, number, again)
+
+    def retry_local(self, entry: Entry) -> None:
+        """What was delivered here may not be durable: have it delivered again."""
+        for number, progress in enumerate(entry.progress):
+            if entry.envelope.recipients[number].is_local and progress.state is State.DELIVERED:
+                self.note(entry, number, Progress(State.PENDING, progress.attempts))
+
+    def _snapshot(self) -> list[Record]:
+        records: list[Record] = []
+        for entry in list(self._entries.values()):
+            records.append(_accepted(entry))
+            records.extend(
+                _progress(entry.id, number, progress)
+                for number, progress in enumerate(entry.progress)
+                if progress != Progress()
+            )
+        return records
+
+
+def _accepted(entry: Entry) -> Record:
+    return {"t": "accepted", "id": entry.id, "envelope": to_json(entry.envelope)}
+
+
+def _progress(identity: str, number: int, progress: Progress) -> Record:
+    return {
+        "t": "progress",
+        "id": identity,
+        "n": number,
+        "state": progress.state.value,
+        "attempts": progress.attempts,
+        "next": progress.next_try,
+        "reason": progress.reason,
+        "warned": progress.warned,
+    }
+
+
+def _replayed(records: list[Record]) -> dict[str, Entry]:
+    """The entries that a journal's records lead to; what makes no sense is passed over."""
+    entries: dict[str, Entry] = {}
+    for record in records:
+        identity = str(record.get("id", ""))
+        try:
+            if record["t"] == "accepted":
+                envelope = from_json(record["envelope"])
+                progress = [Progress() for _ in envelope.recipients]
+                entries[identity] = Entry(identity, envelope, progress)
+            elif record["t"] == "gone":
+                entries.pop(identity, None)
+            elif record["t"] == "progress" and identity in entries:
+                entries[identity].progress[record["n"]] = Progress(
+                    State(record["state"]),
+                    int(record["attempts"]),
+                    float(record["next"]),
+                    str(record["reason"]),
+                    bool(record["warned"]),
+                )
+        except (KeyError, ValueError, TypeError, IndexError):
+            log.exception("a record of the queue's journal makes no sense")
+    return entries

@@ -1,0 +1,225 @@
+"""All settings: one immutable typed tree, read from STATE/settings.toml.
+
+Each field has its default, its limits and one sentence of help beside it; the LAN page shows
+that sentence. What the file does not name keeps its default. A file that cannot be used is
+refused with one sentence that names the line and the field; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from appliance.errors import BadSettings
+
+MIB = 1024 * 1024
+_ANY_TEXT = re.compile(r"[^\x00-\x1f]*\Z")
+_HOST = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.|\Z))*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a value may be, and the sentence for people."""
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    pattern: re.Pattern[str] | None = None
+    choices: tuple[str, ...] = ()
+
+
+def number(default: int, help_text: str, low: int, high: int) -> Any:
+    """A whole-number field between two limits."""
+    return field(default=default, metadata={"limits": Limits(help_text, low, high)})
+
+
+def text(
+    default: str,
+    help_text: str,
+    *,
+    pattern: re.Pattern[str] = _ANY_TEXT,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A text field."""
+    limits = Limits(help_text, pattern=pattern, choices=choices)
+    return field(default=default, metadata={"limits": limits})
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The box itself."""
+
+    host_name: str = text(
+        "", "The name the box gives itself to other servers; empty: the machine's.", pattern=_HOST
+    )
+    log_level: str = text(
+        "info", "How much is written to the log.", choices=("debug", "info", "warning", "error")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where mail is kept."""
+
+    mail: str = text(
+        "", "The folder of the mail disk; empty: the folder mail beside settings.toml."
+    )
+    reserve_mib: int = number(
+        64, "Free space in MiB below which no new mail is taken.", 0, 1_000_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """Receiving and submitting mail."""
+
+    largest_message_mib: int = number(35, "The largest message that is taken, in MiB.", 1, 500)
+    most_recipients: int = number(500, "Recipients of one message.", 100, 10_000)
+    connections: int = number(200, "Connections at once, from everybody together.", 5, 10_000)
+    connections_per_address: int = number(50, "Connections at once from one address.", 1, 10_000)
+    connections_per_minute: int = number(
+        600, "New connections a minute from one address.", 10, 1_000_000
+    )
+    patience_seconds: int = number(300, "How long a silent peer is waited for.", 10, 3600)
+    transfer_minutes: int = number(60, "How long one message may take to arrive.", 1, 1440)
+    greeting_delay_ms: int = number(
+        0, "Strangers who talk before this many milliseconds have passed are refused.", 0, 30_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Imap:
+    """Mail programs that read by IMAP."""
+
+    connections: int = number(1000, "Connections at once, from everybody together.", 5, 10_000)
+    connections_per_address: int = number(200, "Connections at once from one address.", 1, 10_000)
+    connections_per_account: int = number(50, "Connections at once of one account.", 5, 1000)
+    connections_per_minute: int = number(
+        1200, "New connections a minute from one address.", 10, 1_000_000
+    )
+    autologout_minutes: int = number(30, "A silent mail program is logged out.", 30, 1440)
+
+
+@dataclass(frozen=True, slots=True)
+class Pop3:
+    """Mail programs that read by POP3."""
+
+    connections: int = number(200, "Connections at once, from everybody together.", 5, 10_000)
+    connections_per_address: int = number(50, "Connections at once from one address.", 1, 10_000)
+    connections_per_minute: int = number(
+        600, "New connections a minute from one address.", 10, 1_000_000
+    )
+    autologout_minutes: int = number(10, "A silent mail program is logged out.", 10, 1440)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole tree."""
+
+    server: Server = field(default_factory=Server)
+    storage: Storage = field(default_factory=Storage)
+    smtp: Smtp = field(default_factory=Smtp)
+    imap: Imap = field(default_factory=Imap)
+    pop3: Pop3 = field(default_factory=Pop3)
+
+
+def load(path: Path) -> Settings:
+    """Read a settings file; a missing one means all defaults. Blocks.
+
+    Raises:
+        BadSettings: one sentence with the line and the field.
+    """
+    try:
+        content = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path} cannot be read: {error}.") from error
+    return parse(content, name=str(path))
+
+
+def parse(content: str, *, name: str = "settings.toml") -> Settings:
+    """Make settings of the text of a file.
+
+    Raises:
+        BadSettings: one sentence with the line and the field.
+    """
+    try:
+        tree = tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{name} is not TOML: {error}.") from error
+    sections = {f.name: f for f in dataclasses.fields(Settings)}
+    values: dict[str, Any] = {}
+    for section, entries in tree.items():
+        where = f"{name} line {_line_of(content, section, None)}"
+        if section not in sections:
+            known = ", ".join(sections)
+            raise BadSettings(f"{where}: there is no section {section!r} (there are {known}).")
+        if not isinstance(entries, dict):
+            raise BadSettings(f"{where}: {section!r} is a section: write [{section}].")
+        kind = type(getattr(Settings(), section))
+        values[section] = _section(kind, section, entries, (content, name))
+    return Settings(**values)
+
+
+def help_of(section: type, name: str) -> Limits:
+    """Limits and help sentence of a field, for the page."""
+    for each in dataclasses.fields(section):
+        if each.name == name:
+            limits: Limits = each.metadata["limits"]
+            return limits
+    raise KeyError(name)
+
+
+def _section(
+    kind: type[Any], section: str, entries: dict[str, Any], source: tuple[str, str]
+) -> Any:
+    content, file_name = source
+    fields: dict[str, Any] = {f.name: f for f in dataclasses.fields(kind)}
+    for key, value in entries.items():
+        where = f"{file_name} line {_line_of(content, section, key)}: {section}.{key}"
+        if key not in fields:
+            raise BadSettings(f"{where} is not a setting (there are {', '.join(fields)}).")
+        complaint = _complaint(fields[key], value)
+        if complaint:
+            raise BadSettings(f"{where} {complaint}.")
+    return kind(**entries)
+
+
+def _complaint(setting: Any, value: Any) -> str:
+    """What is wrong with a value, or nothing."""
+    limits: Limits = setting.metadata["limits"]
+    wanted = type(setting.default)
+    if type(value) is not wanted:
+        kinds = {int: "a whole number", str: 'a text in "quotes"', bool: "true or false"}
+        return f"must be {kinds[wanted]}, not {value!r}"
+    if limits.low is not None and limits.high is not None:
+        if not limits.low <= value <= limits.high:
+            return f"must be between {limits.low} and {limits.high}, not {value}"
+    elif limits.choices and value not in limits.choices:
+        return f"must be one of {', '.join(limits.choices)}, not {value!r}"
+    elif limits.pattern is not None and not limits.pattern.match(value):
+        return f"cannot be {value!r}"
+    return ""
+
+
+def _line_of(content: str, section: str, key: str | None) -> int:
+    """The line on which a section or a key in it stands; 1 if it cannot be told."""
+    inside = False
+    for line_number, line in enumerate(content.splitlines(), 1):
+        heading = re.match(r"\s*\[\s*([\w-]+)\s*\]", line)
+        if heading:
+            inside = heading[1] == section
+            if inside and key is None:
+                return line_number
+        elif (key is None and re.match(rf"\s*{re.escape(section)}\s*[=.]", line)) or (
+            key is not None
+            and re.match(rf"\s*({re.escape(section)}\s*\.\s*)?{re.escape(key)}\s*=", line)
+            and (inside or line.lstrip().startswith(section))
+        ):
+            return line_number
+    return 1

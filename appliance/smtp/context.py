@@ -1,0 +1,42 @@
+"""What an SMTP door is given: whom to ask, where to put mail, and its limits."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appliance.accounts.login import Gate
+from appliance.clock import Clock
+from appliance.net.doorkeeper import Doorkeeper
+from appliance.queue.queue import Queue
+from appliance.settings import Smtp
+from appliance.store.store import Store
+from appliance.threads import Threads
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpContext:
+    """Shared by all SMTP connections."""
+
+    host: str  # our name
+    settings: Smtp
+    clock: Clock
+    threads: Threads
+    gate: Gate
+    store: Store
+    queue: Queue
+    tls: ssl.SSLContext | None
+    doorkeeper: Doorkeeper
+    refusal: Callable[[], str]
+    """Why no mail can be taken at the moment as a whole reply ("452 4.3.1 ..."), or ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Which of the three doors a connection came through."""
+
+    is_submission: bool
+    implicit_tls: bool = False
+    plain_login_allowed: bool = False  # only from loopback, in simulation
+    greeting_delay_seconds: float = 0.0
