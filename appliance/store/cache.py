@@ -1,0 +1,166 @@
+"""Descriptions of messages as finished wire bytes, one record each, in the `cache` file.
+
+A record is a head, the ENVELOPE value, the BODYSTRUCTURE value and the parts; the decoded header
+lines for SEARCH are in `headers`, so that one regular expression runs over all of them. Records
+start at multiples of 8; the column `cache_at` counts in units of 8. The head carries the UID, so a
+place that is wrong is noticed; the checksum is looked at only after a power cut.
+
+    headers:  NUL uid LF, then `name: value` lines
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import astuple
+
+from appliance.message.structure import Description, Part
+from appliance.store.blobs import Blob
+
+UNIT = 8
+_HEAD = struct.Struct("<IIIIIqQI?3x")
+_START = struct.Struct("<III")
+HEAD = _HEAD.size
+_TAIL = 64 << 10
+
+
+def store(cache: Blob, headers: Blob, uid: int, said: Description) -> int:
+    """Add a description; its place in units, or 0."""
+    lines = said.headers.replace(b"\0", b" ")
+    headers_at = headers.append(b"\0%d\n%b" % (uid, lines))
+    if not headers_at:
+        return 0
+    parts = json.dumps([_plain(part) for part in said.parts], separators=(",", ":")).encode()
+    body = said.envelope + said.bodystructure + parts
+    head = _HEAD.pack(
+        uid,
+        len(said.envelope),
+        len(said.bodystructure),
+        len(parts),
+        len(lines),
+        said.sent_at,
+        headers_at,
+        zlib.crc32(lines, zlib.crc32(body)),
+        said.has_lone_lf,
+    )
+    gap = b"\0" * (-cache.end % UNIT)
+    at = cache.append(gap + head + body)
+    return (at + len(gap)) // UNIT if at else 0
+
+
+def copy(source: tuple[Blob, Blob], target: tuple[Blob, Blob], uid: int, at: int, new: int) -> int:
+    """Take a description over for a copy of the message; its place in units, or 0."""
+    data = source[0].read(at * UNIT, 4096)
+    if not at or len(data) < HEAD:
+        return 0
+    told, envelope, structure, parts, lines, sent_at, lines_at, crc, lone = _HEAD.unpack_from(data)
+    length = HEAD + envelope + structure + parts
+    if told != uid or at * UNIT + length > source[0].end:
+        return 0
+    if len(data) < length:
+        data = source[0].read(at * UNIT, length)
+    mark = b"\0%d\n" % uid
+    text = source[1].read(lines_at, len(mark) + lines)
+    if len(data) < length or not text.startswith(mark):
+        return 0
+    headers_at = target[1].append(b"\0%d\n%b" % (new, text[len(mark) :]))
+    head = _HEAD.pack(new, envelope, structure, parts, lines, sent_at, headers_at, crc, lone)
+    gap = b"\0" * (-target[0].end % UNIT)
+    place = target[0].append(gap + head + data[HEAD:length]) if headers_at else 0
+    return (place + len(gap)) // UNIT if place else 0
+
+
+def load(
+    cache: Blob, headers: Blob, uid: int, at: int, *, check: bool = False
+) -> Description | None:
+    """The description at a place; None when it is not (any more) that of this UID."""
+    data = cache.read(at * UNIT, 4096)
+    if not at or len(data) < HEAD:
+        return None
+    told, envelope, structure, parts, lines, sent_at, lines_at, crc, lone = _HEAD.unpack_from(data)
+    length = HEAD + envelope + structure + parts
+    if told != uid or at * UNIT + length > cache.end:
+        return None
+    if len(data) < length:
+        data = cache.read(at * UNIT, length)
+    mark = b"\0%d\n" % uid
+    found = headers.read(lines_at, len(mark) + lines)
+    if len(data) < length or not found.startswith(mark) or len(found) < len(mark) + lines:
+        return None
+    text = found[len(mark) :]
+    if check and zlib.crc32(text, zlib.crc32(data[HEAD:length])) != crc:
+        return None
+    end = HEAD + envelope
+    try:
+        said = tuple(_part(item) for item in json.loads(data[end + structure : length]))
+    except (ValueError, TypeError):
+        return None
+    return Description(data[HEAD:end], data[end : end + structure], said, text, sent_at, lone)
+
+
+def wire(
+    cache: Blob, uids: Sequence[int], places: Sequence[int]
+) -> list[tuple[bytes, bytes] | None]:
+    """ENVELOPE and BODYSTRUCTURE of many messages, mostly in one read; None where it is missing."""
+    if not places:
+        return []
+    low, high = min(places) * UNIT, max(places) * UNIT
+    if high - low > 4 * (1 << 20) + 4096 * len(places):
+        return [_wire_one(cache, uid, at) for uid, at in zip(uids, places, strict=True)]
+    data = cache.read(low, high - low + _TAIL)
+    size = len(data)
+    found: list[tuple[bytes, bytes] | None] = []
+    unpack = _START.unpack_from
+    for uid, at in zip(uids, places, strict=True):
+        start = at * UNIT - low
+        if not at or start + HEAD > size:
+            found.append(None)
+            continue
+        told, envelope, structure = unpack(data, start)
+        middle = start + HEAD + envelope
+        end = middle + structure
+        if told != uid or end > size:
+            found.append(_wire_one(cache, uid, at))
+        else:
+            found.append((data[start + HEAD : middle], data[middle:end]))
+    return found
+
+
+def _wire_one(cache: Blob, uid: int, at: int) -> tuple[bytes, bytes] | None:
+    head = cache.read(at * UNIT, HEAD)
+    if not at or len(head) < HEAD:
+        return None
+    told, envelope, structure = _START.unpack_from(head)
+    if told != uid or at * UNIT + HEAD + envelope + structure > cache.end:
+        return None
+    data = cache.read(at * UNIT + HEAD, envelope + structure)
+    return (data[:envelope], data[envelope:]) if len(data) == envelope + structure else None
+
+
+def _plain(part: Part) -> list[object]:
+    return [
+        value.decode("latin-1") if isinstance(value, bytes) else value for value in astuple(part)
+    ]
+
+
+def _part(item: list[object]) -> Part:
+    number, header_start, body_start, end, *texts, is_message = item
+    media_type, charset, encoding = (str(text).encode("latin-1") for text in texts)
+    return Part(
+        str(number).encode("latin-1"),
+        _number(header_start),
+        _number(body_start),
+        _number(end),
+        media_type,
+        charset,
+        encoding,
+        bool(is_message),
+    )
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError("not an offset")
+    return value

@@ -1,0 +1,238 @@
+"""One folder and its index as the mailbox's lane sees them: all that writes, in order.
+
+The event loop owns the rows; this is the other side. Its methods run in threads, one at a time
+(the lane), and never look at the rows. They take UIDs, link and rename files, append to the log,
+and tell the loop what came of it through `done`, in the order in which it happened on the disk.
+
+Who else was here? Before each act the times of `new` and `cur` are compared with those after our
+last act; a difference means another program came by, and `changed_by_others` asks for a listing.
+There is no inotify: it needs a descriptor and a queue for each of thousands of folders, says
+nothing about what happened while we were away, overflows, and is silent on some file systems; two
+stats a second for each open mailbox cost less and are never wrong by more than a clock tick. For
+that tick (`unsure`), the mailbox is listed once more when it is quiet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance import files
+from appliance.errors import StorageFull, StorageOffline
+from appliance.message.structure import Description
+from appliance.store import cache, flags
+from appliance.store.blobs import Blob
+from appliance.store.events import Event
+from appliance.store.folder import Folder
+from appliance.store.guard import Guard
+from appliance.store.rows import NEW
+
+_LOG_HEADER = struct.Struct("<8sQ")
+_LOG_MAGIC = b"PBXLOG1\n"
+LOG_START = _LOG_HEADER.size
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a mailbox is and what it needs of the store around it."""
+
+    path: Path
+    index: Path
+    guard: Guard
+    new_uidvalidity: Callable[[], int]
+    run: int
+    is_trusted_run: Callable[[int], bool]
+    wall: Callable[[], float]
+
+
+class Disk:
+    """The folder's files; see the module for who may call what."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.folder = Folder(place.path)
+        self.done: deque[Event] = deque()
+        self.told = 0
+        self.uidnext = 0
+        self.generation = 0
+        self.names: Blob
+        self.cache: Blob
+        self.headers: Blob
+        self.numbers = (0, 0)
+        self.log_broken = False
+        self.unflushed_log = False
+        self.unflushed_cur = False
+        self.changed_by_others = False
+        self.unsure = False
+        self.times = (0, 0)
+        self.recorded_times = (0, 0)
+        self._log: int | None = None
+        self._log_end = 0
+        self._set_paths()
+
+    def _set_paths(self) -> None:
+        self.new_path = os.fsencode(self.place.path / "new") + b"/"
+        self.cur_path = os.fsencode(self.place.path / "cur") + b"/"
+
+    def moved(self, place: Place) -> None:
+        """The mailbox has a new name."""
+        self.place = place
+        self.folder.path = place.path
+        self._set_paths()
+
+    def close(self) -> None:
+        """Let go of the log; the blobs close by themselves."""
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
+
+    def tell(self, event: Event) -> None:
+        """Tell the event loop what happened."""
+        self.told += 1
+        self.done.append(event)
+
+    # --- files of messages
+
+    def path(self, base: bytes, named: int, keywords: int) -> bytes:
+        """Where a message lies whose name shows this state."""
+        if named & NEW:
+            return self.new_path + base
+        return self.cur_path + base + b":2," + flags.letters(named, keywords)
+
+    def take_uid(self) -> int:
+        """The next UID; the ceiling above it is durable."""
+        self.begin_log()
+        if self.uidnext > self.folder.uid_ceiling:
+            self.folder.raise_uid_ceiling(self.uidnext)
+        self.uidnext += 1
+        return self.uidnext - 1
+
+    @contextlib.contextmanager
+    def acting(self) -> Iterator[None]:
+        """Around everything that changes the directories, to tell our changes from others'."""
+        if self.stat_times() != self.times:
+            self.changed_by_others = True
+        self.begin_log()
+        try:
+            yield
+        finally:
+            self.remember_times()
+
+    def stat_times(self) -> tuple[int, int]:
+        """When the directories were changed last. Raises StorageOffline when they are not there."""
+        try:
+            return os.stat(self.new_path).st_mtime_ns, os.stat(self.cur_path).st_mtime_ns
+        except FileNotFoundError as error:
+            self.place.guard.check()
+            raise StorageOffline("The folder of this mailbox has vanished.") from error
+        except OSError as error:
+            raise files.explained(error) from error
+
+    def remember_times(self) -> None:
+        """What the directories look like now is known to us."""
+        self.unsure = True
+        with contextlib.suppress(StorageOffline, OSError):
+            self.times = self.stat_times()
+
+    def flush_directories(self) -> None:
+        """Make names given so far durable."""
+        if self.unflushed_cur:
+            self.unflushed_cur = False  # before: the lane may add a name while we flush
+            try:
+                files.flush_directory(self.cur_path)
+            except BaseException:
+                self.unflushed_cur = True
+                raise
+        files.flush_directory(self.new_path)
+
+    def describe(self, uid: int, said: Description | None) -> int:
+        """Keep a description; its place, or 0."""
+        return cache.store(self.cache, self.headers, uid, said) if said else 0
+
+    def take_description(self, source: tuple[Blob, Blob], uid: int, at: int, new: int) -> int:
+        """Take a description over from another mailbox; its place here, or 0."""
+        return cache.copy(source, (self.cache, self.headers), uid, at, new)
+
+    # --- the log
+
+    def log_path(self, generation: int) -> Path:
+        """The log that belongs to a snapshot."""
+        return self.place.index / f"log-{generation}"
+
+    def begin_log(self) -> None:
+        """Make the log of this generation; that it is there says "not closed cleanly"."""
+        if self._log is not None or self.log_broken:
+            return
+        path = self.log_path(self.generation)
+        try:
+            self._log = files.open_append(path)
+            files.truncate(self._log, 0, path)
+            files.write(self._log, _LOG_HEADER.pack(_LOG_MAGIC, self.generation), path)
+            self._log_end = LOG_START
+        except (StorageFull, OSError):
+            self.log_broken = True
+            files.unlink_if_there(self.place.index / "columns")
+
+    def continue_log(self, end: int) -> None:
+        """Go on with a log that was replayed up to `end`."""
+        path = self.log_path(self.generation)
+        self._log = files.open_append(path)
+        files.truncate(self._log, end, path)
+        self._log_end = end
+
+    def write_log(self, data: bytes) -> None:
+        """Append records. Raises StorageFull; then nothing is in the log any more."""
+        if not data:
+            return
+        self.begin_log()
+        if self.log_broken or self._log is None:
+            raise StorageFull("The mail disk is full.")
+        path = self.log_path(self.generation)
+        try:
+            files.write(self._log, data, path)
+        except StorageFull:
+            self.log_broken = True
+            files.truncate(self._log, self._log_end, path)
+            raise
+        self._log_end += len(data)
+        self.unflushed_log = True
+
+    def flush_log(self) -> None:
+        """Make the records durable."""
+        if self._log is not None and self.unflushed_log:
+            self.unflushed_log = False
+            files.flush(self._log, self.log_path(self.generation))
+
+    def log_size(self) -> int:
+        """Octets of the log."""
+        return self._log_end if self._log is not None else 0
+
+    def has_log(self) -> bool:
+        """Whether anything may have changed since the snapshot."""
+        return self._log is not None or self.log_broken
+
+    def next_generation(self) -> None:
+        """A snapshot of the next generation is in place: the old log is no more."""
+        old = self.log_path(self.generation)
+        self.close()
+        self.generation += 1
+        self.log_broken = False
+        self.unflushed_log = False
+        self._log_end = 0
+        files.unlink_if_there(old)
+
+
+def read_log(path: Path, generation: int) -> bytes | None:
+    """The log of a generation; None when there is none, b"" when it is none of ours."""
+    try:
+        data = files.read(path)
+    except FileNotFoundError:
+        return None
+    if len(data) < LOG_START or _LOG_HEADER.unpack_from(data) != (_LOG_MAGIC, generation):
+        return b""
+    return data

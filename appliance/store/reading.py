@@ -1,0 +1,246 @@
+"""Reading messages and what is known of them, without disturbing those who write.
+
+Reads go beside the lane. If the file is not where the rows say, somebody renamed it meanwhile:
+what the lane has done is taken over and the file is looked up again; if the rows have nothing new,
+the folder is listed. A message that is really gone is then expunged for everybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from appliance.errors import NotFound
+from appliance.message.structure import SEARCH_FIELDS, Description, describe
+from appliance.store import cache, log, names
+from appliance.store.blobs import Blob
+from appliance.store.message_files import Finder, Located, read
+from appliance.store.scan import listing, with_names
+from appliance.store.state import MailboxState
+from appliance.threads import Steps, in_thread
+
+T = TypeVar("T")
+
+DESCRIBED_A_HOP = 100
+OCTETS_A_HOP = 4 << 20
+WIRED_A_HOP = 2_000
+_GONE = "This message is not there any more."
+
+
+class Reading(MailboxState):
+    """The reading half of a mailbox."""
+
+    def read(self, uid: int, *, start: int = 0, length: int | None = None) -> Steps[bytes]:
+        """Octets of a message, lines ending in CRLF. Raises NotFound when it is gone."""
+        return (yield from self._look_up(uid, lambda at: read(self._disk, at, start, length)))
+
+    def read_many(
+        self, uids: Sequence[int], *, limit: int = 1 << 20
+    ) -> Steps[list[tuple[int, bytes | None]]]:
+        """The first of these messages, as many as fit in `limit` octets, in one hop."""
+        self.check_usable()
+        chosen: list[tuple[int, Located | None]] = []
+        for uid in uids:
+            row = self.rows.row_of(uid)
+            limit -= 0 if row is None else self.rows.sizes[row]
+            if chosen and limit < 0:
+                break
+            chosen.append((uid, None if row is None else self.located(row)))
+        found = yield from in_thread(lambda: [(uid, self._read_one(at)) for uid, at in chosen])
+        for index, (uid, data) in enumerate(found):
+            if data is None and chosen[index][1] is not None:
+                found[index] = (uid, (yield from self._read_again(uid)))
+        return found
+
+    def permanent_name(self, uid: int) -> Steps[str]:
+        """The part of the file name that copies share."""
+        base = yield from self._look_up(uid, self._base)
+        return names.permanent_name(base).decode("utf-8", "surrogateescape")
+
+    def email_id(self, uid: int) -> Steps[bytes]:
+        """RFC 8474 §5.1: the same for all copies of a message in the account."""
+        base = yield from self._look_up(uid, self._base)
+        return b"E" + hashlib.sha256(names.permanent_name(base)).hexdigest()[:32].encode()
+
+    def look(self) -> Steps[None]:
+        """List the folder and take over what other programs did."""
+        self.check_usable()
+        uids, places, first_unknown = self.rows.uids[:], self.rows.name_at[:], self.uidnext
+
+        def survey() -> None:
+            disk = self._disk
+            data = disk.names.read(0, disk.names.end)
+            known = {
+                uid: data[at : data.find(b"\n", at)] if at else b""
+                for uid, at in zip(uids, places, strict=True)
+            }
+            ours = disk.uidnext
+            chosen, found = listing(disk, known, lambda uid: first_unknown <= uid < ours)
+            disk.unsure = False
+            disk.tell(with_names(disk, chosen, found))
+
+        yield from self.in_lane(survey)
+
+    # --- descriptions
+
+    def describe(self, uids: Sequence[int]) -> Steps[list[Description | None]]:
+        """ENVELOPE, BODYSTRUCTURE, parts and headers; None for a message that is gone."""
+        self.check_usable()
+        found: dict[int, Description] = {}
+        places = [at for uid in uids if (at := self.locate(uid)) is not None]
+        kept = yield from in_thread(lambda: [self._kept(at) for at in places])
+        missing = []
+        for at, said in zip(places, kept, strict=True):
+            if said is None:
+                missing.append(at.uid)
+            else:
+                found[at.uid] = said
+        if missing:
+            found.update((yield from self._make_descriptions(missing)))
+        return [found.get(uid) for uid in uids]
+
+    def wire(
+        self, first_row: int, end_row: int, *, envelope: bool = True, bodystructure: bool = True
+    ) -> Steps[list[tuple[bytes, bytes]]]:
+        """ENVELOPE and BODYSTRUCTURE values of rows, straight from the cache; b"" when gone."""
+        self.check_usable()
+        uids = self.rows.uids[first_row:end_row]
+        places = self.rows.cache_at[first_row:end_row]
+        blob = self._disk.cache
+        found = yield from in_thread(lambda: cache.wire(blob, uids, places))
+        missing = [uid for uid, pair in zip(uids, found, strict=True) if pair is None]
+        if not missing:
+            return found  # type: ignore[return-value]
+        made = yield from self._make_descriptions(missing)
+        pairs = {uid: (said.envelope, said.bodystructure) for uid, said in made.items()}
+        return [
+            pairs.get(uid, (b"NIL", b"NIL")) if pair is None else pair
+            for uid, pair in zip(uids, found, strict=True)
+        ]
+
+    def search_headers(self, field: bytes, needle: str) -> Steps[set[int]]:
+        """UIDs whose field (b"": any kept one) contains the folded text; all are covered."""
+        self.check_usable()
+        columns = zip(self.rows.uids, self.rows.cache_at, strict=True)
+        missing = [uid for uid, place in columns if not place]
+        if missing:
+            yield from self._make_descriptions(missing)
+        blob = self._disk.headers
+        found = yield from in_thread(lambda: _matches(blob, field.lower(), needle.encode()))
+        return {uid for uid in found if self.rows.row_of(uid) is not None}
+
+    # --- private
+
+    def _look_up(self, uid: int, run: Callable[[Located], T]) -> Steps[T]:
+        """Do something with a file that may be renamed or go meanwhile."""
+        for attempt in range(4):
+            self.check_usable()
+            self.absorb()
+            at = self.locate(uid)
+            if at is None:
+                break
+            try:
+                return (yield from in_thread(lambda at=at: run(at)))  # type: ignore[misc]
+            except FileNotFoundError:
+                yield from self.in_lane(lambda: None)  # whatever renames it is done now
+                if attempt and self.locate(uid) == at:
+                    yield from self.look()
+        raise NotFound(_GONE)
+
+    def _read_one(self, at: Located | None) -> bytes | None:
+        if at is None:
+            return None
+        try:
+            return read(self._disk, at)
+        except FileNotFoundError:
+            return None
+
+    def _read_again(self, uid: int) -> Steps[bytes | None]:
+        try:
+            return (yield from self.read(uid))
+        except NotFound:
+            return None
+
+    def _base(self, at: Located) -> bytes:
+        base = Finder(self._disk).base(at)
+        if base is None:
+            raise FileNotFoundError(at.uid)
+        return base
+
+    def _kept(self, at: Located) -> Description | None:
+        return cache.load(self._disk.cache, self._disk.headers, at.uid, at.cache_at)
+
+    def _make_descriptions(self, uids: Sequence[int]) -> Steps[dict[int, Description]]:
+        """Read and describe messages, and keep what was made."""
+        made: dict[int, Description] = {}
+        for chunk in self._hops(uids):
+            places = [at for uid in chunk if (at := self.locate(uid)) is not None]
+            found = yield from in_thread(lambda p=places: self._describe_all(p))  # type: ignore[misc]
+            for uid in chunk:
+                if uid not in found and self.rows.row_of(uid) is not None:
+                    data = yield from self._read_again(uid)
+                    if data is not None:
+                        found[uid] = yield from in_thread(lambda d=data: describe(d))  # type: ignore[misc]
+            yield from self.in_lane(lambda f=found: self._keep(f))  # type: ignore[misc]
+            made.update(found)
+        return made
+
+    def _hops(self, uids: Sequence[int]) -> Iterator[list[int]]:
+        chunk: list[int] = []
+        octets = 0
+        for uid in uids:
+            row = self.rows.row_of(uid)
+            octets += 0 if row is None else self.rows.sizes[row]
+            chunk.append(uid)
+            if len(chunk) >= DESCRIBED_A_HOP or octets > OCTETS_A_HOP:
+                yield chunk
+                chunk, octets = [], 0
+        if chunk:
+            yield chunk
+
+    def _describe_all(self, places: Iterable[Located]) -> dict[int, Description]:
+        found = {}
+        for at in places:
+            data = self._read_one(at)
+            if data is not None:
+                found[at.uid] = describe(data)
+        return found
+
+    def _keep(self, made: dict[int, Description]) -> None:
+        uids = sorted(made)
+        places = [self._disk.describe(uid, made[uid]) for uid in uids]
+        self._disk.begin_log()
+        self._disk.tell(log.Cached(log.numbers(uids), log.numbers(places)))
+
+
+def _matches(headers: Blob, field: bytes, needle: bytes) -> set[int]:
+    """UIDs in the headers file of lines `field: ...needle...`."""
+    data = headers.read(0, headers.end)
+    names_of_field = re.escape(field) if field else b"[a-z-]+"
+    if not needle:
+        pattern = re.compile(rb"(?m)^%b: " % names_of_field)
+    elif field:
+        pattern = re.compile(rb"(?m)^%b: [^\n]*?%b" % (names_of_field, re.escape(needle)))
+    else:
+        pattern = re.compile(re.escape(needle))
+    found: set[int] = set()
+    at = 0
+    while (hit := pattern.search(data, at)) is not None:
+        if (
+            not field
+            and needle
+            and data.rfind(b": ", data.rfind(b"\n", 0, hit.start()), hit.start() + 1) < 0
+        ):
+            at = hit.start() + 1
+            continue
+        mark = data.rfind(b"\0", 0, hit.start())
+        number = data[mark + 1 : data.find(b"\n", mark)]
+        if number.isdigit():
+            found.add(int(number))
+        end = data.find(b"\0", hit.end())
+        if end < 0:
+            break
+        at = end
+    return found

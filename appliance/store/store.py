@@ -1,0 +1,146 @@
+"""The mail of all accounts on one disk: beginning, the second-by-second chores, the end.
+
+One daemon owns MAIL: a lock file with its process id is held while it runs. Without the disk
+everything answers StorageOffline, and `tick` looks whether it is back; what was open then is
+closed, because its descriptors belong to the disk that was pulled out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from appliance import files
+from appliance.clock import Clock
+from appliance.errors import PillarboxError, Refused, StorageOffline
+from appliance.store import names
+from appliance.store.guard import Guard
+from appliance.store.home import Home
+from appliance.store.home_files import HomeFiles
+from appliance.store.runs import Runs, boot_id
+from appliance.threads import Steps, in_thread
+
+
+class Store:
+    """All mailboxes. Belongs to the event loop, except `start` and `stop`, which block."""
+
+    def __init__(
+        self, mail: Path, clock: Clock, *, expect_marker: bool = False, boot: str | None = None
+    ) -> None:
+        self._mail = mail
+        self._clock = clock
+        self._expect_marker = expect_marker
+        self._guard = Guard(mail)
+        self._runs = Runs(mail / "index" / "run", boot_id() if boot is None else boot)
+        self._homes: dict[str, Home] = {}
+        self._lock: int | None = None
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the mail disk is there."""
+        return self._guard.online
+
+    @property
+    def disk_identity(self) -> bytes:
+        """What is in the marker file of the disk in use."""
+        return self._guard.identity
+
+    def start(self) -> None:
+        """Take the disk into use; if it is missing, wait for it.
+
+        Raises:
+            Refused: another daemon uses it.
+        """
+        with contextlib.suppress(StorageOffline):
+            self._begin()
+
+    def stop(self) -> None:
+        """The end, after `settle`."""
+        if self._guard.online:
+            boxes = [box for home in self._homes.values() for box in home.boxes.values()]
+            if not any(box.has_unkept() for box in boxes):
+                with contextlib.suppress(StorageOffline):
+                    self._runs.end()
+        self._guard.online = False
+        self.unlock()
+
+    def home(self, address: str) -> Home:
+        """The mailboxes of one account; asks no disk. Raises Refused for no address at all."""
+        address = names.account_directory(address)
+        home = self._homes.get(address)
+        if home is None:
+            place = HomeFiles(
+                self._mail / "people" / address,
+                self._mail / "index" / address,
+                self._guard,
+                self._clock.wall,
+            )
+            home = self._homes[address] = Home(address, place, self._clock, self._runs)
+        return home
+
+    def tick(self) -> Steps[None]:
+        """About every second."""
+        if not self._guard.online:
+            with contextlib.suppress(StorageOffline):
+                yield from in_thread(self._begin)
+            return
+        try:
+            yield from in_thread(self._guard.check)
+        except StorageOffline:
+            self._go_offline()
+            return
+        yield from self._each("tick")
+
+    def settle(self) -> Steps[None]:
+        """All names follow their flags, snapshots are written, everything is flushed."""
+        yield from self._each("settle")
+
+    def unlock(self) -> None:
+        """Let another daemon use the disk."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _each(self, chore: str) -> Steps[None]:
+        """One account in trouble does not keep the others waiting."""
+        trouble: Exception | None = None
+        for home in list(self._homes.values()):
+            try:
+                yield from home.tick() if chore == "tick" else home.settle()
+            except (PillarboxError, OSError) as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
+
+    def _begin(self) -> None:
+        self._guard.begin(expect_marker=self._expect_marker)
+        try:
+            self._take_lock()
+            for name in ("people", "index"):
+                files.make_directories(self._mail / name)
+            self._runs.begin(int(self._clock.wall()))
+        except BaseException:
+            self._guard.online = False
+            self.unlock()
+            raise
+
+    def _take_lock(self) -> None:
+        self.unlock()
+        path = self._mail / "lock"
+        self._lock = files.open_append(path)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(self._lock, 20, 0).decode("ascii", "replace").strip()
+            self.unlock()
+            raise Refused(f"Another Pillarbox (process {owner}) uses this mail disk.") from None
+        files.truncate(self._lock, 0, path)
+        files.write(self._lock, b"%d\n" % os.getpid(), path)
+
+    def _go_offline(self) -> None:
+        self._guard.online = False
+        for home in self._homes.values():
+            home.end()
+        self.unlock()
