@@ -14,17 +14,14 @@ import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from appliance.accounts.login import Gate, Login, Service
 from appliance.accounts.sasl import MECHANISMS, Exchange
 from appliance.errors import PeerError, Refused
 from appliance.net.session import Link, StartTls
 from appliance.pop3.replies import ok
+from appliance.store.store import Store
 from appliance.threads import Steps
-
-if TYPE_CHECKING:
-    from appliance.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

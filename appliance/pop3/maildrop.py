@@ -13,16 +13,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from appliance.errors import NotFound
 from appliance.pop3.replies import InUse
 from appliance.store.flags import DELETED, SEEN
+from appliance.store.mailbox import Mailbox
+from appliance.store.store import Store
 from appliance.threads import Steps
-
-if TYPE_CHECKING:
-    from appliance.store.mailbox import Mailbox
-    from appliance.store.store import Store
 
 WINDOW = 256 * 1024
 _READ_AHEAD = 32

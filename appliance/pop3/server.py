@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from appliance.accounts.login import Gate
 from appliance.net.session import Link, SessionFactory
 from appliance.pop3.authorization import Context
+from appliance.pop3.replies import err
 from appliance.pop3.session import Pop3Session
-
-if TYPE_CHECKING:
-    from appliance.store.store import Store
+from appliance.store.store import Store
 
 
 def pop3_sessions(gate: Gate, store: Store, *, plain_on_loopback: bool) -> SessionFactory:
@@ -21,3 +18,8 @@ def pop3_sessions(gate: Gate, store: Store, *, plain_on_loopback: bool) -> Sessi
         return Pop3Session(context, link)
 
     return session
+
+
+def turned_away(refusal: str) -> bytes:
+    """What a connection hears that is not let in (RFC 3206)."""
+    return err(f"[SYS/TEMP] {refusal}")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from appliance.errors import PillarboxError
 from appliance.pop3.replies import CHUNK, Stuffing, Top
-from appliance.pop3.server import pop3_sessions
+from appliance.pop3.server import pop3_sessions, turned_away
 from appliance.pop3.session import LONGEST_LINE, MOST_BAD_COMMANDS
 from appliance.store.flags import SEEN
 from tests.corpus import ugly_messages
@@ -264,6 +264,10 @@ def test_a_slow_guesser_is_refused_for_a_while():
         if b"[SYS/TEMP]" in said:
             break
     assert b"-ERR [SYS/TEMP] Too many failed logins." in said
+
+
+def test_whoever_is_not_let_in_is_told_so_in_pop3():
+    assert turned_away("Too many\r\nconnections.") == b"-ERR [SYS/TEMP] Too many connections.\r\n"
 
 
 def test_sessions_of_one_factory_share_the_locks():
