@@ -118,9 +118,8 @@ class Connection:
         self.context = context
         self.link = Link(Peer(host, 4711), secure=secure, tls_offered=not secure, wake=lambda: None)
         self.session = Pop3Session(context, self.link)
-        self.said = b""
         self.pieces = []
-        self.run(self.session.greet())
+        self.said = self.run(self.session.greet())
 
     def run(self, steps):
         """Carry out steps; return what was said, with signals in words."""
@@ -129,7 +128,6 @@ class Connection:
             try:
                 step = steps.throw(error) if error else steps.send(value)
             except StopIteration:
-                self.said += said
                 return said
             value = error = None
             if isinstance(step, bytes):
