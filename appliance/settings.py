@@ -87,7 +87,7 @@ class Smtp:
     patience_seconds: int = number(300, "How long a silent peer is waited for.", 10, 3600)
     transfer_minutes: int = number(60, "How long one message may take to arrive.", 1, 1440)
     greeting_delay_ms: int = number(
-        0, "Strangers who talk before this many milliseconds have passed are refused.", 0, 30_000
+        200, "Strangers who talk before this many milliseconds have passed are refused.", 0, 30_000
     )
 
 

@@ -22,6 +22,7 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from appliance.net.doorkeeper import Doorkeeper
@@ -43,25 +44,33 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer:
     return Peer(str(name[0]).removeprefix("::ffff:"), int(name[1]))
 
 
+def _without_words(_refusal: str) -> bytes:
+    return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What all connections of one port share."""
+
+    threads: Threads
+    tls: ssl.SSLContext | None = None  # for StartTls, or what the port itself speaks
+    implicit_tls: bool = False
+    doorkeeper: Doorkeeper | None = None
+    turned_away: Callable[[str], bytes] = _without_words  # a refusal in the protocol's words
+
+
 class Connection(asyncio.BufferedProtocol):
     """The socket side of one session. Belongs to the event loop."""
 
     def __init__(
         self,
         factory: SessionFactory,
-        threads: Threads,
-        *,
-        tls: ssl.SSLContext | None = None,
-        implicit_tls: bool = False,
-        doorkeeper: Doorkeeper | None = None,
+        entrance: Entrance,
         on_gone: Callable[[Connection], None] | None = None,
     ) -> None:
-        self._doorkeeper = doorkeeper
-        self._entered_as = ""
         self._factory = factory
-        self._threads = threads
-        self._tls = tls
-        self._implicit_tls = implicit_tls
+        self._entrance = entrance
+        self._entered_as = ""
         self._on_gone = on_gone
         self._transport: asyncio.Transport | None = None
         self._session: Session | None = None
@@ -87,14 +96,14 @@ class Connection(asyncio.BufferedProtocol):
         if self._session is not None:
             return
         peer = peer_of(transport)
-        if not self._is_let_in(peer):
+        if not self._is_let_in(peer, transport):
             transport.close()
             return
         transport.set_write_buffer_limits(high=256 * 1024)
         self._link = Link(
             peer,
-            secure=self._implicit_tls,
-            tls_offered=self._tls is not None and not self._implicit_tls,
+            secure=self._entrance.implicit_tls,
+            tls_offered=self._entrance.tls is not None and not self._entrance.implicit_tls,
             wake=self._wake,
         )
         self._session = self._factory(self._link)
@@ -102,13 +111,14 @@ class Connection(asyncio.BufferedProtocol):
         self._watch()
         self._begin(self._session.greet)
 
-    def _is_let_in(self, peer: Peer) -> bool:
-        if self._doorkeeper is None:
+    def _is_let_in(self, peer: Peer, transport: asyncio.Transport) -> bool:
+        if self._entrance.doorkeeper is None:
             return True
-        refusal = self._doorkeeper.enter(peer.host, asyncio.get_running_loop().time())
+        refusal = self._entrance.doorkeeper.enter(peer.host, asyncio.get_running_loop().time())
         if refusal:
             log.warning("sent away: %s", refusal, extra={"peer": peer.host})
             self._closing = True
+            transport.write(self._entrance.turned_away(refusal))
             return False
         self._entered_as = peer.host
         return True
@@ -151,8 +161,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's interface
         """It is over; the session lets go of what it holds once its work in hand has ended."""
         self._gone = self._closing = True
-        if self._doorkeeper is not None and self._entered_as:
-            self._doorkeeper.leave(self._entered_as)
+        if self._entrance.doorkeeper is not None and self._entered_as:
+            self._entrance.doorkeeper.leave(self._entered_as)
             self._entered_as = ""
         if self._timer is not None:
             self._timer.cancel()
@@ -244,7 +254,7 @@ class Connection(asyncio.BufferedProtocol):
     def _do(self, step: Any) -> bool:
         """Do a step that is not bytes; False when the generator goes on later."""
         if isinstance(step, Work | Shared):
-            self._threads.start(step).add_done_callback(self._done)
+            self._entrance.threads.start(step).add_done_callback(self._done)
             return False
         if isinstance(step, Pause):
             asyncio.get_running_loop().call_later(step.seconds, self._advance, None, None)
@@ -292,7 +302,9 @@ class Connection(asyncio.BufferedProtocol):
     def _let_go(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            task = asyncio.get_running_loop().create_task(self._threads.carry_out(session.lost()))
+            task = asyncio.get_running_loop().create_task(
+                self._entrance.threads.carry_out(session.lost())
+            )
             task.add_done_callback(_log_failure)
         if self._on_gone is not None:
             on_gone, self._on_gone = self._on_gone, None
@@ -302,13 +314,13 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _start_tls(self) -> None:
         assert self._transport is not None
-        assert self._tls is not None
+        assert self._entrance.tls is not None
         self._waiting.clear()
         try:
             secured = await asyncio.get_running_loop().start_tls(
                 self._transport,
                 self,
-                self._tls,
+                self._entrance.tls,
                 server_side=True,
                 ssl_handshake_timeout=_HANDSHAKE_SECONDS,
             )

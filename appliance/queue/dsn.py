@@ -71,13 +71,7 @@ def report(
     returned = _returned(original, whole=kind == "message")
     international = any(not each.recipient.address.isascii() for each in outcomes)
     lines = [
-        f"From: Mail delivery <postmaster@{host}>",
-        f"To: <{envelope.sender}>",
-        f"Subject: {_SUBJECTS[action]}",
-        f"Date: {email.utils.formatdate(now)}",
-        f"Message-ID: <{os.urandom(12).hex()}@{host}>",
-        "Auto-Submitted: auto-replied",  # RFC 3834 §5
-        "MIME-Version: 1.0",
+        *_header(envelope, action, host, now),
         'Content-Type: multipart/report; report-type="delivery-status";',
         f' boundary="{boundary}"',
         "",
@@ -99,6 +93,18 @@ def report(
     ]
     head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
     return b"%b\r\n%b\r\n--%b--\r\n" % (head, returned, boundary.encode())
+
+
+def _header(envelope: Envelope, action: Action, host: str, now: float) -> list[str]:
+    return [
+        f"From: Mail delivery <postmaster@{host}>",
+        f"To: <{envelope.sender}>",
+        f"Subject: {_SUBJECTS[action]}",
+        f"Date: {email.utils.formatdate(now)}",
+        f"Message-ID: <{os.urandom(12).hex()}@{host}>",
+        "Auto-Submitted: auto-replied",  # RFC 3834 §5
+        "MIME-Version: 1.0",
+    ]
 
 
 def _for_people(action: Action, outcomes: tuple[Outcome, ...]) -> list[str]:

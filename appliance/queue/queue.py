@@ -50,6 +50,11 @@ class Queue:
         self._journal.rewrite()
         self.is_started = True
 
+    def look(self) -> list[Entry]:
+        """All entries as they are on the disk, oldest first, without starting. Blocks."""
+        found = _replayed(self._journal.read()).values()
+        return sorted(found, key=lambda entry: entry.id)
+
     def stop(self) -> None:
         """Write what waits and let go. Blocks."""
         if self.is_started:

@@ -49,7 +49,7 @@ class MxRules:
             raise Reply(550, "5.7.1", "This server takes mail for its own people only.")
         return _somebody(address, people)
 
-    def message(self, seen: Seen, people: Directory, login: Login | None) -> None:  # noqa: ARG002
+    def message(self, seen: Seen, people: Directory, login: Login | None) -> None:  # noqa: ARG002 - the interface
         """Only circles are refused."""
         refuse_circles(seen)
 

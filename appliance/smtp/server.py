@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import weakref
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -156,6 +157,13 @@ class SmtpConnection(SMTP):
             return self._hang_up()
         log.error("a fault of ours", exc_info=error, extra={"peer": self.peer.host})
         return "451 4.3.0 Something went wrong here; try again later."
+
+    def say_goodbye(self) -> None:
+        """RFC 5321 §3.8: a server that shuts down says so."""
+        if self.transport is not None:
+            with contextlib.suppress(RuntimeError, AttributeError):
+                self._writer.write(b"421 4.3.2 The server shuts down; try again in a minute.\r\n")
+            self.transport.close()
 
     def _hang_up(self) -> str:
         """The peer is gone: end the command loop at its next wait."""
@@ -333,7 +341,15 @@ class SmtpServer:
         self._context = context
         self._door = door
         self.running: set[asyncio.Task[Any]] = set()
+        self._connections: weakref.WeakSet[SmtpConnection] = weakref.WeakSet()
 
     def __call__(self) -> SmtpConnection:
         """A new connection (a protocol factory)."""
-        return SmtpConnection(self._context, self._door, self.running)
+        connection = SmtpConnection(self._context, self._door, self.running)
+        self._connections.add(connection)
+        return connection
+
+    def say_goodbye(self) -> None:
+        """End all connections (shutdown)."""
+        for connection in list(self._connections):
+            connection.say_goodbye()

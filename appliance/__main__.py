@@ -1,0 +1,6 @@
+"""The program `pillarbox`."""
+
+from appliance.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""How a command reaches the running daemon, or the mail when none runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from appliance import control, settings
+from appliance.errors import Refused
+
+
+def ask(state: Path, act: str, **values: Any) -> Any:
+    """Have the daemon do it. Raises Refused when none runs."""
+    try:
+        return control.ask(state, act, **values)
+    except ConnectionError:
+        raise Refused("The appliance does not run; start it first (pillarbox run).") from None
+
+
+def mail_directory(state: Path) -> Path:
+    """Where the mail is, by the settings."""
+    tree = settings.load(state / "settings.toml")
+    return Path(tree.storage.mail) if tree.storage.mail else state / "mail"

@@ -1,0 +1,119 @@
+"""run, status, index and sim: the box itself."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from appliance import control, log
+from appliance.cli.asking import ask, mail_directory
+from appliance.cli.output import add_json_option, moment, print_json, print_table, size
+from appliance.daemon import Options, serve
+from appliance.errors import Refused
+from appliance.store import check
+
+
+def add_commands(commands: Any) -> None:
+    """Add run, status, index and sim to the command line."""
+    run = commands.add_parser("run", help="run the appliance in the foreground until SIGTERM")
+    run.add_argument("--state", type=Path, default=argparse.SUPPRESS)
+    run.add_argument("--simulate", action="store_true", help="simulated hardware")
+    run.add_argument("--port-base", type=int, default=0, help="added to every standard port")
+    run.add_argument("--bind", default="", help="the address to listen on; default: all")
+    run.set_defaults(handler=_run)
+    status = commands.add_parser("status", help="how the box is")
+    add_json_option(status)
+    status.set_defaults(handler=_status)
+    _add_index(commands.add_parser("index", help="the caches beside the mailboxes"))
+    _add_sim(commands.add_parser("sim", help="the simulated hardware"))
+
+
+def _add_index(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    verify = acts.add_parser("check", help="hold them against the mail")
+    verify.add_argument("address", nargs="?", default="")
+    verify.set_defaults(handler=_check_index)
+    rebuild = acts.add_parser("rebuild", help="make them anew from the mail")
+    rebuild.add_argument("address", nargs="?", default="")
+    rebuild.set_defaults(handler=_rebuild_index)
+
+
+def _add_sim(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    leds = acts.add_parser("leds", help="how the lamps shine")
+    add_json_option(leds)
+    leds.set_defaults(handler=_leds)
+    press = acts.add_parser("press", help="press the button")
+    press.add_argument("--seconds", type=float, default=0.2)
+    press.set_defaults(handler=lambda a: ask(a.state, "sim_press", seconds=a.seconds))
+    plug = acts.add_parser("plug", help="plug in a folder or image as a drive")
+    plug.add_argument("path", type=Path)
+    plug.set_defaults(handler=lambda a: ask(a.state, "sim_plug", path=str(a.path.absolute())))
+    unplug = acts.add_parser("unplug", help="pull a drive")
+    unplug.add_argument("path", nargs="?", type=Path)
+    unplug.set_defaults(
+        handler=lambda a: ask(a.state, "sim_unplug", path=str(a.path.absolute()) if a.path else "")
+    )
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    if not 0 <= arguments.port_base <= 60_000:
+        raise Refused("--port-base must be between 0 and 60000.")
+    log.set_up()
+    serve(
+        Options(arguments.state.absolute(), arguments.simulate, arguments.port_base, arguments.bind)
+    )
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    answer = ask(arguments.state, "status")
+    if arguments.json:
+        print_json(answer)
+        return
+    print(f"Pillarbox {answer['version']} on {answer['host']}")
+    print_table(
+        [
+            ["accounts", answer["accounts"]],
+            ["messages that wait", answer["queued"]],
+            ["memory", size(answer["memory_octets"])],
+        ]
+    )
+    if not answer["conditions"]:
+        print("All is well.")
+    for each in answer["conditions"]:
+        since = moment(each["since"])
+        print(f"{each['severity']} since {since}: {each['sentence']} {each['remedy']}")
+
+
+def _check_index(arguments: argparse.Namespace) -> None:
+    try:
+        findings = control.ask(arguments.state, "index_check", address=arguments.address)
+    except ConnectionError:
+        found = check.check(mail_directory(arguments.state), arguments.address or None)
+        findings = [str(each) for each in found]
+    for sentence in findings:
+        print(sentence)
+    if findings:
+        raise Refused(f"{len(findings)} differences were found; index rebuild mends them.")
+    print("Every index agrees with its mailbox.")
+
+
+def _rebuild_index(arguments: argparse.Namespace) -> None:
+    try:
+        control.ask(arguments.state, "index_rebuild", address=arguments.address)
+    except ConnectionError:
+        check.rebuild(mail_directory(arguments.state), arguments.address or None)
+
+
+def _leds(arguments: argparse.Namespace) -> None:
+    lamps = ask(arguments.state, "sim_leds")
+    if arguments.json:
+        print_json(lamps)
+        return
+    print_table(
+        [
+            [name, light["color"], "blinking" if light["rhythm"] else "steady", light["meaning"]]
+            for name, light in lamps.items()
+        ]
+    )

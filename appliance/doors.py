@@ -1,0 +1,227 @@
+"""All ports: which door stands behind each, and how they open and close. Part of the roof."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.errors import BadSettings
+from appliance.imap.server import Counting, Limits, Server
+from appliance.imap.session import Session as ImapSession
+from appliance.net.connection import Connection, Entrance
+from appliance.net.doorkeeper import Doorkeeper, DoorLimits
+from appliance.net.session import Link, SessionFactory
+from appliance.pop3.server import pop3_sessions
+from appliance.settings import Imap, Pop3, Smtp
+from appliance.smtp.context import Door, SmtpContext
+from appliance.smtp.server import SmtpServer
+
+if TYPE_CHECKING:
+    from appliance.daemon import Daemon
+
+log = logging.getLogger("pillarbox")
+
+MIB = 1024 * 1024
+_BACKLOG = 512
+_HANDSHAKE_SECONDS = 20.0
+Factory = Callable[[], asyncio.BaseProtocol]
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One port."""
+
+    number: int  # the standard one
+    name: str
+    factory: Factory
+    implicit_tls: bool = False
+
+
+class Doors:
+    """All listening sockets and open connections."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._smtp: list[SmtpServer] = []
+        self.ports = [*self._smtp_ports(), *self._imap_ports(), *self._pop3_ports()]
+
+    async def open(self) -> None:
+        """Listen on every port. Raises BadSettings when one is taken."""
+        options = self._daemon.options
+        loop = asyncio.get_running_loop()
+        for port in self.ports:
+            number = port.number + options.port_base
+            for listening in _sockets(options.bind, number):
+                server = await loop.create_server(
+                    port.factory,
+                    sock=listening,
+                    ssl=self._daemon.tls if port.implicit_tls else None,
+                    ssl_handshake_timeout=_HANDSHAKE_SECONDS if port.implicit_tls else None,
+                    backlog=_BACKLOG,
+                )
+                self._servers.append(server)
+            log.info("%s on port %d", port.name, number)
+
+    async def close(self) -> None:
+        """Let nobody in any more, let what is being accepted end, say goodbye to the rest."""
+        for server in self._servers:
+            server.close()
+        accepting = {task for door in self._smtp for task in door.running}
+        if accepting:
+            await asyncio.wait(accepting, timeout=2.0)
+        for door in self._smtp:
+            door.say_goodbye()
+        for connection in list(self._connections):
+            connection.close()
+        for _ in range(20):
+            if not self._connections:
+                return
+            await asyncio.sleep(0.05)
+        for connection in list(self._connections):
+            connection.abort()
+        await asyncio.sleep(0)
+
+    def _smtp_ports(self) -> list[Port]:
+        daemon = self._daemon
+        limits = daemon.settings.smtp
+        context = SmtpContext(
+            host=daemon.host,
+            settings=limits,
+            clock=daemon.clock,
+            threads=daemon.threads,
+            gate=daemon.gate,
+            store=daemon.store,
+            queue=daemon.queue,
+            tls=daemon.tls,
+            doorkeeper=_doorkeeper(limits),
+            refusal=daemon.refusal,
+        )
+        plain = daemon.options.simulate
+        strangers = Door(
+            is_submission=False, greeting_delay_seconds=limits.greeting_delay_ms / 1000
+        )
+        ours = Door(is_submission=True, plain_login_allowed=plain)
+        implicit = Door(is_submission=True, implicit_tls=True)
+        made = []
+        for number, name, door in (
+            (25, "SMTP", strangers),
+            (587, "submission", ours),
+            (465, "submission with TLS", implicit),
+        ):
+            server = SmtpServer(context, door)
+            self._smtp.append(server)
+            made.append(Port(number, name, server, door.implicit_tls))
+        return made
+
+    def _imap_ports(self) -> list[Port]:
+        daemon = self._daemon
+        tree = daemon.settings
+        server = Server(
+            daemon.store,
+            daemon.gate,
+            daemon.clock,
+            Counting(tree.imap.connections_per_account),
+            Limits(
+                append_octets=tree.smtp.largest_message_mib * MIB,
+                connections_per_account=tree.imap.connections_per_account,
+                idle_seconds=tree.imap.autologout_minutes * 60.0,
+            ),
+            allow_plain_text=daemon.options.simulate,
+        )
+        doorkeeper = _doorkeeper(tree.imap)
+
+        def factory(link: Link) -> ImapSession:
+            return ImapSession(link, server)
+
+        return self._both(("IMAP", 143, 993), factory, doorkeeper, _imap_turned_away)
+
+    def _pop3_ports(self) -> list[Port]:
+        daemon = self._daemon
+        factory = pop3_sessions(
+            daemon.gate, daemon.store, plain_on_loopback=daemon.options.simulate
+        )
+        doorkeeper = _doorkeeper(daemon.settings.pop3)
+        return self._both(("POP3", 110, 995), factory, doorkeeper, _pop3_turned_away)
+
+    def _both(
+        self,
+        names: tuple[str, int, int],
+        factory: SessionFactory,
+        doorkeeper: Doorkeeper,
+        turned_away: Callable[[str], bytes],
+    ) -> list[Port]:
+        """The port with STARTTLS and the one with TLS from the start (RFC 8314)."""
+        name, clear, secure = names
+        return [
+            Port(clear, name, self._sessions(factory, doorkeeper, turned_away)),
+            Port(
+                secure,
+                f"{name} with TLS",
+                self._sessions(factory, doorkeeper, turned_away, implicit_tls=True),
+                implicit_tls=True,
+            ),
+        ]
+
+    def _sessions(
+        self,
+        factory: SessionFactory,
+        doorkeeper: Doorkeeper,
+        turned_away: Callable[[str], bytes],
+        *,
+        implicit_tls: bool = False,
+    ) -> Factory:
+        entrance = Entrance(
+            self._daemon.threads, self._daemon.tls, implicit_tls, doorkeeper, turned_away
+        )
+
+        def make() -> Connection:
+            connection = Connection(factory, entrance, self._connections.discard)
+            self._connections.add(connection)
+            return connection
+
+        return make
+
+
+def _doorkeeper(limits: Smtp | Imap | Pop3) -> Doorkeeper:
+    return Doorkeeper(
+        DoorLimits(
+            limits.connections, limits.connections_per_address, limits.connections_per_minute
+        )
+    )
+
+
+def _imap_turned_away(refusal: str) -> bytes:
+    return f"* BYE [UNAVAILABLE] {refusal}\r\n".encode()
+
+
+def _pop3_turned_away(refusal: str) -> bytes:
+    return f"-ERR [SYS/TEMP] {refusal}\r\n".encode()
+
+
+def _sockets(bind: str, number: int) -> list[socket.socket]:
+    """The listening sockets of a port: one for each family that the machine has."""
+    wanted = [bind] if bind else ["0.0.0.0", "::"]  # noqa: S104 - the LAN is what it serves
+    made: list[socket.socket] = []
+    for address in wanted:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            listening = socket.socket(family, socket.SOCK_STREAM)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listening.bind((address, number))
+        except OSError as error:
+            if made:  # a machine without IPv6
+                continue
+            raise BadSettings(
+                f"Port {number} cannot be used on {address}: {error.strerror}. Is another mail "
+                "server running, or does the port need more rights?"
+            ) from error
+        made.append(listening)
+    return made

@@ -1,0 +1,1 @@
+"""LEDs, button, drives: real or simulated behind the same interfaces."""

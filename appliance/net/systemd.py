@@ -1,0 +1,29 @@
+"""Talking to systemd: readiness and the watchdog (sd_notify(3)). Silent where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+
+
+def notify(state: str) -> None:
+    """Send one message such as "READY=1" to the service manager."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect(address)
+        sender.sendall(state.encode())
+
+
+def watchdog_seconds() -> float:
+    """How often the service manager wants to hear of us; 0 when it does not."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return 0.0
+    try:
+        return int(os.environ.get("WATCHDOG_USEC", "0")) / 1_000_000 / 2
+    except ValueError:
+        return 0.0

@@ -1,0 +1,1 @@
+"""What the lamps say and what the button means."""

@@ -1,0 +1,43 @@
+"""The queue as people read it: plain values for the command line and the page. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from appliance.queue.envelope import Entry
+
+
+def summary(entry: Entry) -> dict[str, Any]:
+    """One line's worth of a message."""
+    waiting = [p for p in entry.progress if not p.state.is_over]
+    return {
+        "id": entry.id,
+        "sender": entry.envelope.sender,
+        "recipients": len(entry.envelope.recipients),
+        "waiting": len(waiting),
+        "size": entry.envelope.size,
+        "received_at": entry.envelope.received_at,
+        "next_try": min((p.next_try for p in waiting), default=0.0),
+        "reason": next((p.reason for p in waiting if p.reason), ""),
+    }
+
+
+def details(entry: Entry) -> dict[str, Any]:
+    """Everything that is known of a message but its content."""
+    return {
+        **summary(entry),
+        "account": entry.envelope.account,
+        "peer": entry.envelope.peer,
+        "message_id": entry.envelope.message_id,
+        "recipients": [
+            {
+                "address": recipient.address,
+                "local": recipient.is_local,
+                "state": progress.state.value,
+                "attempts": progress.attempts,
+                "next_try": progress.next_try,
+                "reason": progress.reason,
+            }
+            for recipient, progress in zip(entry.envelope.recipients, entry.progress, strict=True)
+        ],
+    }

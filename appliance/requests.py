@@ -1,0 +1,136 @@
+"""What the running daemon does for the command line: the acts behind the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from appliance import __version__
+from appliance.errors import Refused
+from appliance.hardware import vitals
+from appliance.queue import listing
+from appliance.queue.dsn import Action, Outcome
+from appliance.store import check
+
+if TYPE_CHECKING:
+    from appliance.daemon import Daemon
+
+
+class Requests:
+    """One method an act; arguments and results are plain JSON values."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
+        """All acts by name."""
+        return {
+            "people_changed": self.people_changed,
+            "status": self.status,
+            "queue_list": self.queue_list,
+            "queue_show": self.queue_show,
+            "queue_retry": self.queue_retry,
+            "queue_delete": self.queue_delete,
+            "index_check": self.index_check,
+            "sim_leds": self.sim_leds,
+            "sim_press": self.sim_press,
+            "sim_plug": self.sim_plug,
+            "sim_unplug": self.sim_unplug,
+        }
+
+    async def people_changed(self) -> None:
+        """Domains, accounts, aliases or passwords have changed in the database."""
+        directory = await asyncio.to_thread(self._daemon.database.directory)
+        self._daemon.change_people(directory)
+
+    async def status(self) -> dict[str, Any]:
+        """How the box is."""
+        daemon = self._daemon
+        return {
+            "version": __version__,
+            "host": daemon.host,
+            "accounts": len(daemon.gate.directory.accounts),
+            "queued": len(daemon.queue.entries()),
+            "memory_octets": vitals.own_memory_octets(),
+            "conditions": [
+                {
+                    "key": each.key,
+                    "severity": each.severity.name.lower(),
+                    "sentence": each.sentence,
+                    "remedy": each.remedy,
+                    "since": each.since,
+                }
+                for each in daemon.board.standing()
+            ],
+        }
+
+    async def queue_list(self) -> list[dict[str, Any]]:
+        """All messages that wait."""
+        return [listing.summary(entry) for entry in self._daemon.queue.entries()]
+
+    async def queue_show(self, identity: str) -> dict[str, Any]:
+        """One message with all its recipients."""
+        return listing.details(self._daemon.queue.entry(identity))
+
+    async def queue_retry(self, identity: str = "") -> int:
+        """Have one message, or all, tried now; how many."""
+        queue = self._daemon.queue
+        entries = [queue.entry(identity)] if identity else queue.entries()
+        for entry in entries:
+            queue.retry(entry)
+        await self._daemon.threads.carry_out(queue.durable())
+        self._daemon.runner.look_again()
+        return len(entries)
+
+    async def queue_delete(self, identity: str, *, bounce: bool = False) -> None:
+        """Take a message out of the queue; with `bounce` its sender is told."""
+        daemon = self._daemon
+        entry = daemon.queue.entry(identity)
+        if bounce and entry.envelope.sender:
+            outcomes = tuple(
+                Outcome(recipient, "5.7.1", "It was taken out of the queue by the administrator.")
+                for recipient, progress in zip(
+                    entry.envelope.recipients, entry.progress, strict=True
+                )
+                if not progress.state.is_over
+            )
+            await daemon.runner.bounce(entry, Action.FAILED, outcomes)
+        await daemon.threads.carry_out(daemon.queue.finish([entry]))
+        await daemon.threads.carry_out(daemon.queue.durable())
+
+    async def index_check(self, address: str = "") -> list[str]:
+        """Hold indexes against the Maildirs; a sentence for each difference."""
+        daemon = self._daemon
+        await daemon.threads.carry_out(daemon.store.settle())
+        found = await asyncio.to_thread(check.check, daemon.mail, address or None)
+        return [str(each) for each in found]
+
+    async def sim_leds(self) -> dict[str, dict[str, Any]]:
+        """How the simulated lamps shine."""
+        return {
+            led.value: {
+                "color": light.color.value,
+                "rhythm": list(light.rhythm),
+                "meaning": light.meaning,
+            }
+            for led, light in self._simulated().shown().items()
+        }
+
+    async def sim_press(self, seconds: float = 0.2) -> None:
+        """Press the simulated button."""
+        self._simulated().press(self._daemon.clock.monotonic(), seconds)
+
+    async def sim_plug(self, path: str) -> None:
+        """Plug in a folder or image as a drive."""
+        self._simulated().plug(Path(path))
+
+    async def sim_unplug(self, path: str = "") -> None:
+        """Pull a drive."""
+        self._simulated().unplug(Path(path) if path else None)
+
+    def _simulated(self) -> Any:
+        if not self._daemon.options.simulate:
+            raise Refused("The hardware is not simulated (run with --simulate).")
+        return self._daemon.hardware

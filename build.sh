@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# The one entry for people: run, test, check, bench. Works from a fresh clone on Debian 12/13 or
+# Ubuntu with Python 3.11 or newer; installs what is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+PORT_BASE=${PILLARBOX_PORT_BASE:-10000}
+DEMO=${PILLARBOX_DEMO:-var/demo}
+MAIL_PROGRAMS="swaks curl msmtp isync offlineimap3 neomutt fetchmail getmail6 mpop"
+PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix"
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else fail "This needs root: $*"
+  fi
+}
+
+# Debian packages that are not installed yet, by name.
+missing_packages() {
+  local name
+  for name in "$@"; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$name"
+  done
+}
+
+install_packages() {
+  local missing
+  missing=$(missing_packages "$@")
+  [ -z "$missing" ] && return 0
+  command -v apt-get >/dev/null || fail "Install these first: $missing"
+  say "Installing from Debian: $missing"
+  # shellcheck disable=SC2086 # a list of words on purpose
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing \
+    >/dev/null 2>&1 && return 0
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
+  # shellcheck disable=SC2086
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing \
+    >/dev/null
+}
+
+find_python() {
+  local python
+  for python in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+    if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      printf '%s' "$python"
+      return
+    fi
+  done
+  fail "Python 3.11 or newer is needed."
+}
+
+# set_up LOCK: a virtual environment with exactly what the lock names.
+set_up() {
+  local lock=$1 python stamp
+  stamp=$(cat "$lock" pyproject.toml | sha256sum | cut -d' ' -f1)
+  # the lock of the tests holds everything that the lock of the appliance holds
+  if [ -f .venv/stamp ] && grep -qx "$lock $stamp" .venv/stamp; then return; fi
+  python=$(find_python)
+  if ! [ -x .venv/bin/pip ]; then
+    rm -rf .venv
+    "$python" -m venv .venv 2>/dev/null || { rm -rf .venv; install_packages python3-venv; "$python" -m venv .venv; }
+  fi
+  say "Installing Python packages ($lock) ..."
+  .venv/bin/pip install -q --disable-pip-version-check --require-hashes -r "$lock"
+  .venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+  printf '%s %s\n' "$lock" "$stamp" >>.venv/stamp
+}
+
+make_demo() {
+  local who password
+  [ -f "$DEMO/passwords.txt" ] && return
+  mkdir -p "$DEMO"
+  chmod 700 "$DEMO"
+  .venv/bin/pillarbox --state "$DEMO" domain add office.test 2>/dev/null || true
+  : >"$DEMO/passwords.new"
+  chmod 600 "$DEMO/passwords.new"
+  for who in anna ben; do
+    password=$(head -c 9 /dev/urandom | base64 | tr '+/' 'xy')
+    .venv/bin/pillarbox --state "$DEMO" account remove "$who@office.test" 2>/dev/null || true
+    printf '%s\n' "$password" \
+      | .venv/bin/pillarbox --state "$DEMO" account add "$who@office.test" --password-stdin
+    printf '%s@office.test %s\n' "$who" "$password" >>"$DEMO/passwords.new"
+  done
+  mv "$DEMO/passwords.new" "$DEMO/passwords.txt"
+}
+
+command_run() {
+  [ -f .venv/stamp ] || set_up requirements.lock
+  [ -x .venv/bin/pillarbox ] || set_up requirements.lock
+  make_demo
+  cat <<TEXT
+Pillarbox runs with simulated hardware; its state is in $DEMO. Stop it with Ctrl-C.
+
+  Connect a mail program to this machine (127.0.0.1) as one of
+
+$(sed 's/^\([^ ]*\) \(.*\)$/    user \1   password \2/' "$DEMO/passwords.txt")
+
+    IMAP   port $((PORT_BASE + 993)) with TLS, or $((PORT_BASE + 143)) with STARTTLS
+    POP3   port $((PORT_BASE + 995)) with TLS, or $((PORT_BASE + 110)) with STARTTLS
+    SMTP   port $((PORT_BASE + 465)) with TLS, or $((PORT_BASE + 587)) with STARTTLS
+
+  The certificate is signed by this box's own CA: $DEMO/tls/ca.pem
+  (a program on this machine may also log in without TLS, because the hardware is simulated).
+
+TEXT
+  exec .venv/bin/pillarbox --state "$DEMO" run --simulate --port-base "$PORT_BASE" --bind 127.0.0.1
+}
+
+install_for_tests() {
+  # shellcheck disable=SC2086 # lists of words on purpose
+  install_packages $MAIL_PROGRAMS
+  if ! command -v node >/dev/null; then install_packages nodejs; fi
+  if ! command -v npm >/dev/null; then install_packages npm; fi
+  set_up requirements-dev.lock
+  local node=tests/clients/node
+  if ! cmp -s $node/package-lock.json $node/node_modules/.stamp; then
+    (cd $node && npm ci --silent --no-audit --no-fund)
+    cp $node/package-lock.json $node/node_modules/.stamp
+  fi
+}
+
+command_test() {
+  install_for_tests
+  exec .venv/bin/python -m pytest "$@"
+}
+
+command_check() {
+  set_up requirements-dev.lock
+  .venv/bin/ruff format --check -q . || fail "Some files are not formatted: .venv/bin/ruff format ."
+  .venv/bin/ruff check -q .
+  .venv/bin/mypy
+  .venv/bin/python -m pytest -q tests/house
+}
+
+command_bench() {
+  set_up requirements-dev.lock
+  # shellcheck disable=SC2086
+  install_packages $PEERS
+  exec .venv/bin/python -m tests.bench "$@"
+}
+
+case "${1:-}" in
+  run | test | check | bench) name=$1; shift; "command_$name" "$@" ;;
+  *) fail "usage: ./build.sh run | test [ARGS for pytest] | check | bench [NAME]" ;;
+esac

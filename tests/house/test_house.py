@@ -1,0 +1,231 @@
+"""The house stands: imports go down, rooms keep to themselves, nothing grows too large."""
+
+import ast
+import re
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "appliance"
+
+FLOORS = {
+    **dict.fromkeys(("settings", "conditions", "files", "threads", "clock", "log", "errors"), 0),
+    **dict.fromkeys(("message", "net", "hardware", "helper"), 1),
+    "sieve": 2,
+    **dict.fromkeys(("store", "accounts"), 3),
+    **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters"), 4),
+    **dict.fromkeys(("smtp", "imap", "pop3", "managesieve", "backup", "health", "panel"), 5),
+    "web": 6,
+    **dict.fromkeys(("__main__", "cli", "daemon", "doors", "requests", "postroom", "control"), 7),
+}
+ROOF = 7
+ADDRESS_OF_LIBRARY = {
+    "aiosmtpd": "appliance/smtp/",
+    "pyudev": "appliance/hardware/udev.py",
+    "RPi": "appliance/hardware/gpio.py",
+    "psutil": "appliance/hardware/vitals.py",
+    "sqlite_utils": "appliance/accounts/",
+    "uvloop": "appliance/daemon.py",
+}
+# Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files.
+MAY_BE_ASYNC = re.compile(
+    r"/(server|runner|job|panel|watch|daemon|doors|requests|control|threads|net/connection"
+    r"|smtp/login|smtp/message)\.py$"
+)
+MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 400, 40, 7
+
+
+@cache
+def modules():
+    return {path: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+def room_of(module):
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports_of(tree):
+    """Modules imported when the program runs (not those for types only)."""
+    skipped = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module
+            if node.module.count(".") <= 1 and node.module.startswith("appliance"):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def functions():
+    for path, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield path, node
+
+
+def test_every_room_has_its_floor():
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()}
+    assert rooms - {"__init__"} <= set(FLOORS)
+
+
+def test_imports_only_go_down_and_rooms_of_one_floor_do_not_know_each_other():
+    wrong = []
+    for path, tree in modules().items():
+        here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if here == "__init__":
+            continue
+        for module in imports_of(tree):
+            there = room_of(module) if module.startswith("appliance") else ""
+            if there in {"", "__version__", here} or FLOORS[here] == ROOF:
+                continue
+            if FLOORS[there] > FLOORS[here] or (FLOORS[there] == FLOORS[here] != 0):
+                wrong.append(f"{name_of(path)} imports {module}")
+    assert wrong == []
+
+
+def test_there_is_no_circle():
+    names = {
+        name_of(path)[:-3].replace("/", ".").removesuffix(".__init__"): tree
+        for path, tree in modules().items()
+    }
+    graph = {
+        name: {m for m in imports_of(tree) if m in names and m != name}
+        for name, tree in names.items()
+    }
+    done, path = set(), []
+
+    def visit(name):
+        assert name not in path, f"circle: {' > '.join([*path[path.index(name) :], name])}"
+        if name in done:
+            return
+        path.append(name)
+        for other in sorted(graph[name]):
+            visit(other)
+        path.pop()
+        done.add(name)
+
+    for name in graph:
+        visit(name)
+
+
+def test_each_outside_library_has_one_address():
+    wrong = [
+        f"{name_of(path)} imports {module}"
+        for path, tree in modules().items()
+        for module in imports_of(tree)
+        for library, address in ADDRESS_OF_LIBRARY.items()
+        if module.split(".")[0] == library and not name_of(path).startswith(address)
+    ]
+    assert wrong == []
+
+
+def test_only_files_py_changes_the_disk():
+    acts = re.compile(
+        r"\bos\.(write|rename|replace|link|unlink|remove|rmdir|mkdir|makedirs|fsync|fdatasync|ftruncate|utime)\("
+        r"|\.(write_bytes|write_text|unlink|rename|mkdir|rmdir|touch)\(|\bshutil\.|open\([^)]*[\"'][wax]"
+    )
+    allowed = {"appliance/files.py", "appliance/control.py"}  # the socket is not data
+    wrong = [
+        f"{name_of(path)}: {line.strip()}"
+        for path in modules()
+        if name_of(path) not in allowed
+        for line in path.read_text().splitlines()
+        if acts.search(line) and "files." not in line and "self." not in line
+    ]
+    assert wrong == []
+
+
+def test_no_file_and_no_function_is_too_long():
+    files = [
+        f"{name_of(p)}: {len(p.read_text().splitlines())}"
+        for p in modules()
+        if len(p.read_text().splitlines()) > MOST_LINES
+    ]
+    long = [
+        f"{name_of(path)} {node.name}: {node.end_lineno - node.lineno + 1}"
+        for path, node in functions()
+        if node.end_lineno - node.lineno + 1 > MOST_FUNCTION_LINES
+    ]
+    wide = [
+        f"{name_of(path)} {node.name}"
+        for path, node in functions()
+        if len(node.args.posonlyargs) + len(node.args.args) > MOST_PARAMETERS
+    ]
+    assert (files, long, wide) == ([], [], [])
+
+
+def test_waiting_stands_where_it_belongs():
+    wrong = [
+        f"{name_of(path)} {node.name}"
+        for path, node in functions()
+        if isinstance(node, ast.AsyncFunctionDef) and not MAY_BE_ASYNC.search(name_of(path))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("kind", ["modules", "classes", "functions"])
+def test_everything_public_says_what_it_is_for(kind):
+    wrong = []
+    for path, tree in modules().items():
+        for node in ast.walk(tree):
+            if kind == "modules" and isinstance(node, ast.Module):
+                public = True
+            elif (kind == "classes" and isinstance(node, ast.ClassDef)) or (
+                kind == "functions" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            ):
+                public = not node.name.startswith("_")
+            else:
+                continue
+            if public and not ast.get_docstring(node):
+                wrong.append(f"{name_of(path)} {getattr(node, 'name', '')}")
+    # functions inside functions are private by nature
+    inner = {
+        f"{name_of(path)} {child.name}"
+        for path, node in functions()
+        for child in ast.walk(node)
+        if child is not node and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert [each for each in wrong if each not in inner] == []
+
+
+def test_nothing_silences_the_checkers_without_a_reason():
+    wrong = [
+        f"{name_of(path)}: {line.strip()}"
+        for path in modules()
+        for line in path.read_text().splitlines()
+        if re.search(r"type: ignore|noqa(?!: [A-Z0-9, ]+ - \w)", line)
+    ]
+    assert wrong == []
+
+
+def test_floors_are_drawn_in_the_readme_as_they_are_checked():
+    picture = (ROOT / "README.md").read_text()
+    there = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()}
+    missing = sorted(
+        room for room in there - {"__init__", "__main__"} if not re.search(rf"\b{room}\b", picture)
+    )
+    assert missing == []
+
+
+def test_no_two_rooms_share_a_file_of_the_same_words():
+    texts = {path: path.read_text().strip() for path in modules() if path.stat().st_size > 200}
+    same = [
+        f"{name_of(a)} = {name_of(b)}" for a, b in combinations(texts, 2) if texts[a] == texts[b]
+    ]
+    assert same == []
