@@ -23,7 +23,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from appliance.net.doorkeeper import Doorkeeper
 from appliance.net.session import Close, Link, Peer, Session, SessionFactory, StartTls
@@ -91,15 +91,15 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or go on after StartTls."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        stream = cast("asyncio.Transport", transport)  # uvloop's are no subclasses
+        self._transport = stream
         if self._session is not None:
             return
         peer = peer_of(transport)
-        if not self._is_let_in(peer, transport):
-            transport.close()
+        if not self._is_let_in(peer, stream):
+            stream.close()
             return
-        transport.set_write_buffer_limits(high=256 * 1024)
+        stream.set_write_buffer_limits(high=256 * 1024)
         self._link = Link(
             peer,
             secure=self._entrance.implicit_tls,

@@ -19,7 +19,7 @@ import contextlib
 import logging
 import weakref
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aiosmtpd.smtp import SMTP
 
@@ -86,9 +86,7 @@ class SmtpConnection(SMTP):
             refusal = self.context.doorkeeper.enter(self.peer.host, self.loop.time())
             if refusal:
                 log.warning("sent away: %s", refusal, extra={"peer": self.peer.host})
-                assert isinstance(transport, asyncio.Transport)
-                transport.write(f"421 4.7.0 {refusal}\r\n".encode())
-                self._turn_away(transport)
+                self._turn_away(cast("asyncio.Transport", transport), refusal)
                 return
             self._is_inside = True
         self.login = None  # RFC 3207 §4.2: nothing learned in clear counts
@@ -113,8 +111,9 @@ class SmtpConnection(SMTP):
         """The peer sends no more; what it sent is still answered, unlike the library does it."""
         return asyncio.StreamReaderProtocol.eof_received(self) if self._is_inside else False
 
-    def _turn_away(self, transport: asyncio.Transport) -> None:
+    def _turn_away(self, transport: asyncio.Transport, refusal: str) -> None:
         self._handler_coroutine = None
+        transport.write(f"421 4.7.0 {refusal}\r\n".encode())
         transport.close()
 
     def _timeout_cb(self) -> None:
