@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from pathlib import Path
 
 from appliance import files
@@ -23,40 +24,61 @@ class Blob:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._fd = files.open_append(path)
-        self.end = os.fstat(self._fd).st_size
-        if self.end < len(HEADER):
-            with contextlib.suppress(StorageFull):
-                files.write(self._fd, HEADER[self.end :], path)
-            self.end = os.fstat(self._fd).st_size
+        self._fd: int | None = None
+        self._end = 0
+        self._opening = threading.Lock()
 
     def __del__(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):
-            os.close(self._fd)
+        if self._fd is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+
+    @property
+    def end(self) -> int:
+        """Octets in the file."""
+        self._open()
+        return self._end
+
+    def _open(self) -> int:
+        """The descriptor; the file is opened when it is first needed."""
+        with self._opening:
+            if self._fd is None:
+                fd = files.open_append(self.path)
+                self._end = os.fstat(fd).st_size
+                if self._end < len(HEADER):
+                    with contextlib.suppress(StorageFull):
+                        files.write(fd, HEADER[self._end :], self.path)
+                    self._end = os.fstat(fd).st_size
+                self._fd = fd
+            return self._fd
 
     def append(self, data: bytes) -> int:
         """Add data (in the lane); its place, or 0 when it cannot be written."""
-        if self.end < len(HEADER):
-            return 0
-        at = self.end
         try:
-            files.write(self._fd, data, self.path)
-        except (StorageFull, StorageOffline):
-            self.end = os.fstat(self._fd).st_size
+            fd = self._open()
+            at = self._end
+            if at < len(HEADER):
+                return 0
+            try:
+                files.write(fd, data, self.path)
+            except (StorageFull, StorageOffline):
+                self._end = os.fstat(fd).st_size
+                return 0
+        except (StorageFull, StorageOffline, OSError):
             return 0
-        self.end = at + len(data)
+        self._end = at + len(data)
         return at
 
     def read(self, at: int, length: int) -> bytes:
         """Octets from a place; fewer when the file ends before."""
         try:
-            return os.pread(self._fd, length, at)
+            return os.pread(self._open(), length, at)
         except OSError as error:
             raise files.explained(error) from error
 
     def flush(self) -> None:
         """Make all that was added durable."""
-        files.flush(self._fd, self.path)
+        files.flush(self._open(), self.path)
 
 
 NAME_AT_MOST = 256

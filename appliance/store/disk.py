@@ -17,13 +17,14 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import files
-from appliance.errors import StorageFull, StorageOffline
+from appliance.errors import NotFound, PillarboxError, StorageFull, StorageOffline
 from appliance.message.structure import Description
 from appliance.store import cache, flags
 from appliance.store.blobs import Blob
@@ -66,14 +67,21 @@ class Disk:
         self.numbers = (0, 0)
         self.log_broken = False
         self.unflushed_log = False
+        self.unflushed_new = False
         self.unflushed_cur = False
         self.changed_by_others = False
         self.unsure = False
+        self.acts = 0
         self.times = (0, 0)
         self.recorded_times = (0, 0)
         self._log: int | None = None
         self._log_end = 0
+        self._flushing = threading.Lock()
         self._set_paths()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            self.close()
 
     def _set_paths(self) -> None:
         self.new_path = os.fsencode(self.place.path / "new") + b"/"
@@ -124,31 +132,45 @@ class Disk:
             self.remember_times()
 
     def stat_times(self) -> tuple[int, int]:
-        """When the directories were changed last. Raises StorageOffline when they are not there."""
+        """When the directories were changed last. Raises NotFound when they are gone."""
         try:
             return os.stat(self.new_path).st_mtime_ns, os.stat(self.cur_path).st_mtime_ns
         except FileNotFoundError as error:
             self.place.guard.check()
-            raise StorageOffline("The folder of this mailbox has vanished.") from error
+            raise NotFound("The folder of this mailbox is gone.") from error
         except OSError as error:
             raise files.explained(error) from error
 
     def remember_times(self) -> None:
         """What the directories look like now is known to us."""
         self.unsure = True
-        with contextlib.suppress(StorageOffline, OSError):
+        self.acts += 1
+        with contextlib.suppress(PillarboxError, OSError):
             self.times = self.stat_times()
 
+    def named(self, path: bytes) -> None:
+        """A file has got this name: it is not durable yet. Called after the act, never before."""
+        if path.startswith(self.new_path):
+            self.unflushed_new = True
+        else:
+            self.unflushed_cur = True
+
     def flush_directories(self) -> None:
-        """Make names given so far durable."""
-        if self.unflushed_cur:
-            self.unflushed_cur = False  # before: the lane may add a name while we flush
+        """Make names given so far durable; also called beside the lane.
+
+        Whoever finds nothing to flush has waited for the flush that another began.
+        """
+        with self._flushing:
+            new, cur = self.unflushed_new, self.unflushed_cur
+            self.unflushed_new = self.unflushed_cur = False  # before: names may come meanwhile
             try:
-                files.flush_directory(self.cur_path)
+                if new:
+                    files.flush_directory(self.new_path)
+                if cur:
+                    files.flush_directory(self.cur_path)
             except BaseException:
-                self.unflushed_cur = True
+                self.unflushed_new = self.unflushed_cur = True
                 raise
-        files.flush_directory(self.new_path)
 
     def describe(self, uid: int, said: Description | None) -> int:
         """Keep a description; its place, or 0."""
@@ -195,7 +217,7 @@ class Disk:
         path = self.log_path(self.generation)
         try:
             files.write(self._log, data, path)
-        except StorageFull:
+        except (StorageFull, StorageOffline):
             self.log_broken = True
             files.truncate(self._log, self._log_end, path)
             raise
@@ -206,7 +228,9 @@ class Disk:
         """Make the records durable."""
         if self._log is not None and self.unflushed_log:
             self.unflushed_log = False
+            self.log_broken = True  # unless the flush succeeds: it is never tried again
             files.flush(self._log, self.log_path(self.generation))
+            self.log_broken = False
 
     def log_size(self) -> int:
         """Octets of the log."""

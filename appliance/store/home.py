@@ -6,7 +6,9 @@ its sessions (`View.gone`). Both are done in that mailbox's lane, so nothing is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from appliance.clock import Clock
@@ -33,6 +35,7 @@ class MailboxInfo:
 
 Infos: TypeAlias = list[MailboxInfo]
 Names: TypeAlias = list[str]
+Boxes: TypeAlias = list[Mailbox]
 
 
 class Home:
@@ -128,7 +131,7 @@ class Home:
         renamed = _renamed(old, new, all_names)
         for parent in _parents(new):
             if parent != names.INBOX and parent not in all_names:
-                yield from in_thread(lambda name=parent: self._files.create(name), self._lane)  # type: ignore[misc]
+                yield from in_thread(partial(self._files.create, parent), self._lane)
         for before, after in renamed.items():
             yield from self._rename_one(before, after)
         yield from in_thread(self._files.flush, self._lane)
@@ -254,8 +257,10 @@ class Home:
 
     def tick(self) -> Steps[None]:
         """Chores of the mailboxes in memory; those nobody uses leave it."""
+        used = [box for box in self.boxes.values() if box.is_loaded and not box.is_gone]
+        changed = (yield from in_thread(lambda: _changed(used))) if used else []
         for box in list(self.boxes.values()):
-            yield from box.tick()
+            yield from box.tick(look=box in changed)
             if box.is_idle() and (yield from box.put_away()) and self.boxes.get(box.name) is box:
                 del self.boxes[box.name]
                 self._keep_figure(box)
@@ -290,6 +295,18 @@ class Home:
     def _ensure(self) -> None:
         if not self._is_ready:
             self._files.ensure()
+
+
+def _changed(boxes: Iterable[Mailbox]) -> Boxes:
+    """Mailboxes where others may have been; the lane looks again before it lists."""
+    found = []
+    for box in boxes:
+        try:
+            if box.is_changed():
+                found.append(box)
+        except NotFound:
+            found.append(box)
+    return found
 
 
 def _checked(name: str) -> str:

@@ -4,6 +4,7 @@
     people/ADDRESS/.Sent/         a mailbox; levels of a name are joined by dots
     people/ADDRESS/subscriptions  one name a line, as the directory without its first dot
     people/ADDRESS/pillarbox-uidvalidity   the highest UIDVALIDITY given in this account
+    people/ADDRESS/pillarbox-home          the account's first mailboxes have been made
 
 A folder is made complete inside `tmp` of the account and renamed into place, and removed by being
 renamed into `tmp` first: a crash leaves it whole or not at all. Runs in threads.
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import files
-from appliance.errors import AlreadyExists, NotFound, Refused, StorageOffline
+from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused, StorageOffline
 from appliance.store import names
 from appliance.store.folder import Folder
 from appliance.store.guard import Guard
@@ -34,6 +35,7 @@ DEFAULTS = (
     ("Archive", b"\\Archive"),
 )
 COUNTER = "pillarbox-uidvalidity"
+SET_UP = "pillarbox-home"
 LEFT_OVER_SECONDS = 36 * 3600.0
 
 
@@ -70,7 +72,7 @@ class HomeFiles:
         for directory in ("tmp", "new", "cur"):
             files.make_directories(self.path / directory)
         self._clear_left_overs()
-        if (self.path / COUNTER).exists():
+        if (self.path / SET_UP).exists():
             return
         made = [names.INBOX]
         for name, special_use in DEFAULTS:
@@ -78,7 +80,7 @@ class HomeFiles:
                 self.create(name, special_use)
             made.append(name)
         self.subscribe(made)
-        self.new_uidvalidity()
+        files.replace(self.path / SET_UP, b"1\n")
 
     def _clear_left_overs(self) -> None:
         for entry in list(os.scandir(self.path / "tmp")):
@@ -184,7 +186,7 @@ class HomeFiles:
             raise NotFound("There is no such mailbox.") from None
         files.flush_directory(self.path)
         self._special_uses.pop(name, None)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, PillarboxError):  # it is gone; this is tidying up
             files.remove_tree(self.index_path(name))
             files.remove_tree(away)
 

@@ -33,7 +33,7 @@ def keep(disk: Disk, kept: Kept, *, absorbed: int | None = None) -> bool:
     if absorbed is not None and absorbed != disk.told:
         return False
     if disk.has_log():
-        disk.unflushed_cur = True
+        disk.unflushed_new = disk.unflushed_cur = True  # removals as well
         disk.flush_directories()
     times = _settled_times(disk)
     told = snapshot.Snapshot(

@@ -1,12 +1,12 @@
 """Opening a mailbox: snapshot, log and, unless nothing can have changed, a listing.
 
-    closed cleanly, directory times as recorded   the snapshot is the mailbox; no listing
-    closed cleanly, other times                   listing; file names win; unknown files are strangers
-    not closed cleanly                            snapshot + log + listing; UIDNEXT goes on above the
-                                                  ceiling, MODSEQ above its own; flags that the log
-                                                  knows and no name shows yet win over the name
-    ... and the power went                        the log may lack its end: all MODSEQ are given anew
-    no (believable) snapshot                      everything from the listing
+    closed cleanly, directory   the snapshot is the mailbox; no listing
+      times as recorded
+    closed cleanly, other times listing; file names win; unknown files are strangers
+    not closed cleanly          snapshot + log + listing; UIDNEXT goes on above the ceiling, MODSEQ
+                                above its own; flags that the log knows and no name shows yet win
+    ... and the power went      the log may lack its end: all MODSEQ are given anew
+    no (believable) snapshot    everything from the listing
 
 Runs in a thread, before anybody else knows the mailbox.
 """
@@ -16,35 +16,23 @@ from __future__ import annotations
 import contextlib
 import os
 from array import array
-from dataclasses import dataclass
 
 from appliance import files
 from appliance.errors import StorageFull
-from appliance.store import cache, log, snapshot
+from appliance.store import cache, snapshot
 from appliance.store.blobs import Blob
-from appliance.store.disk import LOG_START, Disk, read_log
-from appliance.store.folder import MODSEQ_BLOCK
+from appliance.store.disk import Disk, read_log
 from appliance.store.events import Listed
+from appliance.store.folder import MODSEQ_BLOCK
 from appliance.store.history import History
 from appliance.store.keeping import Kept, keep
 from appliance.store.merge import merge
+from appliance.store.replay import Loaded, replay
 from appliance.store.rows import Rows
-from appliance.store.scan import Entry, listing, with_names
+from appliance.store.scan import Entry, known_bases, listing, with_names
 from appliance.store.snapshot import Snapshot
 
 DIRECTORIES = ("tmp", "new", "cur")
-
-
-@dataclass(slots=True)
-class Loaded:
-    """A mailbox as it was found; what the event loop takes over."""
-
-    rows: Rows
-    history: History
-    uidnext: int
-    highest_modseq: int
-    keywords: tuple[bytes, ...]
-    clean: bool
 
 
 def load(disk: Disk) -> Loaded:
@@ -61,53 +49,14 @@ def load(disk: Disk) -> Loaded:
     disk.generation = told.generation
     disk.numbers = (told.names, told.cache)
     _open_blobs(disk)
-    loaded = Loaded(rows, history, told.uidnext, told.highest_modseq, disk.folder.keywords, True)
+    loaded = Loaded(rows, history, told.uidnext, told.highest_modseq, disk.folder.keywords)
     logged = read_log(disk.log_path(told.generation), told.generation)
     if logged is not None:
-        loaded.clean = False
         disk.continue_log(replay(loaded, logged) if logged else 0)
     power_lost = not disk.place.is_trusted_run(told.run)
-    if loaded.clean and not power_lost:
+    if logged is None and not power_lost:
         return _after_clean_close(disk, loaded, told)
     return _after_crash(disk, loaded, power_lost=power_lost)
-
-
-def replay(loaded: Loaded, data: bytes) -> int:
-    """Apply a log to the columns; where its good part ends."""
-    end = LOG_START
-    for record, at in log.records(data, LOG_START):
-        apply(loaded, record)
-        end = at
-    return end
-
-
-def apply(loaded: Loaded, record: log.Record) -> None:
-    """Apply one record of the log."""
-    rows = loaded.rows
-    match record:
-        case log.Added(row):
-            if rows.row_of(row.uid) is None:
-                rows.add(row)
-            loaded.uidnext = max(loaded.uidnext, row.uid + 1)
-            loaded.highest_modseq = max(loaded.highest_modseq, row.modseq)
-        case log.FlagsSet(modseq, uids, bits, keywords):
-            loaded.highest_modseq = max(loaded.highest_modseq, modseq)
-            for uid, flags, mask in zip(uids, bits, keywords, strict=True):
-                if (at := rows.row_of(uid)) is not None:
-                    rows.flags[at], rows.keywords[at], rows.modseqs[at] = flags, mask, modseq
-        case log.Named(uids, named, keywords):
-            for uid, bits_named, mask in zip(uids, named, keywords, strict=True):
-                if (at := rows.row_of(uid)) is not None:
-                    rows.named[at], rows.named_keywords[at] = bits_named, mask
-        case log.Expunged(modseq, uids):
-            loaded.highest_modseq = max(loaded.highest_modseq, modseq)
-            gone = [at for uid in uids if (at := rows.row_of(uid)) is not None]
-            rows.remove(sorted(gone))
-            loaded.history.add(uids, modseq)
-        case log.Cached(uids, places):
-            for uid, place in zip(uids, places, strict=True):
-                if (at := rows.row_of(uid)) is not None:
-                    rows.cache_at[at] = place
 
 
 def _ensure_folder(disk: Disk) -> None:
@@ -147,7 +96,8 @@ def _after_clean_close(disk: Disk, loaded: Loaded, told: Snapshot) -> Loaded:
         disk.times = disk.recorded_times = told.times
         _room_for_modseq(disk, loaded)
         return loaded
-    known = _bases(disk, loaded.rows)
+    data = disk.names.read(0, disk.names.end)
+    known = known_bases(data, loaded.rows.uids, loaded.rows.name_at)
     chosen, listed = listing(disk, known, lambda _uid: False)
     return _merged(disk, loaded, chosen, with_names(disk, chosen, listed))
 
@@ -168,7 +118,7 @@ def _from_listing(disk: Disk) -> Loaded:
     files.remove_tree(disk.place.index)
     files.make_directories(disk.place.index, durable=False)
     _open_blobs(disk)
-    loaded = Loaded(Rows(), History(0), 1, 0, (), False)
+    loaded = Loaded(Rows(), History(0), 1, 0, ())
     _fresh_numbers(disk, loaded)
     loaded.history.complete_from = loaded.highest_modseq
     chosen, listed = listing(disk, {}, lambda _uid: True)
@@ -186,15 +136,6 @@ def _room_for_modseq(disk: Disk, loaded: Loaded) -> None:
     if loaded.highest_modseq + MODSEQ_BLOCK // 2 > disk.folder.modseq_ceiling:
         with contextlib.suppress(StorageFull):  # the clock helps out, see _fresh_numbers
             disk.folder.raise_modseq_ceiling(loaded.highest_modseq)
-
-
-def _bases(disk: Disk, rows: Rows) -> dict[int, bytes]:
-    """The known names, from one read of the blob."""
-    data = disk.names.read(0, disk.names.end)
-    return {
-        uid: data[at : data.find(b"\n", at)] if at else b""
-        for uid, at in zip(rows.uids, rows.name_at, strict=True)
-    }
 
 
 def _check_cache(disk: Disk, rows: Rows) -> None:

@@ -11,7 +11,7 @@ One mailbox is one object however many sessions have it open; nobody's session n
 
 from __future__ import annotations
 
-from appliance.errors import StorageFull
+from appliance.errors import NotFound, StorageFull
 from appliance.store.changes import View
 from appliance.store.disk import Place
 from appliance.store.folder import MODSEQ_BLOCK
@@ -26,7 +26,9 @@ LET_GO_AFTER = 60.0
 """Seconds without anybody after which a mailbox leaves the memory."""
 RENAMED_A_TICK = 4 * RENAMED_A_HOP
 LOG_AT_LEAST = 1 << 20
-LISTED_AGAIN_AFTER = 2.0
+QUIET_FOR = 2.0
+LISTED_A_SECOND = 500
+"""A large mailbox is listed once more only so often."""
 
 __all__ = ["Counts", "Mailbox", "View"]
 
@@ -36,6 +38,8 @@ class Mailbox(Writing):
 
     _flushed_at = 0.0
     _listed_at = 0.0
+    _quiet_since = 0.0
+    _acts_seen = 0
 
     def close(self) -> None:
         """One user less."""
@@ -48,10 +52,18 @@ class Mailbox(Writing):
         yield from self.rename_behind(sorted(self.dirty))
         yield from self._flush_log()
 
-    def tick(self) -> Steps[None]:
+    def tick(self, *, look: bool = False) -> Steps[None]:
         """About once a second while the mailbox is in memory."""
         if not self.is_loaded or self.is_gone:
             return
+        try:
+            if look:
+                yield from self.look_if_changed()
+            yield from self._chores()
+        except NotFound:  # another program removed the folder
+            self.end()
+
+    def _chores(self) -> Steps[None]:
         self.absorb()
         now = self._clock.monotonic()
         if self.dirty:
@@ -71,7 +83,7 @@ class Mailbox(Writing):
 
     def look_if_changed(self) -> Steps[None]:
         """SELECT: list the folder if other programs were here."""
-        if (yield from self.in_lane(self._is_changed)):
+        if (yield from self.in_lane(self.is_changed)):
             yield from self.look()
 
     def is_idle(self) -> bool:
@@ -137,11 +149,14 @@ class Mailbox(Writing):
         self._disk.write_log(data)
         self._disk.flush_log()
 
-    def _is_changed(self) -> bool:
+    def is_changed(self) -> bool:
+        """In a thread: whether other programs may have been here."""
         return self._disk.changed_by_others or self._disk.stat_times() != self._disk.times
 
     def _should_list_again(self, now: float) -> bool:
         """Within the clock tick of our own last change others may have been here unseen."""
-        if not self._disk.unsure:
+        if self._disk.acts != self._acts_seen:
+            self._acts_seen, self._quiet_since = self._disk.acts, now
+        if not self._disk.unsure or now - self._quiet_since < QUIET_FOR:
             return False
-        return now - self._listed_at >= max(LISTED_AGAIN_AFTER, len(self.rows) / 500)
+        return now - self._listed_at >= len(self.rows) / LISTED_A_SECOND

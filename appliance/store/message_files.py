@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from appliance import files
 from appliance.errors import StorageFull, StorageOffline
@@ -52,7 +52,7 @@ class Newcomer:
     saved: int
     flags: int
     keywords: int
-    is_new: bool
+    is_new: bool = False
     """Goes to new/, unless it has flags already."""
     said: Description | None = None
 
@@ -154,7 +154,6 @@ def new_path(disk: Disk, new: Newcomer, base: bytes) -> bytes:
     """Where a newcomer goes: recent mail to new/, what has flags already to cur/."""
     if new.is_new and not new.flags and not new.keywords:
         return disk.new_path + base
-    disk.unflushed_cur = True
     return disk.path(base, new.flags, new.keywords)
 
 
@@ -166,6 +165,7 @@ def place(disk: Disk, temporary: bytes, new: Newcomer) -> int:
         target = new_path(disk, new, base)
         with undone(target):
             files.rename(temporary, target)
+        disk.named(target)
     disk.tell(arrive(disk, new, uid, base, disk.describe(uid, new.said)))
     return uid
 
@@ -180,6 +180,7 @@ def deliver(disk: Disk, source: bytes, new: Newcomer, unique: bytes) -> int | No
         target = new_path(disk, new, base)
         with undone(target):
             link_or_copy(disk, source, target)
+        disk.named(target)
     disk.tell(arrive(disk, new, uid, base, disk.describe(uid, described(source, new.size))))
     return uid
 
@@ -228,47 +229,6 @@ def link_or_copy(disk: Disk, source: bytes, target: bytes) -> None:
         files.rename(beside, target)
 
 
-def link_all(
-    disk: Disk, origin: Disk, chosen: Sequence[tuple[Located, Newcomer]]
-) -> list[tuple[int, int]]:
-    """Link messages of another mailbox (or this one) here, all or none.
-
-    Raises FileNotFoundError when one is not where it should be; nothing is linked then.
-    """
-    finder = Finder(origin)
-    blobs = (origin.cache, origin.headers)
-    arrived: list[Arrived] = []
-    linked: list[bytes] = []
-    pairs: list[tuple[int, int]] = []
-    try:
-        with disk.acting():
-            for located, new in chosen:
-                source, base = finder.path(located), finder.base(located)
-                if source is None or base is None:
-                    raise FileNotFoundError(located.uid)
-                uid = disk.take_uid()
-                carried = names.read_base(base)
-                size = new.size if carried.size is None else carried.size
-                base = names.make_base(base, uid, size, new.size)
-                target = new_path(disk, new, base)
-                link_or_copy(disk, source, target)
-                linked.append(target)
-                at = disk.take_description(blobs, located.uid, located.cache_at, uid)
-                row = arrive(disk, new, uid, base, at).row
-                row = replace(row, named=row.named | located.named & BARE_LF)
-                arrived.append(Arrived(row, is_recent=True))
-                pairs.append((located.uid, uid))
-    except Exception:
-        for target in linked:
-            with contextlib.suppress(Exception):
-                files.unlink(target)
-        disk.remember_times()
-        raise
-    for event in arrived:
-        disk.tell(event)
-    return pairs
-
-
 def remove(disk: Disk, chosen: Sequence[Located]) -> list[int]:
     """Unlink messages; the UIDs that are gone (all, unless an error ends it)."""
     finder = Finder(disk)
@@ -294,7 +254,6 @@ def rename_all(disk: Disk, chosen: Sequence[tuple[Located, int, int]]) -> None:
     done: list[tuple[int, int, int]] = []
     try:
         with disk.acting():
-            disk.unflushed_cur = True
             for located, flags, keywords in chosen:
                 if _rename(disk, finder, located, flags, keywords):
                     done.append((located.uid, flags | located.named & BARE_LF, keywords))
@@ -319,6 +278,7 @@ def _rename(disk: Disk, finder: Finder, located: Located, flags: int, keywords: 
         return False
     target = disk.path(base, flags, keywords)
     expected = disk.path(base, located.named, located.keywords)
+    disk.named(target)
     if expected == target:
         return True
     try:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from appliance.errors import NotFound
-from appliance.message.structure import SEARCH_FIELDS, Description, describe
+from appliance.message.structure import Description, describe
 from appliance.store import cache, log, names
-from appliance.store.blobs import Blob
 from appliance.store.message_files import Finder, Located, read
-from appliance.store.scan import listing, with_names
+from appliance.store.scan import known_bases, listing, with_names
 from appliance.store.state import MailboxState
 from appliance.threads import Steps, in_thread
 
@@ -71,11 +71,7 @@ class Reading(MailboxState):
 
         def survey() -> None:
             disk = self._disk
-            data = disk.names.read(0, disk.names.end)
-            known = {
-                uid: data[at : data.find(b"\n", at)] if at else b""
-                for uid, at in zip(uids, places, strict=True)
-            }
+            known = known_bases(disk.names.read(0, disk.names.end), uids, places)
             ours = disk.uidnext
             chosen, found = listing(disk, known, lambda uid: first_unknown <= uid < ours)
             disk.unsure = False
@@ -104,31 +100,41 @@ class Reading(MailboxState):
     def wire(
         self, first_row: int, end_row: int, *, envelope: bool = True, bodystructure: bool = True
     ) -> Steps[list[tuple[bytes, bytes]]]:
-        """ENVELOPE and BODYSTRUCTURE values of rows, straight from the cache; b"" when gone."""
+        """ENVELOPE and BODYSTRUCTURE of rows, from the cache; b"" for what is not asked for."""
         self.check_usable()
         uids = self.rows.uids[first_row:end_row]
         places = self.rows.cache_at[first_row:end_row]
         blob = self._disk.cache
         found = yield from in_thread(lambda: cache.wire(blob, uids, places))
         missing = [uid for uid, pair in zip(uids, found, strict=True) if pair is None]
-        if not missing:
-            return found  # type: ignore[return-value]
-        made = yield from self._make_descriptions(missing)
-        pairs = {uid: (said.envelope, said.bodystructure) for uid, said in made.items()}
-        return [
-            pairs.get(uid, (b"NIL", b"NIL")) if pair is None else pair
+        made: dict[int, Description] = {}
+        if missing:
+            made = yield from self._make_descriptions(missing)
+        pairs = [
+            _wired(made.get(uid)) if pair is None else pair
             for uid, pair in zip(uids, found, strict=True)
         ]
+        if envelope and bodystructure:
+            return pairs
+        return [(one if envelope else b"", two if bodystructure else b"") for one, two in pairs]
 
     def search_headers(self, field: bytes, needle: str) -> Steps[set[int]]:
         """UIDs whose field (b"": any kept one) contains the folded text; all are covered."""
         self.check_usable()
         columns = zip(self.rows.uids, self.rows.cache_at, strict=True)
         missing = [uid for uid, place in columns if not place]
-        if missing:
-            yield from self._make_descriptions(missing)
+        made = (yield from self._make_descriptions(missing)) if missing else {}
         blob = self._disk.headers
-        found = yield from in_thread(lambda: _matches(blob, field.lower(), needle.encode()))
+        pattern = _pattern(field.lower(), needle.encode())
+
+        def search() -> set[int]:
+            found = _matches(blob.read(0, blob.end), pattern)
+            if made:  # a full disk may have kept none of them
+                lines = [b"\0%d\n%b" % (uid, said.headers) for uid, said in made.items()]
+                found |= _matches(b"".join(lines), pattern)
+            return found
+
+        found = yield from in_thread(search)
         return {uid for uid in found if self.rows.row_of(uid) is not None}
 
     # --- private
@@ -142,7 +148,7 @@ class Reading(MailboxState):
             if at is None:
                 break
             try:
-                return (yield from in_thread(lambda at=at: run(at)))  # type: ignore[misc]
+                return (yield from in_thread(partial(run, at)))
             except FileNotFoundError:
                 yield from self.in_lane(lambda: None)  # whatever renames it is done now
                 if attempt and self.locate(uid) == at:
@@ -177,13 +183,13 @@ class Reading(MailboxState):
         made: dict[int, Description] = {}
         for chunk in self._hops(uids):
             places = [at for uid in chunk if (at := self.locate(uid)) is not None]
-            found = yield from in_thread(lambda p=places: self._describe_all(p))  # type: ignore[misc]
+            found = yield from in_thread(partial(self._describe_all, places))
             for uid in chunk:
                 if uid not in found and self.rows.row_of(uid) is not None:
                     data = yield from self._read_again(uid)
                     if data is not None:
-                        found[uid] = yield from in_thread(lambda d=data: describe(d))  # type: ignore[misc]
-            yield from self.in_lane(lambda f=found: self._keep(f))  # type: ignore[misc]
+                        found[uid] = yield from in_thread(partial(describe, data))
+            yield from self.in_lane(partial(self._keep, found))
             made.update(found)
         return made
 
@@ -215,32 +221,39 @@ class Reading(MailboxState):
         self._disk.tell(log.Cached(log.numbers(uids), log.numbers(places)))
 
 
-def _matches(headers: Blob, field: bytes, needle: bytes) -> set[int]:
-    """UIDs in the headers file of lines `field: ...needle...`."""
-    data = headers.read(0, headers.end)
-    names_of_field = re.escape(field) if field else b"[a-z-]+"
+def _wired(said: Description | None) -> tuple[bytes, bytes]:
+    """For a message that went in this moment there is nothing to tell but NIL."""
+    return (said.envelope, said.bodystructure) if said else (b"NIL", b"NIL")
+
+
+def _pattern(field: bytes, needle: bytes) -> re.Pattern[bytes]:
+    """What to look for: lines `field: ...needle...`, or the needle alone in any field."""
+    name = re.escape(field) if field else b"[a-z-]+"
     if not needle:
-        pattern = re.compile(rb"(?m)^%b: " % names_of_field)
-    elif field:
-        pattern = re.compile(rb"(?m)^%b: [^\n]*?%b" % (names_of_field, re.escape(needle)))
-    else:
-        pattern = re.compile(re.escape(needle))
+        return re.compile(rb"(?m)^%b: " % name)
+    if field:
+        return re.compile(rb"(?m)^%b: [^\n]*?%b" % (name, re.escape(needle)))
+    return re.compile(re.escape(needle))
+
+
+def _matches(data: bytes, pattern: re.Pattern[bytes]) -> set[int]:
+    """UIDs of the records (see `cache`) in which a line matches."""
     found: set[int] = set()
     at = 0
-    while (hit := pattern.search(data, at)) is not None:
-        if (
-            not field
-            and needle
-            and data.rfind(b": ", data.rfind(b"\n", 0, hit.start()), hit.start() + 1) < 0
-        ):
+    while at >= 0 and (hit := pattern.search(data, at)) is not None:
+        if not _is_in_value(data, hit):
             at = hit.start() + 1
             continue
         mark = data.rfind(b"\0", 0, hit.start())
         number = data[mark + 1 : data.find(b"\n", mark)]
         if number.isdigit():
             found.add(int(number))
-        end = data.find(b"\0", hit.end())
-        if end < 0:
-            break
-        at = end
+        at = data.find(b"\0", hit.end())
     return found
+
+
+def _is_in_value(data: bytes, hit: re.Match[bytes]) -> bool:
+    """Whether a hit is, or reaches, in the value of a field, not in its name or in a UID."""
+    start = data.rfind(b"\n", 0, hit.start()) + 1
+    colon = data.find(b": ", start, hit.end())
+    return colon >= 0 and (hit.start() == start or colon + 2 <= hit.start())

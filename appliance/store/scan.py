@@ -14,11 +14,11 @@ from __future__ import annotations
 import contextlib
 import os
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from appliance import files
-from appliance.errors import StorageOffline
+from appliance.errors import NotFound
 from appliance.store import flags, names
 from appliance.store.disk import Disk
 from appliance.store.events import Listed
@@ -42,6 +42,15 @@ Bases = Mapping[int, bytes]
 """What the names of known messages are, by UID; b"" when not known."""
 
 
+def known_bases(data: bytes, uids: Iterable[int], places: Iterable[int]) -> dict[int, bytes]:
+    """The names of known messages from the whole of `names`; a damaged entry is not known."""
+    found = {}
+    for uid, at in zip(uids, places, strict=True):
+        base = data[at : data.find(b"\n", at)] if at else b""
+        found[uid] = base if base.endswith(b",U=%d" % uid) else b""
+    return found
+
+
 def list_entries(disk: Disk) -> list[Entry]:
     """All message files of a folder."""
     disk.place.guard.check()
@@ -50,7 +59,8 @@ def list_entries(disk: Disk) -> list[Entry]:
         try:
             listed = os.listdir(directory)
         except FileNotFoundError as error:
-            raise StorageOffline("The folder of this mailbox has vanished.") from error
+            disk.place.guard.check()
+            raise NotFound("The folder of this mailbox is gone.") from error
         except OSError as error:
             raise files.explained(error) from error
         for name in listed:
@@ -120,7 +130,7 @@ def listing(
             row, adopted = _adopt(disk, entry)
             fresh[row.uid], chosen[row.uid] = row, adopted
     if renamed or strangers:
-        disk.unflushed_cur = True
+        disk.unflushed_new = disk.unflushed_cur = True
         disk.flush_directories()
         disk.remember_times()
     else:

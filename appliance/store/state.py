@@ -23,9 +23,10 @@ from appliance.store.changes import Feed, View
 from appliance.store.disk import Disk
 from appliance.store.events import Arrived, Event, Gone, KeywordsAre, Listed
 from appliance.store.history import History
-from appliance.store.loading import Loaded, load
+from appliance.store.loading import load
 from appliance.store.merge import Merged, merge, missing
 from appliance.store.message_files import Located
+from appliance.store.replay import Loaded
 from appliance.store.rows import NEW, Rows, behind
 from appliance.threads import Lane, Shared, Steps, flushed, in_thread
 
@@ -70,6 +71,7 @@ class MailboxState:
         self._views: list[View] = []
         self._absorbed = 0
         self._log: list[bytes] = []
+        self._has_news = False
         self._loaded: Loaded | None = None
         self._loading = Shared(self._load_once)
 
@@ -215,7 +217,9 @@ class MailboxState:
         while done:
             self._absorbed += 1
             self._take(done.popleft())
-        self._notify(None)
+        if self._has_news:
+            self._has_news = False
+            self._notify(None)
 
     def _take(self, event: Event) -> None:
         match event:
@@ -249,6 +253,7 @@ class MailboxState:
         if event.is_recent:
             self.unclaimed.add(row.uid)
         self._log.append(log.encode(log.Added(row)))
+        self._has_news = True
 
     def _gone(self, uids: Iterable[int]) -> None:
         found = [row for uid in sorted(uids) if (row := self.rows.row_of(uid)) is not None]
@@ -267,6 +272,7 @@ class MailboxState:
 
     def _forget(self, gone: Sequence[int], size: int) -> None:
         """After the rows are out: all that else knows of them."""
+        self._has_news = True
         modseq = self._next_modseq()
         self.history.add(gone, modseq)
         self.dirty.difference_update(gone)
@@ -295,6 +301,7 @@ class MailboxState:
         told = merge(self.rows, listed, self.highest_modseq + 1)
         if told.any():
             self._next_modseq()
+            self._has_news = True
             self._log_merged(told)
         if told.changed and self.highest_modseq > before:
             self.feed.add(self.highest_modseq, told.changed)

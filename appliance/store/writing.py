@@ -9,7 +9,9 @@ lets mail be flagged (the names are changed at once then) and removed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from appliance.errors import NotFound, OverQuota, PillarboxError, Refused, StorageFull
 from appliance.store import flags as bits_of
@@ -17,12 +19,12 @@ from appliance.store import log, names
 from appliance.store.changes import View
 from appliance.store.events import KeywordsAre
 from appliance.store.incoming import Incoming
+from appliance.store.linking import link_all
 from appliance.store.message_files import (
     Located,
     Newcomer,
     chunks,
     deliver,
-    link_all,
     place,
     remove,
     rename_all,
@@ -32,6 +34,24 @@ from appliance.threads import Steps, flushed, in_thread
 
 REMOVED_A_HOP = 500
 RENAMED_A_HOP = 1_000
+
+
+class Marks(TypedDict, total=False):
+    """What a message may come with."""
+
+    flags: int
+    keywords: Iterable[bytes]
+
+
+class FlagChange(TypedDict, total=False):
+    """What STORE changes. `replace`: nothing stays but what is added."""
+
+    add: int
+    remove: int
+    keywords_add: Iterable[bytes]
+    keywords_remove: Iterable[bytes]
+    replace: bool
+    unchanged_since: int | None
 
 
 class Writing(Reading):
@@ -65,7 +85,7 @@ class Writing(Reading):
         mask = yield from self._keyword_mask(keywords)
         said = yield from in_thread(lambda: incoming.finish(at))
         permanent = names.make_permanent(at, incoming.unique)
-        new = Newcomer(permanent, incoming.size, at, int(now), flags, mask, False, said)
+        new = Newcomer(permanent, incoming.size, at, int(now), flags, mask, said=said)
         uid = yield from self.in_lane(lambda: place(self._disk, incoming.path, new))
         yield from self._made_durable([uid])
         return uid
@@ -77,9 +97,8 @@ class Writing(Reading):
         *,
         size: int,
         date: float,
-        flags: int = 0,
-        keywords: Iterable[bytes] = (),
         allow_over: bool = False,
+        **marks: Unpack[Marks],
     ) -> Steps[int | None]:
         """Link a spooled message here; None when a delivery of this name has been made before.
 
@@ -88,13 +107,14 @@ class Writing(Reading):
         self.check_usable()
         if not allow_over and not self.room(size, 1):
             raise OverQuota("The mailbox is full.")
-        mask = yield from self._keyword_mask(keywords)
+        mask = yield from self._keyword_mask(marks.get("keywords", ()))
         said = unique.encode()
         if not said or any(sign in b"./,:\n\0" for sign in said):
             raise Refused("This is no name for a delivery.")
         permanent = names.make_permanent(int(date), said)
         now = int(self._clock.wall())
-        new = Newcomer(permanent, size, int(date), now, flags, mask, True)
+        flags = marks.get("flags", 0)
+        new = Newcomer(permanent, size, int(date), now, flags, mask, is_new=True)
         path = bytes(source)
         return (yield from self.in_lane(lambda: deliver(self._disk, path, new, said)))
 
@@ -129,7 +149,7 @@ class Writing(Reading):
             chosen = self._newcomers(uids, target)
             try:
                 pairs = yield from target.in_lane(
-                    lambda c=chosen: link_all(target._disk, self._disk, c)  # type: ignore[misc]
+                    partial(link_all, target._disk, self._disk, chosen)
                 )
                 break
             except FileNotFoundError:
@@ -154,9 +174,7 @@ class Writing(Reading):
             if mask not in masks:
                 said = bits_of.keyword_names(mask, self.keywords)
                 masks[mask] = sum(letters.get(name.lower(), 0) for name in said)
-            new = Newcomer(
-                b"", rows.sizes[row], rows.dates[row], now, rows.flags[row], masks[mask], False
-            )
+            new = Newcomer(b"", rows.sizes[row], rows.dates[row], now, rows.flags[row], masks[mask])
             chosen.append((self.located(row), new))
         return chosen
 
@@ -191,31 +209,24 @@ class Writing(Reading):
     # --- flags
 
     def store_flags(
-        self,
-        uids: Sequence[int],
-        *,
-        add: int = 0,
-        remove: int = 0,
-        keywords_add: Iterable[bytes] = (),
-        keywords_remove: Iterable[bytes] = (),
-        replace: bool = False,
-        unchanged_since: int | None = None,
-        origin: View | None = None,
+        self, uids: Sequence[int], *, origin: View | None = None, **change: Unpack[FlagChange]
     ) -> Steps[list[int]]:
         """RFC 9051 §6.4.6; UIDs that failed UNCHANGEDSINCE (RFC 7162 §3.1.3). Logged on return."""
         self.check_usable()
-        wanted, unwanted = tuple(keywords_add), tuple(keywords_remove)
+        wanted = tuple(change.get("keywords_add", ()))
         mask_add = yield from self._keyword_mask(wanted)
         if wanted and not mask_add and not self.can_add_keyword():
             raise Refused("This mailbox has no room for more keywords.")
-        lower = {name.lower() for name in unwanted}
+        lower = {name.lower() for name in change.get("keywords_remove", ())}
         mask_remove = sum(
             1 << bit for bit, name in enumerate(self.keywords) if name.lower() in lower
         )
-        keep = 0 if replace else ~remove & bits_of.ALL_FLAGS
+        replace = change.get("replace", False)
+        keep = 0 if replace else ~change.get("remove", 0) & bits_of.ALL_FLAGS
         keep_mask = 0 if replace else ~mask_remove & 0xFFFF_FFFF
+        how = keep, change.get("add", 0), keep_mask, mask_add
         self.absorb()
-        changed, modified = self._change(uids, (keep, add, keep_mask, mask_add), unchanged_since)
+        changed, modified = self._change(uids, how, change.get("unchanged_since"))
         if changed:
             yield from self._log_flags(changed, origin)
         return modified
@@ -270,7 +281,7 @@ class Writing(Reading):
                     entry = self.located(row), self.rows.flags[row], self.rows.keywords[row]
                     chosen.append(entry)
             if chosen:
-                yield from self.in_lane(lambda c=chosen: rename_all(self._disk, c))  # type: ignore[misc]
+                yield from self.in_lane(partial(rename_all, self._disk, chosen))
 
     # --- removing
 
@@ -296,5 +307,5 @@ class Writing(Reading):
         gone: list[int] = []
         for chunk in chunks(uids, REMOVED_A_HOP):
             places = [at for uid in chunk if (at := self.locate(uid)) is not None]
-            gone += yield from self.in_lane(lambda p=places: remove(self._disk, p))  # type: ignore[misc]
+            gone += yield from self.in_lane(partial(remove, self._disk, places))
         return gone
