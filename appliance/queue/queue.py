@@ -82,7 +82,7 @@ class Queue:
             self._entries[entry.id] = entry
             self._journal.add(_accepted(entry))
             yield from self._journal.durable()
-        except BaseException:
+        except Exception:
             self._entries.pop(entry.id, None)
             self._journal.add({"t": "gone", "id": entry.id})
             with contextlib.suppress(OSError, Temporary):

@@ -233,8 +233,8 @@ class SmtpConnection(SMTP):
         self.session.extended_smtp = extended
         self.session.host_name = hostname
         lines = [self.context.host, *(self._extensions() if extended else ())]
-        for number, line in enumerate(lines, 1):
-            await self.push(f"250{' ' if number == len(lines) else '-'}{line}")
+        marked = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
+        await self.push("\r\n".join(marked))
 
     def _extensions(self) -> list[str]:
         settings = self.context.settings

@@ -1,0 +1,237 @@
+"""The queue: what was acknowledged survives anything, what was not leaves nothing behind."""
+
+import errno
+import os
+import zlib
+
+import pytest
+
+from appliance import files
+from appliance.clock import SetClock
+from appliance.errors import NotFound, StorageFull, StorageOffline
+from appliance.queue.envelope import (
+    Envelope,
+    Notify,
+    Progress,
+    Recipient,
+    State,
+    from_json,
+    to_json,
+)
+from appliance.queue.journal import line_of, records_in
+from appliance.queue.queue import Queue
+from appliance.threads import run_here
+
+ANNA = Recipient(
+    "anna@office.test", is_local=True, named="Anna@office.test", notify=(Notify.SUCCESS,)
+)
+AWAY = Recipient("x@else.test", is_local=False, original="rfc822;x@else.test")
+ENVELOPE = Envelope(
+    "ben@office.test", (ANNA, AWAY), 1000.0, size=7, ret="FULL", envid="abc", smtputf8=True
+)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def make(tmp_path):
+    def make():
+        queue = Queue(tmp_path / "queue", SetClock())
+        queue.start()
+        return queue
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def no_fault(monkeypatch):
+    monkeypatch.setattr(files, "fault", lambda *_: None)
+
+
+def accept(queue, content=b"content"):
+    incoming, _ = run_here(queue.incoming())
+    run_here(incoming.write(content))
+    return run_here(queue.accept(incoming, ENVELOPE))[0]
+
+
+def test_what_was_accepted_is_there_after_a_kill(make):
+    identity = accept(make())
+    queue = make()
+    assert queue.entry(identity).envelope == ENVELOPE
+    assert files.read(queue.spool.path(identity)) == b"content"
+
+
+def test_an_envelope_survives_the_journal_whole():
+    assert from_json(to_json(ENVELOPE)) == ENVELOPE
+
+
+def test_progress_survives_a_kill_once_written(make):
+    queue = make()
+    entry = queue.entry(accept(queue))
+    queue.note(entry, 1, Progress(State.DEFERRED, 3, 5000.0, "Nobody answers.", warned=True))
+    run_here(queue.written())
+    again = make().entry(entry.id)
+    assert again.progress == [
+        Progress(),
+        Progress(State.DEFERRED, 3, 5000.0, "Nobody answers.", warned=True),
+    ]
+
+
+def test_a_finished_entry_is_gone_with_its_file(make):
+    queue = make()
+    entry = queue.entry(accept(queue))
+    run_here(queue.finish([entry]))
+    with pytest.raises(NotFound):
+        queue.entry(entry.id)
+    assert not queue.spool.path(entry.id).exists()
+    assert make().entries() == []
+
+
+def test_a_record_whose_file_is_gone_means_everybody_has_it(make):
+    queue = make()
+    identity = accept(queue)
+    os.unlink(queue.spool.path(identity))
+    assert make().entries() == []
+
+
+def test_a_file_without_a_record_is_removed_at_the_start(make, tmp_path):
+    make()
+    (tmp_path / "queue" / "Qabandoned.eml").write_bytes(b"half")
+    make()
+    assert not (tmp_path / "queue" / "Qabandoned.eml").exists()
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_torn_last_record_is_cut_off(make, tmp_path, cut):
+    first = accept(make())
+    journal = tmp_path / "queue" / "journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + line_of({"t": "gone", "id": first})[:-cut])
+    assert [entry.id for entry in make().entries()] == [first]
+
+
+def test_a_flipped_bit_ends_the_reading_there_and_not_the_start():
+    good = line_of({"t": "gone", "id": "a"})
+    bad = bytearray(good)
+    bad[12] ^= 1
+    assert [r["id"] for r in records_in(good + bytes(bad) + good)] == ["a"]
+    assert good.split(b" ")[0] == b"%08x" % zlib.crc32(good[9:-1])
+
+
+def test_records_that_make_no_sense_are_passed_over(make, tmp_path):
+    identity = accept(make())
+    with open(tmp_path / "queue" / "journal", "ab") as journal:
+        for record in (
+            {"t": "progress", "id": identity, "n": 99, "state": "odd"},
+            {"x": 1},
+            {"t": "accepted", "id": "Q", "envelope": {}},
+        ):
+            journal.write(line_of(record))
+    assert [entry.id for entry in make().entries()] == [identity]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+@pytest.mark.parametrize("act", ["write", "flush"])
+def test_a_disk_that_fails_refuses_and_recovers(make, monkeypatch, number, act):
+    queue = make()
+    before = accept(queue)
+
+    def fault(name, path):
+        if name == f"before {act}":
+            raise OSError(number, "injected", os.fspath(path))
+
+    monkeypatch.setattr(files, "fault", fault)
+    with pytest.raises((StorageFull, StorageOffline)):
+        accept(queue, b"refused")
+    monkeypatch.setattr(files, "fault", lambda *_: None)
+    after = accept(queue, b"later")
+    assert [entry.id for entry in queue.entries()] == [before, after]
+    again = make()
+    assert [entry.id for entry in again.entries()] == [before, after]
+    assert files.read(again.spool.path(after)) == b"later"
+
+
+def test_after_a_failed_flush_of_the_journal_it_is_written_anew(make, monkeypatch, tmp_path):
+    queue = make()
+    first = accept(queue)
+
+    def fault(name, path):
+        if name == "before flush" and os.fspath(path).endswith("journal"):
+            raise OSError(errno.EIO, "injected")
+
+    monkeypatch.setattr(files, "fault", fault)
+    with pytest.raises(StorageOffline):
+        accept(queue)
+    monkeypatch.setattr(files, "fault", lambda *_: None)
+    old = os.stat(tmp_path / "queue" / "journal").st_ino
+    second = accept(queue)
+    assert os.stat(tmp_path / "queue" / "journal").st_ino != old
+    assert [entry.id for entry in make().entries()] == [first, second]
+
+
+def story(queue, acknowledged):
+    """Everything the queue does to the disk; what was acknowledged is noted as it happens."""
+    for number in range(18):  # more than one reserve of names
+        content = b"message %d" % number
+        acknowledged[accept(queue, content)] = content
+    entry = queue.entry(next(iter(acknowledged)))
+    queue.note(entry, 0, Progress(State.DELIVERED, 1))
+    run_here(queue.written())
+    done = queue.entries()[1]
+    acknowledged.pop(done.id)  # it may be gone or still there
+    run_here(queue.finish([done]))
+    run_here(queue.durable())
+    queue.stop()
+
+
+def acts_of_the_story(make, monkeypatch):
+    acts = []
+    monkeypatch.setattr(files, "fault", lambda name, path: acts.append(name))
+    story(make(), {})
+    monkeypatch.setattr(files, "fault", lambda *_: None)
+    return len(acts)
+
+
+def test_killed_at_every_act_nothing_acknowledged_is_lost_or_doubled(tmp_path, monkeypatch):
+    def at(place):
+        queue = Queue(tmp_path / str(place) / "queue", SetClock())
+        queue.start()
+        return queue
+
+    total = acts_of_the_story(lambda: at("count"), monkeypatch)
+    assert total > 80
+    for point in range(total):
+        counter = iter(range(total + 1))
+
+        def fault(name, path, counter=counter, point=point):
+            if next(counter) == point:
+                raise Killed
+
+        acknowledged = {}
+        monkeypatch.setattr(files, "fault", fault)
+        with pytest.raises(Killed):
+            story(at(point), acknowledged)
+        monkeypatch.setattr(files, "fault", lambda *_: None)
+        after = at(point)
+        found = {entry.id: files.read(after.spool.path(entry.id)) for entry in after.entries()}
+        for identity, content in acknowledged.items():
+            assert found.get(identity) == content, (point, identity)
+        unknown = set(found) - set(acknowledged)
+        assert len(unknown) <= 1, point  # at most the one in hand, whose 250 was cut off
+        after.stop()
+
+
+def test_10_000_waiting_messages_start_in_a_moment(tmp_path):
+    directory = tmp_path / "queue"
+    os.mkdir(directory)
+    lines = []
+    for number in range(10_000):
+        identity = f"Q{number:06d}"
+        (directory / f"{identity}.eml").touch()
+        lines.append(line_of({"t": "accepted", "id": identity, "envelope": to_json(ENVELOPE)}))
+    (directory / "journal").write_bytes(b"".join(lines))
+    queue = Queue(directory, SetClock())
+    queue.start()
+    assert len(queue.entries()) == 10_000

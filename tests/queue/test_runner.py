@@ -1,0 +1,250 @@
+"""Working the queue off: deliveries, retries, warnings, reports, and letting go."""
+
+import asyncio
+import email
+import email.policy
+
+import pytest
+
+from appliance.clock import SetClock
+from appliance.queue import dsn, schedule
+from appliance.queue.dsn import Action, Outcome
+from appliance.queue.envelope import Envelope, Notify, Recipient, State
+from appliance.queue.queue import Queue
+from appliance.queue.runner import Carried, NoWayOut, Runner
+from appliance.threads import Shared, Threads
+
+
+def local(address, *notify):
+    return Recipient(address, is_local=True, named=address, notify=notify)
+
+
+def outside(address, *notify):
+    return Recipient(address, is_local=False, named=address, notify=notify)
+
+
+class Script:
+    """A carrier that does what it is told, and remembers."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+
+    def carry(self, entry, number):
+        self.asked.append((entry.id, number))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+        yield
+
+
+class Bench:
+    def __init__(self, tmp_path, carrier):
+        self.clock = SetClock()
+        self.threads = Threads(2)
+        self.queue = Queue(tmp_path / "queue", self.clock)
+        self.queue.start()
+        self.runner = Runner(
+            self.queue,
+            self.threads,
+            self.clock,
+            host="mx.office.test",
+            resolve=lambda sender: (local(sender),) if sender.endswith("office.test") else (),
+        )
+        self.runner.local = carrier
+        self.queue.on_accepted = self.runner.accepted
+
+    async def accept(
+        self, *recipients, sender="ben@office.test", content=b"Subject: x\r\n\r\nbody\r\n", **more
+    ):
+        incoming = await self.threads.carry_out(self.queue.incoming())
+        await self.threads.carry_out(incoming.write(content))
+        envelope = Envelope(sender, recipients, self.clock.wall(), **more)
+        return await self.threads.carry_out(self.queue.accept(incoming, envelope))
+
+    async def settle(self):
+        """Let everything that is due happen."""
+        for _ in range(6):
+            self.runner._find_due()
+            while self.runner._tasks:
+                await asyncio.wait(self.runner._tasks)
+            await self.runner._tidy()
+
+    def reports(self):
+        return [e for e in self.queue.entries() if e.envelope.sender == ""]
+
+
+def run(tmp_path, carrier, story):
+    async def main():
+        bench = Bench(tmp_path, carrier)
+        await story(bench)
+        bench.threads.close()
+
+    asyncio.run(main())
+
+
+def test_a_delivered_message_goes_after_its_directory_was_flushed(tmp_path):
+    events = []
+    flush = Shared(lambda: events.append("flush"))
+
+    async def story(bench):
+        identity = await bench.accept(local("anna@office.test"))
+        path = bench.queue.spool.path(identity)
+        flush.run = lambda: events.append(path.exists())
+        await bench.settle()
+        assert events == [True]  # the file was still there when the flush ran
+        assert not path.exists()
+        assert bench.queue.entries() == []
+
+    run(tmp_path, Script(Carried(State.DELIVERED, flush=flush)), story)
+
+
+def test_a_flush_that_fails_keeps_the_message_and_delivers_again(tmp_path):
+    broken = Shared(lambda: (_ for _ in ()).throw(OSError(5, "injected")))
+    script = Script(Carried(State.DELIVERED, flush=broken), Carried(State.DELIVERED))
+
+    async def story(bench):
+        await bench.accept(local("anna@office.test"))
+        await bench.settle()
+        assert len(script.asked) == 2
+        assert bench.queue.entries() == []
+
+    run(tmp_path, script, story)
+
+
+def test_local_trouble_is_tried_again_soon_and_then_rarer(tmp_path):
+    script = Script(
+        Carried(State.DEFERRED, "The disk is away."),
+        Carried(State.DEFERRED),
+        Carried(State.DELIVERED),
+    )
+
+    async def story(bench):
+        await bench.accept(local("anna@office.test"))
+        await bench.settle()
+        assert len(script.asked) == 1
+        bench.clock.advance(5)
+        await bench.settle()
+        assert len(script.asked) == 2
+        bench.clock.advance(15)
+        await bench.settle()
+        assert bench.queue.entries() == []
+
+    run(tmp_path, script, story)
+
+
+def test_outside_mail_waits_with_its_reason_is_warned_of_and_given_up(tmp_path):
+    script = Script(Carried(State.DELIVERED))
+
+    async def story(bench):
+        identity = await bench.accept(outside("x@else.test"))
+        await bench.settle()
+        entry = bench.queue.entry(identity)
+        assert entry.progress[0].state is State.DEFERRED
+        assert entry.progress[0].reason == "No way out is set up yet."
+        assert script.asked == []
+        bench.clock.advance(schedule.WARN_AFTER)
+        await bench.settle()
+        assert len(script.asked) == 1  # the warning, delivered to the sender
+        bench.clock.advance(schedule.GIVE_UP_AFTER)
+        await bench.settle()
+        assert len(script.asked) == 2  # the report
+        assert bench.queue.entries() == []
+
+    run(tmp_path, script, story)
+
+
+def test_nobody_is_told_about_a_report(tmp_path):
+    async def story(bench):
+        await bench.accept(local("gone@office.test"), sender="")
+        await bench.settle()
+        assert bench.queue.entries() == []
+
+    run(
+        tmp_path,
+        Script(Carried(State.FAILED, "There is no such account any more.", "5.1.1")),
+        story,
+    )
+
+
+@pytest.mark.parametrize(
+    ("notify", "state", "told"),
+    [
+        ((), State.DELIVERED, 0),
+        ((Notify.SUCCESS,), State.DELIVERED, 1),
+        ((), State.FAILED, 1),
+        ((Notify.NEVER,), State.FAILED, 0),
+        ((Notify.SUCCESS,), State.FAILED, 0),
+        ((Notify.FAILURE,), State.FAILED, 1),
+    ],
+)
+def test_the_sender_hears_what_it_asked_to_hear(tmp_path, notify, state, told):
+    script = Script(Carried(state, "words", "5.1.1"), Carried(State.DELIVERED))
+
+    async def story(bench):
+        await bench.accept(local("anna@office.test", *notify))
+        await bench.settle()
+        assert len(script.asked) == 1 + told
+
+    run(tmp_path, script, story)
+
+
+def test_a_carrier_that_raises_puts_off_only_its_own_message(tmp_path):
+    script = Script(OSError(5, "Input/output error"), Carried(State.DELIVERED))
+
+    async def story(bench):
+        first = await bench.accept(local("anna@office.test"))
+        await bench.settle()
+        await bench.accept(local("anna@office.test"))
+        await bench.settle()
+        assert [e.id for e in bench.queue.entries()] == [first]
+
+    run(tmp_path, script, story)
+
+
+def test_no_way_out_keeps_mail_waiting():
+    with pytest.raises(StopIteration) as ended:
+        next(NoWayOut().carry(None, 0))
+    assert ended.value.value == Carried(State.DEFERRED, "No way out is set up yet.")
+
+
+@pytest.mark.parametrize("ret", ["FULL", "HDRS", ""])
+@pytest.mark.parametrize("action", list(Action))
+def test_a_report_is_what_rfc_3464_says(action, ret):
+    recipient = Recipient(
+        "jürgen@office.test",
+        is_local=True,
+        named="J@office.test",
+        original="rfc822;J+40office.test",
+    )
+    envelope = Envelope("ben@office.test", (recipient,), 1000.0, ret=ret, envid="Q+2B1")
+    original = b"Subject: s\r\nX: y\r\n\r\nsecret body\r\n"
+    text = dsn.report(
+        envelope,
+        action,
+        (Outcome(recipient, "5.1.1", "No such\r\nperson."),),
+        original=original,
+        host="mx.office.test",
+        now=2000.0,
+    )
+    message = email.message_from_bytes(text, policy=email.policy.default)
+    assert message.get_content_type() == "multipart/report"
+    assert message["Auto-Submitted"] == "auto-replied"
+    assert not message.defects
+    words, fields, returned = message.iter_parts()
+    assert "J@office.test" in words.get_content()
+    assert fields.get_content_type() == "message/global-delivery-status"
+    body = fields.as_string().split("\n\n", 1)[1]
+    assert "Original-Envelope-Id: Q+1" in body
+    assert f"Action: {action.value}" in body
+    assert "Final-Recipient: utf-8; jürgen@office.test\r\n".encode() in text
+    assert "Original-Recipient: rfc822;J@office.test" in body
+    whole = action is Action.FAILED and ret == "FULL"
+    assert (b"secret body" in text) == whole
+    assert returned.get_content_type() == ("message/rfc822" if whole else "text/rfc822-headers")
+
+
+def test_the_schedule_begins_with_minutes_and_ends_with_hours():
+    tries = [schedule.next_try(n, 0.0, is_local=False) / 60 for n in range(1, 10)]
+    assert tries == [5, 10, 20, 30, 60, 120, 240, 240, 240]
