@@ -100,10 +100,10 @@ class Box:
         """Start the process and do not wait for anything."""
         assert not self.is_running, "the daemon runs already"
         self._read_from = self._log.stat().st_size
+        where = ("--port-base", str(port_base or self.port_base), "--bind", "127.0.0.1")
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*PILLARBOX, "run", "--state", str(self.state), "--simulate"]
-                + ["--port-base", str(port_base or self.port_base), "--bind", "127.0.0.1"],
+                [*PILLARBOX, "run", "--state", str(self.state), "--simulate", *where],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
