@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 from collections.abc import Callable
 from pathlib import Path
@@ -141,6 +142,15 @@ def test_the_whole_ugly_corpus_from_outside_arrives_unchanged_or_is_refused(
     expected = [m if m.endswith(b"\r\n") else m + b"\r\n" for m in taken]
     arrived = wait_for_mail(box, reader, len(taken))
     assert sorted(map(without_trace, arrived)) == sorted(expected)
+
+
+def test_a_submitted_message_gets_the_date_and_message_id_that_it_lacks(
+    box: Box, home: Path, anna: Person, reader: Person
+) -> None:
+    smtplib_(box, home, "tls", anna, reader.address, b"Subject: bare\r\n\r\nHello\r\n")
+    (stored,) = wait_for_mail(box, reader, 1)
+    added = without_trace(stored).removesuffix(b"Subject: bare\r\n\r\nHello\r\n")
+    assert re.fullmatch(rb"Date: [^\r\n]+\r\nMessage-ID: <[^\s<>]+@[^\s<>]+>\r\n", added)
 
 
 def test_a_wrong_password_is_refused(own_box: Box, home: Path, anna: Person, send: Send) -> None:
