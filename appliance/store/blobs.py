@@ -36,7 +36,8 @@ class Blob:
     @property
     def end(self) -> int:
         """Octets in the file."""
-        self._open()
+        with contextlib.suppress(StorageFull):  # not there, and no room to make it
+            self._open()
         return self._end
 
     def _open(self) -> int:
@@ -73,6 +74,8 @@ class Blob:
         """Octets from a place; fewer when the file ends before."""
         try:
             return os.pread(self._open(), length, at)
+        except StorageFull:  # not there, and no room to make it
+            return b""
         except OSError as error:
             raise files.explained(error) from error
 

@@ -25,6 +25,7 @@ class Source(Protocol):
 
     rows: Rows
     unclaimed: set[int]
+    highest_modseq: int
 
     def absorb(self) -> None:
         """Take over what the lane has done."""
@@ -84,7 +85,7 @@ class View:
         self._feed = feed
         self._frozen: array[int] | None = None
         self._removed: list[int] = []
-        self._seen = feed.highest
+        self._seen = source.highest_modseq
         self.on_change = on_change
         self.read_only = read_only
         self.gone = False
@@ -161,10 +162,6 @@ class View:
         if self._seen >= before:
             self._seen = after
 
-    def is_in_step(self, highest: int) -> bool:
-        """Whether all flag changes up to `highest` have been told."""
-        return self._seen >= highest
-
     # --- private
 
     def _more_rows(self) -> int:
@@ -182,7 +179,11 @@ class View:
             rows = self._source.rows
             pairs = zip(rows.uids, rows.modseqs, strict=True)
             found = {uid for uid, modseq in pairs if modseq > self._seen}
-        self._seen = self._feed.highest
+        self._seen = self._source.highest_modseq
+        if len(found) > self.count // 8:
+            gone = set(self._removed)
+            told = self.uids()[: self.count]
+            return tuple(uid for uid in told if uid in found and uid not in gone)
         rows = self._source.rows
         known = (uid for uid in sorted(found) if rows.row_of(uid) is not None)
         return tuple(uid for uid in known if self.sequence(uid) is not None)

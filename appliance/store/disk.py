@@ -203,9 +203,12 @@ class Disk:
     def continue_log(self, end: int) -> None:
         """Go on with a log that was replayed up to `end`."""
         path = self.log_path(self.generation)
-        self._log = files.open_append(path)
-        files.truncate(self._log, end, path)
-        self._log_end = end
+        try:
+            self._log = files.open_append(path)
+            files.truncate(self._log, end, path)
+            self._log_end = end
+        except StorageFull:
+            self.log_broken = True
 
     def write_log(self, data: bytes) -> None:
         """Append records. Raises StorageFull; then nothing is in the log any more."""

@@ -64,7 +64,8 @@ def _ensure_folder(disk: Disk) -> None:
     if not folder.path.is_dir():
         raise FileNotFoundError(folder.path)
     for name in DIRECTORIES:
-        files.make_directory(folder.path / name)
+        if not (folder.path / name).is_dir():
+            files.make_directory(folder.path / name)
     folder.load()
     if not folder.uidvalidity or not folder.mailbox_id:
         validity = folder.uidvalidity or disk.place.new_uidvalidity()

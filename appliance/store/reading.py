@@ -16,6 +16,7 @@ from typing import TypeVar
 from appliance.errors import NotFound
 from appliance.message.structure import Description, describe
 from appliance.store import cache, log, names
+from appliance.store.blobs import Blob
 from appliance.store.message_files import Finder, Located, read
 from appliance.store.scan import known_bases, listing, with_names
 from appliance.store.state import MailboxState
@@ -26,11 +27,14 @@ T = TypeVar("T")
 DESCRIBED_A_HOP = 100
 OCTETS_A_HOP = 4 << 20
 WIRED_A_HOP = 2_000
+_MARK = re.compile(rb"\0(\d{1,10})\n")
 _GONE = "This message is not there any more."
 
 
 class Reading(MailboxState):
     """The reading half of a mailbox."""
+
+    _is_headers_file_known = False
 
     def read(self, uid: int, *, start: int = 0, length: int | None = None) -> Steps[bytes]:
         """Octets of a message, lines ending in CRLF. Raises NotFound when it is gone."""
@@ -121,10 +125,14 @@ class Reading(MailboxState):
     def search_headers(self, field: bytes, needle: str) -> Steps[set[int]]:
         """UIDs whose field (b"": any kept one) contains the folded text; all are covered."""
         self.check_usable()
+        blob = self._disk.headers
         columns = zip(self.rows.uids, self.rows.cache_at, strict=True)
         missing = [uid for uid, place in columns if not place]
+        if not self._is_headers_file_known:
+            covered = yield from in_thread(lambda: _covered(blob))
+            missing = [uid for uid in self.rows.uids if uid not in covered]
+            self._is_headers_file_known = True
         made = (yield from self._make_descriptions(missing)) if missing else {}
-        blob = self._disk.headers
         pattern = _pattern(field.lower(), needle.encode())
 
         def search() -> set[int]:
@@ -234,6 +242,11 @@ def _pattern(field: bytes, needle: bytes) -> re.Pattern[bytes]:
     if field:
         return re.compile(rb"(?m)^%b: [^\n]*?%b" % (name, re.escape(needle)))
     return re.compile(re.escape(needle))
+
+
+def _covered(headers: Blob) -> set[int]:
+    """UIDs that have a record in the headers file; looked at once after opening."""
+    return {int(uid) for uid in _MARK.findall(headers.read(0, headers.end))}
 
 
 def _matches(data: bytes, pattern: re.Pattern[bytes]) -> set[int]:

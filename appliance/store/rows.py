@@ -17,6 +17,9 @@ NEW = 32
 BARE_LF = 64
 """Bit of `named`: the file has bare LF and is converted when read."""
 
+_SHOWN = bytes(value & 31 for value in range(256))
+_LIES_IN_NEW = bytes(1 if value & NEW else 0 for value in range(256))
+
 COLUMNS = (
     ("uids", "I"),
     ("flags", "B"),
@@ -121,11 +124,19 @@ class Rows:
 
 def behind(rows: Rows) -> list[int]:
     """UIDs whose file name does not show their flags yet."""
+    shown = rows.named.translate(_SHOWN)
+    if shown == rows.flags and rows.named_keywords == rows.keywords:
+        return []
     found = []
-    columns = zip(
-        rows.uids, rows.flags, rows.named, rows.keywords, rows.named_keywords, strict=True
-    )
+    columns = zip(rows.uids, rows.flags, shown, rows.keywords, rows.named_keywords, strict=True)
     for uid, flags, named, keywords, named_keywords in columns:
-        if flags != named & 31 or keywords != named_keywords:
+        if flags != named or keywords != named_keywords:
             found.append(uid)
     return found
+
+
+def lying_in_new(rows: Rows) -> list[int]:
+    """UIDs whose file lies in new/."""
+    if not rows.named.translate(_LIES_IN_NEW).count(1):
+        return []
+    return [uid for uid, named in zip(rows.uids, rows.named, strict=True) if named & NEW]

@@ -27,7 +27,7 @@ from appliance.store.loading import load
 from appliance.store.merge import Merged, merge, missing
 from appliance.store.message_files import Located
 from appliance.store.replay import Loaded
-from appliance.store.rows import NEW, Rows, behind
+from appliance.store.rows import NEW, Rows, behind, lying_in_new
 from appliance.threads import Lane, Shared, Steps, flushed, in_thread
 
 T = TypeVar("T")
@@ -131,8 +131,7 @@ class MailboxState:
         self.feed = Feed(self.highest_modseq)
         self.octets = sum(self.rows.sizes)
         self.dirty = set(behind(self.rows))
-        columns = zip(self.rows.uids, self.rows.named, strict=True)
-        self.unclaimed = {uid for uid, named in columns if named & NEW}
+        self.unclaimed = set(lying_in_new(self.rows))
         self.is_loaded = True
 
     def _load_once(self) -> None:
@@ -321,6 +320,8 @@ class MailboxState:
 
     def _flags_record(self, uids: Sequence[int], modseq: int) -> log.FlagsSet:
         rows = self.rows
+        if len(uids) == len(rows):
+            return log.FlagsSet(modseq, rows.uids[:], bytes(rows.flags), rows.keywords[:])
         at = [row for uid in uids if (row := rows.row_of(uid)) is not None]
         return log.FlagsSet(
             modseq,

@@ -8,6 +8,7 @@ lets mail be flagged (the names are changed at once then) and removed.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -241,7 +242,7 @@ class Writing(Reading):
         changed: list[int] = []
         modified: list[int] = []
         modseq = self.highest_modseq + 1
-        whole = len(uids) == len(rows) and list(uids) == rows.uids.tolist()
+        whole = len(uids) == len(rows) and array("I", uids) == rows.uids
         places: Iterable[int | None] = range(len(rows)) if whole else map(rows.row_of, uids)
         for uid, row in zip(uids, places, strict=True):
             if row is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from appliance import files
 from appliance.clock import SetClock
 from appliance.store.home import Home
 from appliance.store.mailbox import Mailbox
@@ -50,6 +52,19 @@ class Bench:
             self.boot += "x"
         self._begin()
 
+    def kill_while_full(self) -> None:
+        """A kill; the machine's own small writes at the start still succeed."""
+        fault, files.fault = files.fault, lambda _act, _path: None
+        self.kill()
+        files.fault = fault
+
+    def lose_index(self) -> None:
+        """Ended in order; then somebody deletes the index."""
+        run_here(self.store.settle())
+        self.store.stop()
+        shutil.rmtree(self.mail / "index")
+        self._begin()
+
     def _begin(self) -> None:
         self.store = Store(self.mail, self.clock, boot=self.boot)
         self.store.start()
@@ -83,6 +98,11 @@ class Bench:
         """Message files of a folder, as new/NAME and cur/NAME."""
         folder = self.mail / "people" / ADDRESS / name
         return sorted(f"{d}/{f.name}" for d in ("new", "cur") for f in (folder / d).iterdir())
+
+    def path(self, uid: int, name: str = "") -> Path:
+        """The file of a message."""
+        (found,) = (one for one in self.files(name) if f",U={uid}" in one.partition(":2,")[0][-12:])
+        return self.folder(name) / found
 
     def folder(self, name: str = "") -> Path:
         return self.mail / "people" / ADDRESS / name
