@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,12 +101,12 @@ class Requests:
         await daemon.threads.carry_out(daemon.queue.finish([entry]))
         await daemon.threads.carry_out(daemon.queue.durable())
 
-    async def index_check(self, address: str = "") -> list[str]:
-        """Hold indexes against the Maildirs; a sentence for each difference."""
+    async def index_check(self, address: str = "") -> list[dict[str, Any]]:
+        """Hold indexes against the Maildirs; what is worth telling, faults and others."""
         daemon = self._daemon
         await daemon.threads.carry_out(daemon.store.settle())
         found = await asyncio.to_thread(check.check, daemon.mail, address or None)
-        return [str(each) for each in found]
+        return [dataclasses.asdict(each) for each in found]
 
     async def sim_leds(self) -> dict[str, dict[str, Any]]:
         """How the simulated lamps shine."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -91,19 +92,22 @@ def _check_index(arguments: argparse.Namespace) -> None:
         findings = control.ask(arguments.state, "index_check", address=arguments.address)
     except ConnectionError:
         found = check.check(mail_directory(arguments.state), arguments.address or None)
-        findings = [str(each) for each in found]
-    for sentence in findings:
-        print(sentence)
-    if findings:
-        raise Refused(f"{len(findings)} differences were found; index rebuild mends them.")
+        findings = [dataclasses.asdict(each) for each in found]
+    for each in findings:
+        print(f"{each['address']} {each['mailbox']}".rstrip() + f": {each['text']}")
+    faults = sum(each["is_fault"] for each in findings)
+    if faults:
+        raise Refused(f"{faults} differences were found; index rebuild mends them.")
     print("Every index agrees with its mailbox.")
 
 
 def _rebuild_index(arguments: argparse.Namespace) -> None:
     try:
-        control.ask(arguments.state, "index_rebuild", address=arguments.address)
+        control.ask(arguments.state, "status")
     except ConnectionError:
         check.rebuild(mail_directory(arguments.state), arguments.address or None)
+    else:
+        raise Refused("The appliance has the mailboxes open; stop it, then rebuild their indexes.")
 
 
 def _leds(arguments: argparse.Namespace) -> None:
