@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,11 @@ def _check_index(arguments: argparse.Namespace) -> None:
         found = check.check(mail_directory(arguments.state), arguments.address or None)
         findings = [dataclasses.asdict(each) for each in found]
     for each in findings:
-        print(f"{each['address']} {each['mailbox']}".rstrip() + f": {each['text']}")
-    faults = sum(each["is_fault"] for each in findings)
+        where = " ".join(part for part in (each["address"], each["mailbox"]) if part)
+        print(f"{where}: {each['text']}")
+    faults = sum(1 for each in findings if each["is_fault"])
     if faults:
-        raise Refused(f"{faults} differences were found; index rebuild mends them.")
+        raise Refused(f"{faults} faults were found; index rebuild mends them.")
     print("Every index agrees with its mailbox.")
 
 

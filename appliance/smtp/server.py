@@ -109,7 +109,10 @@ class SmtpConnection(SMTP):
 
     def eof_received(self) -> bool | None:
         """The peer sends no more; what it sent is still answered, unlike the library does it."""
-        return asyncio.StreamReaderProtocol.eof_received(self) if self._is_inside else False
+        if not self._is_inside:
+            return False
+        keep_open = asyncio.StreamReaderProtocol.eof_received(self)
+        return keep_open and not self.is_secure  # TLS has no half-closed state in asyncio
 
     def _turn_away(self, transport: asyncio.Transport, refusal: str) -> None:
         self._handler_coroutine = None
