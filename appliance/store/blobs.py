@@ -44,7 +44,11 @@ class Blob:
         """The descriptor; the file is opened when it is first needed."""
         with self._opening:
             if self._fd is None:
-                fd = files.open_append(self.path)
+                try:
+                    fd = files.open_append(self.path)
+                except FileNotFoundError:  # somebody deleted the index
+                    files.make_directories(self.path.parent, durable=False)
+                    fd = files.open_append(self.path)
                 self._end = os.fstat(fd).st_size
                 if self._end < len(HEADER):
                     with contextlib.suppress(StorageFull):

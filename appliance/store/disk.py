@@ -91,6 +91,8 @@ class Disk:
         """The mailbox has a new name."""
         self.place = place
         self.folder.path = place.path
+        for blob in (self.names, self.cache, self.headers):
+            blob.path = place.index / blob.path.name
         self._set_paths()
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeAlias
 
 from appliance.clock import Clock
-from appliance.errors import AlreadyExists, NotFound, Refused
+from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused
 from appliance.store import names, quota
 from appliance.store.disk import Disk, Place
 from appliance.store.home_files import Found, HomeFiles
@@ -143,7 +143,12 @@ class Home:
             yield from in_thread(lambda: self._files.rename(before, after), self._lane)
         else:
             place = self._place(after)
-            yield from in_thread(lambda: self._rename_open(box, before, after, place), box.lane)
+            try:
+                yield from in_thread(lambda: self._rename_open(box, before, after, place), box.lane)
+            except (PillarboxError, OSError):  # nobody knows where it is now
+                self.boxes.pop(before, None)
+                box.end(is_lost=True)
+                raise
             self.boxes.pop(before, None)
             self.boxes[after] = box
             box.name = after
