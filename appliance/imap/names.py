@@ -34,7 +34,9 @@ def pattern_from_wire(name: bytes, *, is_utf8: bool) -> str:
         if is_utf8 or not name.isascii():
             return name.decode("utf-8")
         text = mutf7.decode(name.decode("ascii"))
-    except UnicodeDecodeError:
+        if text is not None and mutf7.encode(text).encode("ascii") != name:
+            text = None  # RFC 3501 §5.1.3: there is one way to write a name
+    except UnicodeError:
         text = None
     if text is None:
         raise Refused("This mailbox name is not well encoded.")

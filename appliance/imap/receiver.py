@@ -193,7 +193,7 @@ class Receiver:
         return None
 
     def _too_long(self) -> TooLong:
-        event = TooLong(bytes(self._text or self._buffer[:256]))
+        event = TooLong(bytes(self._text or self._buffer[: min(256, self._longest_line)]))
         self._is_dropping = True
         self._text.clear()
         return event

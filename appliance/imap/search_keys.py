@@ -185,6 +185,8 @@ class KeyReader:
         name = parser.word()
         if name in _PLAIN:
             return _PLAIN[name]
+        if name not in _WITH_ARGUMENT:
+            raise BadSyntax(f"SEARCH knows no key {name[:40].decode('ascii')}.")
         parser.space()
         match name:
             case b"NOT":
@@ -204,10 +206,7 @@ class KeyReader:
             return Compare(column, order, parser.date().toordinal() - _EPOCH)
         if name in _SENT:
             return Sent(_SENT[name], parser.date())
-        reader = _ARGUMENTS.get(name)
-        if reader is None:
-            raise BadSyntax(f"SEARCH knows no key {name[:40].decode('ascii')}.")
-        return reader(self)
+        return _ARGUMENTS[name](self)
 
     def _text(self) -> str:
         """astring in the charset of the search, folded"""
@@ -296,6 +295,7 @@ _ARGUMENTS: dict[bytes, Callable[[KeyReader], Key]] = {
     b"EMAILID": KeyReader.email_id,
     b"THREADID": KeyReader.thread_id,
 }
+_WITH_ARGUMENT = frozenset({b"NOT", b"OR", *_FIELDS, *_DAYS, *_SENT, *_ARGUMENTS})
 
 
 def charset(parser: Parser, *, is_utf8: bool) -> str:
@@ -304,7 +304,8 @@ def charset(parser: Parser, *, is_utf8: bool) -> str:
         return "utf-8"
     if is_utf8:  # RFC 6855 §3
         raise BadSyntax("After ENABLE UTF8=ACCEPT a search has no CHARSET.")
-    codec = codec_of(parser.astring())
+    name = parser.astring()
+    codec = "ascii" if name.upper() in {b"US-ASCII", b"ASCII"} else codec_of(name)
     parser.space()
     if codec is None:
         raise No(b"BADCHARSET (US-ASCII UTF-8)", "That charset is not known here.")

@@ -33,7 +33,16 @@ CODES_PLAIN = {
     b"CANNOT", b"LIMIT", b"OVERQUOTA", b"ALREADYEXISTS", b"NONEXISTENT", b"NOTSAVED", b"HASCHILDREN",
     b"UNKNOWN-CTE", b"TOOBIG", b"USEATTR", b"NOMODSEQ", b"UIDNOTSTICKY", b"BADCHARSET",
 }  # fmt: skip
-CODES_NZ = {b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"HIGHESTMODSEQ"}
+CODE_ARGUMENTS = {
+    b"UIDNEXT": (NZ_NUMBER,),
+    b"UIDVALIDITY": (NZ_NUMBER,),
+    b"UNSEEN": (NZ_NUMBER,),
+    b"HIGHESTMODSEQ": (NZ_NUMBER,),
+    b"APPENDUID": (NZ_NUMBER, SET),
+    b"COPYUID": (NZ_NUMBER, SET, SET),
+    b"MODIFIED": (SET,),
+    b"MAILBOXID": (OBJECT_ID,),
+}
 STATUS_NUMBERS = {
     b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"DELETED", b"SIZE",
     b"HIGHESTMODSEQ", b"APPENDLIMIT", b"DELETED-STORAGE",
@@ -143,35 +152,17 @@ class Judge(Reader):
         if name == b"BADCHARSET" and self.peek() == b" ":
             self.space()
             self.listed(self.astring, b" ")
-        elif name in CODES_PLAIN:
-            pass
-        elif name in CODES_NZ:
-            self.space()
-            self.take(NZ_NUMBER, "a number")
+        elif name in CODE_ARGUMENTS:
+            for rule in CODE_ARGUMENTS[name]:
+                self.space()
+                self.take(rule, "an argument of the response code")
         elif name == b"CAPABILITY":
             self.space()
             self.capabilities()
         elif name == b"PERMANENTFLAGS":
             self.space()
             self.flags(FLAG_PERM)
-        elif name == b"APPENDUID":
-            self.space()
-            self.take(NZ_NUMBER, "uidvalidity")
-            self.space()
-            self.take(SET, "uid-set")
-        elif name == b"COPYUID":
-            self.space()
-            self.take(NZ_NUMBER, "uidvalidity")
-            for _ in range(2):
-                self.space()
-                self.take(SET, "uid-set")
-        elif name == b"MODIFIED":
-            self.space()
-            self.take(SET, "a set")
-        elif name == b"MAILBOXID":
-            self.space()
-            self.take(OBJECT_ID, "an object id")
-        else:
+        elif name not in CODES_PLAIN:
             raise self.fail(f"a known response code instead of {name!r}")
 
     def capabilities(self) -> None:
@@ -368,49 +359,40 @@ class Judge(Reader):
 
     def fetch_item(self) -> None:
         name = self.take(re.compile(rb"[A-Z0-9.]+"), "a fetch item")
-        if name == b"FLAGS":
-            self.space()
-            self.flags()
-        elif name == b"INTERNALDATE":
-            self.space()
-            self.take(DATE_TIME, "a date-time")
-        elif name == b"SAVEDATE":
-            self.space()
-            if not self.nil():
-                self.take(DATE_TIME, "a date-time")
-        elif name == b"RFC822.SIZE":
-            self.space()
-            self.number()
-        elif name == b"UID":
-            self.space()
-            self.take(NZ_NUMBER, "a UID")
-        elif name == b"MODSEQ":
-            self.space()
-            self.expect(b"(")
-            self.take(NZ_NUMBER, "a modseq")
-            self.expect(b")")
-        elif name == b"ENVELOPE":
-            self.space()
-            self.envelope()
-        elif name == b"BODYSTRUCTURE":
-            self.space()
-            self.body(extended=True)
-        elif name in (b"RFC822", b"RFC822.HEADER", b"RFC822.TEXT"):
-            self.space()
-            self.body_literal()
-        elif name == b"EMAILID":
-            self.space()
-            self.take(OBJECT_ID, "an object id")
-        elif name == b"THREADID":
-            self.space()
-            if not self.nil():
-                self.take(OBJECT_ID, "an object id")
-        elif name == b"BODY":
+        if name == b"BODY":
             self.body_item()
         elif name in (b"BINARY", b"BINARY.SIZE"):
             self.binary_item(name)
+        elif name in FETCH_ITEMS:
+            self.space()
+            FETCH_ITEMS[name](self)
         else:
             raise self.fail(f"a known fetch item instead of {name!r}")
+
+    def date_time(self) -> None:
+        self.take(DATE_TIME, "a date-time")
+
+    def save_date(self) -> None:
+        if not self.nil():
+            self.date_time()
+
+    def nz_number(self) -> None:
+        self.take(NZ_NUMBER, "a number that is not zero")
+
+    def modseq(self) -> None:
+        self.expect(b"(")
+        self.nz_number()
+        self.expect(b")")
+
+    def structure(self) -> None:
+        self.body(extended=True)
+
+    def object_id(self) -> None:
+        self.take(OBJECT_ID, "an object id")
+
+    def thread_id(self) -> None:
+        if not self.nil():
+            self.object_id()
 
     def body_item(self) -> None:
         if self.peek() == b" ":
@@ -452,6 +434,21 @@ class Judge(Reader):
             self.expect(b">")
 
 
+FETCH_ITEMS = {
+    b"FLAGS": Judge.flags,
+    b"INTERNALDATE": Judge.date_time,
+    b"SAVEDATE": Judge.save_date,
+    b"RFC822.SIZE": Judge.number,
+    b"UID": Judge.nz_number,
+    b"MODSEQ": Judge.modseq,
+    b"ENVELOPE": Judge.envelope,
+    b"BODYSTRUCTURE": Judge.structure,
+    b"RFC822": Judge.body_literal,
+    b"RFC822.HEADER": Judge.body_literal,
+    b"RFC822.TEXT": Judge.body_literal,
+    b"EMAILID": Judge.object_id,
+    b"THREADID": Judge.thread_id,
+}
 RESPONSES = {
     b"OK": Judge.status_text,
     b"NO": Judge.status_text,

@@ -11,6 +11,7 @@ from appliance.net.session import Close
 from appliance.threads import Steps
 
 _MOST_ID_FIELDS = 30  # RFC 2971 §3.3
+_SPELLED = {b"IMAP4REV2": b"IMAP4rev2"}
 
 
 def capability(about: Conversation, command: Command) -> bytes:
@@ -72,7 +73,7 @@ def enable(about: Conversation, command: Command) -> bytes:
     asked.append(_capability(command))
     while parser.skip(b" "):
         asked.append(_capability(command))
-    done = [name for name in dict.fromkeys(asked) if _enable(about, name)]
+    done = [_SPELLED.get(name, name) for name in dict.fromkeys(asked) if _enable(about, name)]
     about.hold(b" ".join([b"* ENABLED", *done]) + b"\r\n")
     return b"OK ENABLE completed"
 
