@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import files
@@ -83,9 +84,28 @@ class Blob:
         except OSError as error:
             raise files.explained(error) from error
 
-    def flush(self) -> None:
-        """Make all that was added durable."""
-        files.flush(self._open(), self.path)
+    def read_all(self) -> bytes:
+        """All of it."""
+        return self.read(0, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """The three of one index; places in the columns are places in these."""
+
+    names: Blob
+    cache: Blob
+    headers: Blob
+
+
+def file_names(numbers: tuple[int, int]) -> tuple[str, str, str]:
+    """Their names, by the number of `names` and that of the other two."""
+    return f"names-{numbers[0]}", f"cache-{numbers[1]}", f"headers-{numbers[1]}"
+
+
+def open_blobs(index: Path, numbers: tuple[int, int]) -> Blobs:
+    """The blobs that belong to a snapshot."""
+    return Blobs(*(Blob(index / name) for name in file_names(numbers)))
 
 
 NAME_AT_MOST = 256

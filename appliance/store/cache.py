@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 
 from appliance.message.structure import Description, Part
-from appliance.store.blobs import Blob
+from appliance.store.blobs import Blob, Blobs
 
 UNIT = 8
 _HEAD = struct.Struct("<IIIIIqQI?3x")
@@ -26,10 +26,10 @@ HEAD = _HEAD.size
 _TAIL = 64 << 10
 
 
-def store(cache: Blob, headers: Blob, uid: int, said: Description) -> int:
+def store(blobs: Blobs, uid: int, said: Description) -> int:
     """Add a description; its place in units, or 0."""
     lines = said.headers.replace(b"\0", b" ")
-    headers_at = headers.append(b"\0%d\n%b" % (uid, lines))
+    headers_at = blobs.headers.append(b"\0%d\n%b" % (uid, lines))
     if not headers_at:
         return 0
     parts = json.dumps([_plain(part) for part in said.parts], separators=(",", ":")).encode()
@@ -45,48 +45,46 @@ def store(cache: Blob, headers: Blob, uid: int, said: Description) -> int:
         zlib.crc32(lines, zlib.crc32(body)),
         said.has_lone_lf,
     )
-    gap = b"\0" * (-cache.end % UNIT)
-    at = cache.append(gap + head + body)
+    gap = b"\0" * (-blobs.cache.end % UNIT)
+    at = blobs.cache.append(gap + head + body)
     return (at + len(gap)) // UNIT if at else 0
 
 
-def copy(source: tuple[Blob, Blob], target: tuple[Blob, Blob], uid: int, at: int, new: int) -> int:
+def copy(source: Blobs, target: Blobs, uid: int, at: int, new: int) -> int:
     """Take a description over for a copy of the message; its place in units, or 0."""
-    data = source[0].read(at * UNIT, 4096)
+    data = source.cache.read(at * UNIT, 4096)
     if not at or len(data) < HEAD:
         return 0
     told, envelope, structure, parts, lines, sent_at, lines_at, crc, lone = _HEAD.unpack_from(data)
     length = HEAD + envelope + structure + parts
-    if told != uid or at * UNIT + length > source[0].end:
+    if told != uid or at * UNIT + length > source.cache.end:
         return 0
     if len(data) < length:
-        data = source[0].read(at * UNIT, length)
+        data = source.cache.read(at * UNIT, length)
     mark = b"\0%d\n" % uid
-    text = source[1].read(lines_at, len(mark) + lines)
+    text = source.headers.read(lines_at, len(mark) + lines)
     if len(data) < length or not text.startswith(mark):
         return 0
-    headers_at = target[1].append(b"\0%d\n%b" % (new, text[len(mark) :]))
+    headers_at = target.headers.append(b"\0%d\n%b" % (new, text[len(mark) :]))
     head = _HEAD.pack(new, envelope, structure, parts, lines, sent_at, headers_at, crc, lone)
-    gap = b"\0" * (-target[0].end % UNIT)
-    place = target[0].append(gap + head + data[HEAD:length]) if headers_at else 0
+    gap = b"\0" * (-target.cache.end % UNIT)
+    place = target.cache.append(gap + head + data[HEAD:length]) if headers_at else 0
     return (place + len(gap)) // UNIT if place else 0
 
 
-def load(
-    cache: Blob, headers: Blob, uid: int, at: int, *, check: bool = False
-) -> Description | None:
+def load(blobs: Blobs, uid: int, at: int, *, check: bool = False) -> Description | None:
     """The description at a place; None when it is not (any more) that of this UID."""
-    data = cache.read(at * UNIT, 4096)
+    data = blobs.cache.read(at * UNIT, 4096)
     if not at or len(data) < HEAD:
         return None
     told, envelope, structure, parts, lines, sent_at, lines_at, crc, lone = _HEAD.unpack_from(data)
     length = HEAD + envelope + structure + parts
-    if told != uid or at * UNIT + length > cache.end:
+    if told != uid or at * UNIT + length > blobs.cache.end:
         return None
     if len(data) < length:
-        data = cache.read(at * UNIT, length)
+        data = blobs.cache.read(at * UNIT, length)
     mark = b"\0%d\n" % uid
-    found = headers.read(lines_at, len(mark) + lines)
+    found = blobs.headers.read(lines_at, len(mark) + lines)
     if len(data) < length or not found.startswith(mark) or len(found) < len(mark) + lines:
         return None
     text = found[len(mark) :]

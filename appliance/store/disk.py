@@ -27,7 +27,7 @@ from appliance import files
 from appliance.errors import NotFound, PillarboxError, StorageFull, StorageOffline
 from appliance.message.structure import Description
 from appliance.store import cache, flags
-from appliance.store.blobs import Blob
+from appliance.store.blobs import Blobs, open_blobs
 from appliance.store.events import Event
 from appliance.store.folder import Folder
 from appliance.store.guard import Guard
@@ -61,10 +61,8 @@ class Disk:
         self.told = 0
         self.uidnext = 0
         self.generation = 0
-        self.names: Blob
-        self.cache: Blob
-        self.headers: Blob
         self.numbers = (0, 0)
+        self.blobs = open_blobs(place.index, self.numbers)
         self.log_broken = False
         self.unflushed_log = False
         self.unflushed_new = False
@@ -91,7 +89,7 @@ class Disk:
         """The mailbox has a new name."""
         self.place = place
         self.folder.path = place.path
-        for blob in (self.names, self.cache, self.headers):
+        for blob in (self.blobs.names, self.blobs.cache, self.blobs.headers):
             blob.path = place.index / blob.path.name
         self._set_paths()
 
@@ -176,11 +174,11 @@ class Disk:
 
     def describe(self, uid: int, said: Description | None) -> int:
         """Keep a description; its place, or 0."""
-        return cache.store(self.cache, self.headers, uid, said) if said else 0
+        return cache.store(self.blobs, uid, said) if said else 0
 
-    def take_description(self, source: tuple[Blob, Blob], uid: int, at: int, new: int) -> int:
+    def take_description(self, source: Blobs, uid: int, at: int, new: int) -> int:
         """Take a description over from another mailbox; its place here, or 0."""
-        return cache.copy(source, (self.cache, self.headers), uid, at, new)
+        return cache.copy(source, self.blobs, uid, at, new)
 
     # --- the log
 

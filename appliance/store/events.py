@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
+from appliance.store.blobs import Blobs
 from appliance.store.log import Cached, Named
 from appliance.store.rows import Row
 
@@ -42,4 +43,14 @@ class Listed:
     keyword_names: tuple[bytes, ...]
 
 
-Event = Arrived | Gone | Named | Cached | KeywordsAre | Listed
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """The index has new blobs; these messages are at these places in them."""
+
+    blobs: Blobs
+    uids: array[int]
+    name_at: array[int]
+    cache_at: array[int]
+
+
+Event = Arrived | Compacted | Gone | Named | Cached | KeywordsAre | Listed

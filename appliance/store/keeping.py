@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from appliance import files
 from appliance.store import snapshot
+from appliance.store.blobs import file_names
 from appliance.store.disk import Disk
 from appliance.store.history import History
 from appliance.store.rows import Rows
@@ -48,8 +49,17 @@ def keep(disk: Disk, kept: Kept, *, absorbed: int | None = None) -> bool:
     files.make_directories(disk.place.index, durable=False)
     snapshot.write(disk.place.index / "columns", told, kept.rows, kept.history)
     disk.next_generation()
+    _remove_old_blobs(disk)
     disk.recorded_times = times
     return True
+
+
+def _remove_old_blobs(disk: Disk) -> None:
+    """Blobs that the snapshot does not name are not needed any more."""
+    wanted = file_names(disk.numbers)
+    for path in disk.place.index.iterdir():
+        if path.name.partition("-")[0] in ("names", "cache", "headers") and path.name not in wanted:
+            files.unlink_if_there(path)
 
 
 def _settled_times(disk: Disk) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from appliance import files
 from appliance.store import names
+from appliance.store.blobs import Blobs
 from appliance.store.disk import Disk
 from appliance.store.events import Arrived
 from appliance.store.message_files import (
@@ -28,10 +29,10 @@ from appliance.store.rows import BARE_LF
 class Linking:
     """Links messages of `origin` into `target`."""
 
-    def __init__(self, target: Disk, origin: Disk) -> None:
+    def __init__(self, target: Disk, origin: Disk, blobs: Blobs) -> None:
         self._target = target
         self._finder = Finder(origin)
-        self._blobs = (origin.cache, origin.headers)
+        self._blobs = blobs
         self._linked: list[bytes] = []
 
     def link(self, located: Located, new: Newcomer) -> Arrived:
@@ -61,13 +62,13 @@ class Linking:
 
 
 def link_all(
-    target: Disk, origin: Disk, chosen: Sequence[tuple[Located, Newcomer]]
+    target: Disk, origin: Disk, blobs: Blobs, chosen: Sequence[tuple[Located, Newcomer]]
 ) -> list[tuple[int, int]]:
-    """Link all of these; pairs of old and new UID.
+    """Link all of these; pairs of old and new UID. `blobs` are what `chosen` tells places in.
 
     Raises FileNotFoundError when one is not where it should be; nothing is linked then.
     """
-    linking = Linking(target, origin)
+    linking = Linking(target, origin, blobs)
     try:
         with target.acting():
             arrived = [linking.link(located, new) for located, new in chosen]

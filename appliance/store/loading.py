@@ -16,11 +16,12 @@ from __future__ import annotations
 import contextlib
 import os
 from array import array
+from dataclasses import replace
 
 from appliance import files
 from appliance.errors import StorageFull
 from appliance.store import cache, snapshot
-from appliance.store.blobs import Blob
+from appliance.store.blobs import Blob, file_names, open_blobs
 from appliance.store.disk import Disk, read_log
 from appliance.store.events import Listed
 from appliance.store.folder import MODSEQ_BLOCK
@@ -48,7 +49,7 @@ def load(disk: Disk) -> Loaded:
     told, rows, history = found
     disk.generation = told.generation
     disk.numbers = (told.names, told.cache)
-    _open_blobs(disk)
+    disk.blobs = open_blobs(disk.place.index, disk.numbers)
     loaded = Loaded(rows, history, told.uidnext, told.highest_modseq, disk.folder.keywords)
     logged = read_log(disk.log_path(told.generation), told.generation)
     if logged is not None:
@@ -84,20 +85,13 @@ def _highest_named(path: os.PathLike[str]) -> int:
     return highest
 
 
-def _open_blobs(disk: Disk) -> None:
-    names, cached = disk.numbers
-    disk.names = Blob(disk.place.index / f"names-{names}")
-    disk.cache = Blob(disk.place.index / f"cache-{cached}")
-    disk.headers = Blob(disk.place.index / f"headers-{cached}")
-
-
 def _after_clean_close(disk: Disk, loaded: Loaded, told: Snapshot) -> Loaded:
     disk.uidnext = loaded.uidnext
     if told.times == disk.stat_times() and all(told.times):
         disk.times = disk.recorded_times = told.times
         _room_for_modseq(disk, loaded)
         return loaded
-    data = disk.names.read(0, disk.names.end)
+    data = disk.blobs.names.read_all()
     known = known_bases(data, loaded.rows.uids, loaded.rows.name_at)
     chosen, listed = listing(disk, known, lambda _uid: False)
     return _merged(disk, loaded, chosen, with_names(disk, chosen, listed))
@@ -118,7 +112,7 @@ def _after_crash(disk: Disk, loaded: Loaded, *, power_lost: bool) -> Loaded:
 def _from_listing(disk: Disk) -> Loaded:
     files.remove_tree(disk.place.index)
     files.make_directories(disk.place.index, durable=False)
-    _open_blobs(disk)
+    disk.blobs = open_blobs(disk.place.index, disk.numbers)
     loaded = Loaded(Rows(), History(0), 1, 0, ())
     _fresh_numbers(disk, loaded)
     loaded.history.complete_from = loaded.highest_modseq
@@ -142,7 +136,7 @@ def _room_for_modseq(disk: Disk, loaded: Loaded) -> None:
 def _check_cache(disk: Disk, rows: Rows) -> None:
     """After a power cut only descriptions whose checksum is right are believed."""
     for at, (uid, place) in enumerate(zip(rows.uids, rows.cache_at, strict=True)):
-        if place and cache.load(disk.cache, disk.headers, uid, place, check=True) is None:
+        if place and cache.load(disk.blobs, uid, place, check=True) is None:
             rows.cache_at[at] = 0
 
 
@@ -167,16 +161,15 @@ def _merged(
 
 def _write_names(disk: Disk, rows: Rows, chosen: dict[int, Entry]) -> None:
     """All names afresh, in the order of the UIDs."""
-    old = disk.names.path
     disk.numbers = (disk.numbers[0] + 1, disk.numbers[1])
-    path = disk.place.index / f"names-{disk.numbers[0]}"
+    path = disk.place.index / file_names(disk.numbers)[0]
     files.unlink_if_there(path)
-    disk.names = Blob(path)
+    names = Blob(path)
+    disk.blobs = replace(disk.blobs, names=names)
     bases = [chosen[uid].base for uid in rows.uids]
-    at = disk.names.append(b"\n".join(bases) + b"\n") if bases else 0
+    at = names.append(b"\n".join(bases) + b"\n") if bases else 0
     places = array("I")
     for base in bases:
         places.append(at)
         at += len(base) + 1 if at else 0
     rows.name_at = places
-    files.unlink_if_there(old)

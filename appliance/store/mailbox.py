@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from appliance.errors import NotFound, StorageFull
 from appliance.store.changes import View
+from appliance.store.compacting import compact, is_worth_it
 from appliance.store.disk import Place
 from appliance.store.folder import MODSEQ_BLOCK
 from appliance.store.keeping import Kept, keep
@@ -79,6 +80,7 @@ class Mailbox(Writing):
             yield from self.in_lane(lambda: self._disk.folder.raise_modseq_ceiling(highest))
         log_at_most = LOG_AT_LEAST + 64 * len(self.rows)
         if self._disk.log_broken or self._disk.log_size() > log_at_most:
+            yield from self._compact()
             yield from self.write_snapshot()
 
     def look_if_changed(self) -> Steps[None]:
@@ -98,6 +100,7 @@ class Mailbox(Writing):
             return True
         yield from self.settle()
         disk = self._disk
+        yield from self._compact()
         stale = disk.has_log() or disk.recorded_times != disk.times
         if stale and not (yield from self.write_snapshot()):
             return False
@@ -118,6 +121,17 @@ class Mailbox(Writing):
     def has_unkept(self) -> bool:
         """Whether the snapshot lacks something."""
         return self.is_loaded and not self.is_gone and self._disk.has_log()
+
+    def _compact(self) -> Steps[None]:
+        """If many messages went, throw away what the index still keeps of them."""
+        if self.expunged_since_compacting <= len(self.rows) // 4:
+            return
+        self.expunged_since_compacting = 0
+        blobs, messages = self.blobs, len(self.rows)
+        if not (yield from self.in_lane(lambda: is_worth_it(blobs, messages))):
+            return
+        rows, absorbed = self.rows.copy(), self._absorbed
+        yield from self.in_lane(lambda: compact(self._disk, rows, absorbed=absorbed))
 
     def write_snapshot(self) -> Steps[bool]:
         """All columns in one file, and a new log; False when it could not be."""

@@ -133,7 +133,7 @@ def with_crlf(message: bytes) -> bytes:
 def arrive(disk: Disk, new: Newcomer, uid: int, base: bytes, cache_at: int) -> Arrived:
     """The row of a message whose file is in place."""
     named = NEW if new.is_new and not new.flags and not new.keywords else new.flags
-    place = disk.names.append(base + b"\n")
+    place = disk.blobs.names.append(base + b"\n")
     row = Row(
         uid,
         new.flags,
@@ -172,7 +172,7 @@ def place(disk: Disk, temporary: bytes, new: Newcomer) -> int:
 
 def deliver(disk: Disk, source: bytes, new: Newcomer, unique: bytes) -> int | None:
     """Link a spooled message into the mailbox; None when it is there already."""
-    if is_there(disk.names, unique):
+    if is_there(disk.blobs.names, unique):
         return None
     with disk.acting():
         uid = disk.take_uid()

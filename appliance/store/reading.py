@@ -72,10 +72,11 @@ class Reading(MailboxState):
         """List the folder and take over what other programs did."""
         self.check_usable()
         uids, places, first_unknown = self.rows.uids[:], self.rows.name_at[:], self.uidnext
+        kept = self.blobs.names
 
         def survey() -> None:
             disk = self._disk
-            known = known_bases(disk.names.read(0, disk.names.end), uids, places)
+            known = known_bases(kept.read_all(), uids, places)
             ours = disk.uidnext
             chosen, found = listing(disk, known, lambda uid: first_unknown <= uid < ours)
             disk.unsure = False
@@ -90,7 +91,10 @@ class Reading(MailboxState):
         self.check_usable()
         found: dict[int, Description] = {}
         places = [at for uid in uids if (at := self.locate(uid)) is not None]
-        kept = yield from in_thread(lambda: [self._kept(at) for at in places])
+        blobs = self.blobs
+        kept = yield from in_thread(
+            lambda: [cache.load(blobs, at.uid, at.cache_at) for at in places]
+        )
         missing = []
         for at, said in zip(places, kept, strict=True):
             if said is None:
@@ -108,7 +112,7 @@ class Reading(MailboxState):
         self.check_usable()
         uids = self.rows.uids[first_row:end_row]
         places = self.rows.cache_at[first_row:end_row]
-        blob = self._disk.cache
+        blob = self.blobs.cache
         found = yield from in_thread(lambda: cache.wire(blob, uids, places))
         missing = [uid for uid, pair in zip(uids, found, strict=True) if pair is None]
         made: dict[int, Description] = {}
@@ -125,7 +129,7 @@ class Reading(MailboxState):
     def search_headers(self, field: bytes, needle: str) -> Steps[set[int]]:
         """UIDs whose field (b"": any kept one) contains the folded text; all are covered."""
         self.check_usable()
-        blob = self._disk.headers
+        blob = self.blobs.headers
         columns = zip(self.rows.uids, self.rows.cache_at, strict=True)
         missing = [uid for uid, place in columns if not place]
         if not self._is_headers_file_known:
@@ -136,7 +140,7 @@ class Reading(MailboxState):
         pattern = _pattern(field.lower(), needle.encode())
 
         def search() -> set[int]:
-            found = _matches(blob.read(0, blob.end), pattern)
+            found = _matches(blob.read_all(), pattern)
             if made:  # a full disk may have kept none of them
                 lines = [b"\0%d\n%b" % (uid, said.headers) for uid, said in made.items()]
                 found |= _matches(b"".join(lines), pattern)
@@ -182,9 +186,6 @@ class Reading(MailboxState):
         if base is None:
             raise FileNotFoundError(at.uid)
         return base
-
-    def _kept(self, at: Located) -> Description | None:
-        return cache.load(self._disk.cache, self._disk.headers, at.uid, at.cache_at)
 
     def _make_descriptions(self, uids: Sequence[int]) -> Steps[dict[int, Description]]:
         """Read and describe messages, and keep what was made."""
@@ -246,7 +247,7 @@ def _pattern(field: bytes, needle: bytes) -> re.Pattern[bytes]:
 
 def _covered(headers: Blob) -> set[int]:
     """UIDs that have a record in the headers file; looked at once after opening."""
-    return {int(uid) for uid in _MARK.findall(headers.read(0, headers.end))}
+    return {int(uid) for uid in _MARK.findall(headers.read_all())}
 
 
 def _matches(data: bytes, pattern: re.Pattern[bytes]) -> set[int]:

@@ -142,7 +142,7 @@ def listing(
 def with_names(disk: Disk, chosen: Mapping[int, Entry], listed: Listed) -> Listed:
     """What was found, with the names of new files kept in `names`."""
     arrived = tuple(
-        replace(row, name_at=disk.names.append(chosen[row.uid].base + b"\n"))
+        replace(row, name_at=disk.blobs.names.append(chosen[row.uid].base + b"\n"))
         for row in listed.arrived
     )
     return replace(listed, arrived=arrived)

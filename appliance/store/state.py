@@ -21,7 +21,7 @@ from appliance.errors import NotFound, StorageOffline
 from appliance.store import flags, log
 from appliance.store.changes import Feed, View
 from appliance.store.disk import Disk
-from appliance.store.events import Arrived, Event, Gone, KeywordsAre, Listed
+from appliance.store.events import Arrived, Compacted, Event, Gone, KeywordsAre, Listed
 from appliance.store.history import History
 from appliance.store.loading import load
 from appliance.store.merge import Merged, merge, missing
@@ -60,12 +60,14 @@ class MailboxState:
         self.unclaimed: set[int] = set()
         self.dirty: set[int] = set()
         self.octets = 0
+        self.expunged_since_compacting = 0
         self.users = 0
         self.used_at = clock.monotonic()
         self.is_gone = False
         self.is_lost = False
         self.is_loaded = False
         self.directory_flush = Shared(disk.flush_directories)
+        self.blobs = disk.blobs
         self._disk = disk
         self._clock = clock
         self._views: list[View] = []
@@ -128,6 +130,7 @@ class MailboxState:
         self.rows, self.history = loaded.rows, loaded.history
         self.uidnext, self.highest_modseq = loaded.uidnext, loaded.highest_modseq
         self.keywords = loaded.keywords
+        self.blobs = self._disk.blobs
         self.feed = Feed(self.highest_modseq)
         self.octets = sum(self.rows.sizes)
         self.dirty = set(behind(self.rows))
@@ -201,7 +204,7 @@ class MailboxState:
         rows = self.rows
         return Located(
             rows.uids[row],
-            self._disk.names,
+            self.blobs.names,
             rows.name_at[row],
             rows.named[row],
             rows.named_keywords[row],
@@ -233,6 +236,8 @@ class MailboxState:
                     if (row := self.rows.row_of(uid)) is not None:
                         self.rows.cache_at[row] = place
                 self._log.append(log.encode(event))
+            case Compacted():
+                self._compacted(event)
             case KeywordsAre(keywords):
                 self.keywords = keywords
             case Listed():
@@ -277,6 +282,7 @@ class MailboxState:
         self.dirty.difference_update(gone)
         self.unclaimed.difference_update(gone)
         self.octets -= size
+        self.expunged_since_compacting += len(gone)
         for view in self._views:
             view.removed(gone)
         self._log.append(log.encode(log.Expunged(modseq, log.numbers(gone))))
@@ -290,6 +296,14 @@ class MailboxState:
             rows.named[row], rows.named_keywords[row] = bits, mask
             if rows.flags[row] == bits & flags.ALL_FLAGS and rows.keywords[row] == mask:
                 self.dirty.discard(uid)
+
+    def _compacted(self, event: Compacted) -> None:
+        """Places are places in new files now; what came since is in the new ones already."""
+        self.blobs = event.blobs
+        self.expunged_since_compacting = 0
+        for uid, name_at, cache_at in zip(event.uids, event.name_at, event.cache_at, strict=True):
+            if (row := self.rows.row_of(uid)) is not None:
+                self.rows.name_at[row], self.rows.cache_at[row] = name_at, cache_at
 
     def _listed(self, listed: Listed) -> None:
         """A listing found what others did."""

@@ -150,7 +150,7 @@ class Writing(Reading):
             chosen = self._newcomers(uids, target)
             try:
                 pairs = yield from target.in_lane(
-                    partial(link_all, target._disk, self._disk, chosen)
+                    partial(link_all, target._disk, self._disk, self.blobs, chosen)
                 )
                 break
             except FileNotFoundError:

@@ -8,6 +8,7 @@ import pytest
 
 from appliance import files
 from appliance.errors import NotFound, Refused, StorageOffline
+from appliance.message.structure import describe
 from appliance.store.check import check, rebuild
 from appliance.store.flags import ANSWERED, DELETED, FLAGGED, SEEN
 from appliance.store.store import Store
@@ -222,6 +223,48 @@ def test_a_folder_changed_in_the_moment_of_closing_is_listed(bench: Bench) -> No
     bench.restart()
     box = bench.open()
     assert box.recorded_times() == (0, 0)
+
+
+@pytest.mark.parametrize("end", ["idle", "kill", "nothing"])
+def test_what_expunged_messages_left_in_the_index_is_thrown_away(bench: Bench, end: str) -> None:
+    box = bench.open()
+    for number in range(160):
+        bench.append(box, b"Subject: number %d\r\n\r\n" % number)
+    run_here(box.store_flags(range(3, 160), add=DELETED))
+    run_here(box.expunge())
+    before = (bench.index() / "cache-0").stat().st_size
+    box.close()
+    bench.tick(100)
+    assert sum(path.stat().st_size for path in bench.index().glob("cache-*")) < before / 10
+    assert len(list(bench.index().iterdir())) <= 5
+    if end == "kill":
+        bench.kill()
+    box = box if end == "nothing" else bench.open()
+    assert box.rows.uids.tolist() == [1, 2, 160]
+    assert bench.read(bench.open(), 160) == b"Subject: number 159\r\n\r\n"
+    assert run_here(bench.open().search_headers(b"subject", "number 15"))[0] == {160}
+    assert b"number 159" in run_here(bench.open().wire(2, 3))[0][0][0]
+
+
+def test_a_kill_between_compacting_and_the_snapshot_loses_nothing(bench: Bench) -> None:
+    box = bench.open()
+    for number in range(160):
+        bench.append(box, b"Subject: number %d\r\n\r\n" % number)
+    bench.restart()
+    box = bench.open()
+    run_here(box.store_flags(range(3, 160), add=DELETED))
+    run_here(box.expunge())
+    run_here(box._compact())
+    bench.append(box, b"Subject: last\r\n\r\n")
+    bench.tick(4)
+    bench.kill()
+    box = bench.open()
+    assert box.rows.uids.tolist() == [1, 2, 160, 161]
+    texts = [bench.read(box, uid) for uid in box.rows.uids]
+    assert [said.envelope for said in run_here(box.describe(box.rows.uids))[0]] == [
+        describe(text).envelope for text in texts
+    ]
+    assert run_here(box.search_headers(b"subject", "number"))[0] == {1, 2, 160}
 
 
 # --- other programs
