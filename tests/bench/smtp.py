@@ -1,0 +1,150 @@
+"""Mail in: SMTP to the durable 250 to visible in IMAP, beside Postfix with Dovecot's LMTP; and
+what has no rival: latency to an idle client, memory, flushes."""
+
+import statistics
+import time
+from pathlib import Path
+
+from tests.bench.servers import PASSWORD, Postfix
+from tests.bench.wire import Imap, Lines
+
+MESSAGE = (
+    b"From: a@else.example\r\nTo: b@office.test\r\nSubject: bench\r\nDate: Mon, 2 Nov 2026 10:00:00 +0100\r\nMessage-ID: <x@y>\r\n\r\n"
+    + b"a line of text of some length here\r\n" * 100
+)
+
+
+def flushes():
+    """Flush requests that the disks of this machine were sent since it started."""
+    total = 0
+    for path in Path("/sys/block").iterdir():
+        fields = (path / "stat").read_text().split()
+        total += int(fields[15]) if len(fields) > 15 else 0
+    return total
+
+
+def exists(connection):
+    said = connection.ask(b"STATUS INBOX (MESSAGES)")
+    return int(said.split(b"MESSAGES ")[1].split(b")")[0])
+
+
+def deliver(port, cpu, side, user, count):
+    """Send `count` messages over one connection and wait until all are seen by IMAP."""
+    reader = Imap(side.port(143))
+    reader.login(side.user(user), PASSWORD, b"")
+    before = exists(reader)
+    sender = Lines(port)
+    sender.ask(b"EHLO bench.example")
+    started, flushed, begun = cpu(), flushes(), time.monotonic()
+    for _ in range(count):
+        sender.mail(b"a@else.example", user.encode() + b"@office.test", MESSAGE)
+    accepted = time.monotonic() - begun
+    end = time.monotonic() + 60
+    while exists(reader) < before + count and time.monotonic() < end:
+        time.sleep(0.02)
+    visible = time.monotonic() - begun
+    time.sleep(2.5)  # what is done behind belongs to it
+    used = cpu() - started
+    sender.close()
+    reader.close()
+    return {
+        "cpu_ms": used / count * 1000,
+        "flushes": (flushes() - flushed) / count,
+        "accepted_s": accepted,
+        "visible_s": visible,
+    }
+
+
+def idle_latency(side, user, port, count=50):
+    """Wall time from the 250 to EXISTS at a client in IDLE."""
+    watcher = Imap(side.port(143))
+    watcher.login(side.user(user), PASSWORD)
+    watcher.socket.sendall(b"i IDLE\r\n")
+    watcher.line()
+    sender = Lines(port)
+    sender.ask(b"EHLO bench.example")
+    found = []
+    for _ in range(count):
+        sender.mail(b"a@else.example", user.encode() + b"@office.test", MESSAGE)
+        begun = time.monotonic()
+        while b"EXISTS" not in watcher.line():
+            continue
+        found.append((time.monotonic() - begun) * 1000)
+        time.sleep(0.02)
+    sender.close()
+    watcher.close()
+    return {"median_ms": statistics.median(found), "p95_ms": sorted(found)[int(count * 0.95)]}
+
+
+def idle_memory(side, user, count):
+    """What each of `count` connections in IDLE over TLS adds, in KiB."""
+    before = side.pss()
+    inside = []
+    for _ in range(count):
+        connection = Imap(side.port(993), tls=True)
+        connection.login(side.user(user), PASSWORD)
+        connection.socket.sendall(b"i IDLE\r\n")
+        connection.line()
+        inside.append(connection)
+    time.sleep(1)
+    after = side.pss()
+    for connection in inside:
+        connection.close()
+    return {"before_MiB": before / 2**20, "each_KiB": (after - before) / count / 1024}
+
+
+def measure_all(folder, sides):
+    """All of the above; printed and returned."""
+    ours, dovecot = sides[0], sides[1]
+    user = "user500"
+    postfix = Postfix(folder / "postfix", 24025, dovecot.port(24))
+    postfix.start()
+    found = []
+    try:
+        ours_runs, their_runs, alone, alone_theirs = [], [], [], []
+        for _ in range(5):
+            ours_runs.append(deliver(ours.port(25), ours.cpu, ours, user, 200))
+            their_runs.append(
+                deliver(24025, lambda: postfix.cpu() + dovecot.cpu(), dovecot, user, 200)
+            )
+        for name, runs in (("Pillarbox", ours_runs), ("Postfix + LMTP", their_runs)):
+            found.append(
+                {
+                    "what": "SMTP to visible, 200 messages, one connection",
+                    "side": name,
+                    **{k: statistics.median(r[k] for r in runs) for k in runs[0]},
+                }
+            )
+        for _ in range(20):
+            alone.append(deliver(ours.port(25), ours.cpu, ours, user, 1))
+            alone_theirs.append(
+                deliver(24025, lambda: postfix.cpu() + dovecot.cpu(), dovecot, user, 1)
+            )
+        for name, runs in (("Pillarbox", alone), ("Postfix + LMTP", alone_theirs)):
+            found.append(
+                {
+                    "what": "flushes of a message alone",
+                    "side": name,
+                    "flushes": statistics.median(r["flushes"] for r in runs),
+                }
+            )
+        found.append(
+            {
+                "what": "250 to EXISTS",
+                "side": "Pillarbox",
+                **idle_latency(ours, user, ours.port(25)),
+            }
+        )
+        for side in (ours, dovecot):
+            found.append(
+                {
+                    "what": "memory, 100 connections in IDLE over TLS",
+                    "side": side.name,
+                    **idle_memory(side, user, 100),
+                }
+            )
+    finally:
+        postfix.stop()
+    for each in found:
+        print({k: round(v, 3) if isinstance(v, float) else v for k, v in each.items()}, flush=True)
+    return found
