@@ -85,7 +85,7 @@ def row(name, goal, count, results):
     ours = medians.pop("Pillarbox")
     best = min(medians, key=lambda side: medians[side][0])
     theirs = medians[best]
-    ratio = ours[0] / max(theirs[0], 0.01)
+    ratio = ours[0] / max(theirs[0], 0.0001)
     return {
         "operation": name,
         "mailbox": count,
@@ -104,11 +104,10 @@ def row(name, goal, count, results):
 
 
 def show(found):
-    below = "<0.01 s" if found["theirs_cpu"] < 0.01 else f"{found['theirs_cpu']:.2f} s"
     print(
-        f"| {found['operation']} | {found['mailbox']:,} | {found['ours_cpu']:.2f} s | {below} | "
+        f"| {found['operation']} | {found['mailbox']:,} | {found['ours_cpu'] * 1000:,.1f} ms | {found['theirs_cpu'] * 1000:,.1f} ms | "
         f"{found['ratio']:.2f} | {found['goal']} | {'yes' if found['reached'] else 'NO'} | "
-        f"{found['ours_wall']:.2f} / {found['theirs_wall']:.2f} s | {found['octets_ours']:,} / {found['octets_theirs']:,} |",
+        f"{found['ours_wall']:.2f} / {found['theirs_wall']:.2f} s | {found['octets_ours']:,.0f} / {found['octets_theirs']:,.0f} |",
         flush=True,
     )
 
