@@ -13,28 +13,12 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from appliance.store.rows import Rows
+if TYPE_CHECKING:
+    from appliance.store.mailbox import Mailbox
 
 FEED_AT_MOST = 256
-
-
-class Source(Protocol):
-    """What a view needs of its mailbox."""
-
-    rows: Rows
-    unclaimed: set[int]
-    highest_modseq: int
-
-    def absorb(self) -> None:
-        """Take over what the lane has done."""
-
-    def claimed(self, uids: Sequence[int]) -> None:
-        """A session has taken these as recent."""
-
-    def drop_view(self, view: View) -> None:
-        """The view is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +63,23 @@ class View:
     """One session's picture of a mailbox. Belongs to the event loop."""
 
     def __init__(
-        self, source: Source, feed: Feed, on_change: Callable[[], None], *, read_only: bool
+        self, mailbox: Mailbox, feed: Feed, on_change: Callable[[], None], *, read_only: bool
     ) -> None:
-        self._source = source
+        self.mailbox = mailbox
         self._feed = feed
         self._frozen: array[int] | None = None
         self._removed: list[int] = []
-        self._seen = source.highest_modseq
+        self._seen = mailbox.highest_modseq
         self.on_change = on_change
         self.read_only = read_only
         self.gone = False
-        self.count = len(source.rows)
+        self.count = len(mailbox.rows)
         self.recent: set[int] = set()
         self._take_recent(0)
 
     def uids(self) -> array[int]:
         """UIDs by position; the mailbox's own column (which may be longer) while it serves."""
-        return self._source.rows.uids if self._frozen is None else self._frozen
+        return self.mailbox.rows.uids if self._frozen is None else self._frozen
 
     def uid(self, sequence: int) -> int | None:
         """The UID of a sequence number."""
@@ -113,12 +97,12 @@ class View:
 
     def pending(self) -> bool:
         """Whether there may be something to tell."""
-        self._source.absorb()
+        self.mailbox.absorb()
         return bool(self._removed) or self._more_rows() > 0 or self._feed.highest > self._seen
 
     def sync(self, *, expunge: bool = True) -> News:
         """Take what there is to tell; without `expunge` numbers stay as they are."""
-        self._source.absorb()
+        self.mailbox.absorb()
         changed = self._changed()
         vanished = tuple(sorted(self._removed)) if expunge else ()
         expunged = self._drop_removed(vanished) if vanished else ()
@@ -138,7 +122,7 @@ class View:
 
     def close(self) -> None:
         """The session has left the mailbox."""
-        self._source.drop_view(self)
+        self.mailbox.drop_view(self)
 
     # --- called by the mailbox
 
@@ -147,7 +131,7 @@ class View:
         if self._frozen is None and self.count:
             copy = copies.get(self.count)
             if copy is None:
-                copy = copies[self.count] = self._source.rows.uids[: self.count]
+                copy = copies[self.count] = self.mailbox.rows.uids[: self.count]
             self._frozen = copy
 
     def removed(self, uids: Sequence[int]) -> None:
@@ -165,7 +149,7 @@ class View:
     # --- private
 
     def _more_rows(self) -> int:
-        rows = self._source.rows
+        rows = self.mailbox.rows
         if self._frozen is None:
             return len(rows) - self.count
         last = self._frozen[self.count - 1]
@@ -176,15 +160,15 @@ class View:
             return ()
         found = self._feed.since(self._seen)
         if found is None:
-            rows = self._source.rows
+            rows = self.mailbox.rows
             pairs = zip(rows.uids, rows.modseqs, strict=True)
             found = {uid for uid, modseq in pairs if modseq > self._seen}
-        self._seen = self._source.highest_modseq
+        self._seen = self.mailbox.highest_modseq
         if len(found) > self.count // 8:
             gone = set(self._removed)
             told = self.uids()[: self.count]
             return tuple(uid for uid in told if uid in found and uid not in gone)
-        rows = self._source.rows
+        rows = self.mailbox.rows
         known = (uid for uid in sorted(found) if rows.row_of(uid) is not None)
         return tuple(uid for uid in known if self.sequence(uid) is not None)
 
@@ -201,15 +185,15 @@ class View:
         if more <= 0:
             return
         if self._frozen is not None:
-            self._frozen = self._frozen + self._source.rows.uids[-more:]
+            self._frozen = self._frozen + self.mailbox.rows.uids[-more:]
         self.count += more
 
     def _take_recent(self, start: int) -> bool:
-        unclaimed = self._source.unclaimed
+        unclaimed = self.mailbox.unclaimed
         if not unclaimed:
             return False
         mine = unclaimed.intersection(self.uids()[start : self.count])
         self.recent |= mine
         if not self.read_only:
-            self._source.claimed(sorted(mine))
+            self.mailbox.claimed(sorted(mine))
         return bool(mine)

@@ -11,6 +11,8 @@ One mailbox is one object however many sessions have it open; nobody's session n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from appliance.errors import NotFound, StorageFull
 from appliance.store.changes import View
 from appliance.store.compacting import compact, is_worth_it
@@ -41,6 +43,13 @@ class Mailbox(Writing):
     _listed_at = 0.0
     _quiet_since = 0.0
     _acts_seen = 0
+
+    def open_view(self, on_change: Callable[[], None], *, read_only: bool) -> View:
+        """A session looks at the mailbox; `on_change` is called after something changed."""
+        self.absorb()
+        view = View(self, self.feed, on_change, read_only=read_only)
+        self._views.append(view)
+        return view
 
     def close(self) -> None:
         """One user less."""

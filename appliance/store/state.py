@@ -143,13 +143,6 @@ class MailboxState:
 
     # --- views
 
-    def open_view(self, on_change: Callable[[], None], *, read_only: bool) -> View:
-        """A session looks at the mailbox; `on_change` is called after something changed."""
-        self.absorb()
-        view = View(self, self.feed, on_change, read_only=read_only)
-        self._views.append(view)
-        return view
-
     def drop_view(self, view: View) -> None:
         """The session has left."""
         if view in self._views:
