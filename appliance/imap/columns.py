@@ -86,9 +86,10 @@ def flag_texts(about: Conversation, these: Batch) -> Iterable[bytes]:
         pairs = zip(values, masks, strict=True)
         values = [_with_keywords(text, mask, names) if mask else text for text, mask in pairs]
     recent = about.view.recent
-    if not recent or about.is_rev2:  # RFC 9051 has no \Recent
+    uids_ = pick(rows.uids, these.rows)
+    if not recent or about.is_rev2 or recent.isdisjoint(uids_):  # RFC 9051 has no \Recent
         return values
-    pairs_ = zip(values, pick(rows.uids, these.rows), strict=True)
+    pairs_ = zip(values, uids_, strict=True)
     return [_joined(text, RECENT) if uid in recent else text for text, uid in pairs_]
 
 
@@ -104,11 +105,14 @@ def _joined(*words: bytes) -> bytes:
 def date_time(seconds: int) -> bytes:
     """date-time without its quotes; a box in an office tells UTC"""
     day, second = divmod(seconds, 86400)
-    hour, rest = divmod(second, 3600)
-    return b"%b %02d:%02d:%02d +0000" % (_day(day), hour, rest // 60, rest % 60)
+    return _day(day) + _MINUTES[second // 60] + _SECONDS[second % 60]
 
 
-@lru_cache(maxsize=4096)
+_MINUTES = tuple(b" %02d:%02d:" % divmod(minute, 60) for minute in range(1440))
+_SECONDS = tuple(b"%02d +0000" % second for second in range(60))
+
+
+@lru_cache(maxsize=8192)
 def _day(day: int) -> bytes:
     try:
         when = time.gmtime(day * 86400)

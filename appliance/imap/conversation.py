@@ -75,6 +75,7 @@ class Conversation:
         self.told_keywords: tuple[bytes, ...] = ()
         self.held: list[bytes] = []
         self._held_octets = 0
+        self._is_cut = False
         self._home: Home | None = None
         self._mailbox: Mailbox | None = None
         self._view: View | None = None
@@ -180,6 +181,11 @@ class Conversation:
         self.held.append(data)
         self._held_octets += len(data)
 
+    def hold_if_any(self, data: bytes) -> None:
+        """The same for what may be nothing."""
+        if data:
+            self.hold(data)
+
     def say(self, data: bytes) -> Steps[None]:
         """Send this, after what is held; large data leaves in chunks at once."""
         self.held.append(data)
@@ -187,8 +193,15 @@ class Conversation:
         if self._held_octets > _HELD_AT_MOST:
             yield from self.flush()
 
+    def cut(self) -> None:
+        """Say no more: a response had begun that cannot be ended."""
+        self._is_cut = True
+        self.held.clear()
+
     def flush(self) -> Steps[None]:
         """Send what is held."""
+        if self._is_cut:
+            self.held.clear()
         if not self.held:
             return
         data = self.held[0] if len(self.held) == 1 else b"".join(self.held)

@@ -39,6 +39,40 @@ def needs_parts(items: Sequence[Item]) -> bool:
     )
 
 
+def in_hand(
+    about: Conversation, items: Sequence[Item], read: Sequence[tuple[int, bytes | None]]
+) -> Steps[dict[int, Message]]:
+    """The messages that were there, by UID, each with the parts that the items need."""
+    found = {uid: octets for uid, octets in read if octets is not None}
+    if not needs_parts(items):
+        return {uid: Message(octets, ()) for uid, octets in found.items()}
+    if all(item.kind is not Kind.BINARY and not item.part and item.text for item in items):
+        return {uid: Message(octets, (root_part(octets),)) for uid, octets in found.items()}
+    described = yield from about.mailbox.describe(list(found))
+    pairs = zip(found.items(), described, strict=True)
+    return {uid: Message(octets, said.parts if said else ()) for (uid, octets), said in pairs}
+
+
+def root_part(octets: bytes) -> Part:
+    """The message itself as a part, where only header and text are to be told apart.
+
+    The index knows as much, but asking it costs more than looking for the blank line.
+    """
+    body_start = len(octets)
+    for blank, length in ((b"\n", 1), (b"\r\n", 2)):
+        if octets.startswith(blank):
+            body_start = length
+            break
+    else:
+        crlf = octets.find(b"\n\r\n")
+        lf = octets.find(b"\n\n", 0, crlf if crlf >= 0 else len(octets))
+        if lf >= 0:
+            body_start = lf + 2
+        elif crlf >= 0:
+            body_start = crlf + 3
+    return Part(b"", 0, body_start, len(octets), b"", b"", b"", is_message=False)
+
+
 def values(item: Item, message: Message) -> list[bytes]:
     """Return the pieces of an item's value."""
     match item.kind:

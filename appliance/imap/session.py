@@ -12,6 +12,7 @@ mailbox is told before the tagged line, EXPUNGE only where RFC 9051 §7.5.1 allo
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from appliance.errors import PeerError, PillarboxError
 from appliance.imap import columns, responses
@@ -27,6 +28,15 @@ from appliance.net.session import Close, Link, StartTls
 from appliance.threads import Signal, Steps
 
 log = logging.getLogger("pillarbox.imap")
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A command whose answer takes more than memory."""
+
+    tag: bytes
+    rule: Rule
+    answer: bytes | Steps[bytes]
 
 
 class Session:
@@ -53,13 +63,20 @@ class Session:
 
     def receive(self, data: bytes) -> Steps[None]:
         """Answer what came."""
+        about = self._about
         self._receiver.feed(data)
-        while self._about.state is not State.LOGOUT:
+        while about.state is not State.LOGOUT:
             event = self._receiver.next()
             if event is None:
                 break
-            yield from self._event(event)
-        yield from self._about.flush()
+            if type(event) is not Line or self._append is not None or about.continuation:
+                yield from self._event(event)
+            elif (started := self._start(event.text)) is not None:
+                yield from self._run(started)
+            if about.bad_commands and about.state is State.NOT_AUTHENTICATED:
+                yield from self._count_bad_commands()
+        if about.held:
+            yield from about.flush()
 
     def news(self) -> Steps[None]:
         """Something changed in the selected mailbox while the client idles (RFC 2177)."""
@@ -120,42 +137,49 @@ class Session:
                 self._refused = b""
 
     def _line(self, text: bytes) -> Steps[None]:
-        about = self._about
+        """A line that belongs to a command begun before."""
         if self._append is not None:
             yield from self._append_line(self._append, text)
-        elif about.continuation is not None:
+        else:
             yield from self._dialogue(text)
-        elif (command := self._understood(text)) is not None:
-            rule = COMMANDS.get(command.name)
-            if rule is None or about.state not in rule.states:
-                yield from self._bad(command.tag, _why_not(rule))
-            else:
-                yield from self._run(command, rule)
-        yield from self._count_bad_commands()
 
-    def _understood(self, text: bytes) -> Command | None:
+    def _start(self, text: bytes) -> _Started | None:
+        """Begin a command; one that needs no disk is answered here, without a generator."""
+        about = self._about
         try:
             tag, name, start = split_command(text)
         except BadSyntax as error:
-            self._about.bad_commands += 1
-            self._about.hold(tag_of(text) + b" BAD " + responses.sentence(error) + b"\r\n")
+            self._bad(tag_of(text), responses.sentence(error))
             return None
-        return Command(tag, name, Parser(text, start))
-
-    def _run(self, command: Command, rule: Rule) -> Steps[None]:
-        """Carry a command out and answer it with its tag."""
-        about = self._about
+        rule = COMMANDS.get(name)
+        if rule is None or about.state not in rule.states:
+            self._bad(tag, _why_not(rule))
+            return None
         try:
-            answer = rule.handler(about, command)
+            answer = rule.handler(about, Command(tag, name, Parser(text, start)))
+        except PillarboxError as error:
+            answer = self._refusal(error)
+        view = about.selected
+        if type(answer) is not bytes or about.continuation or about.signal or (view and view.gone):
+            return _Started(tag, rule, answer)
+        if view is not None and view.pending():
+            about.hold(columns.news_lines(about, view.sync(expunge=rule.may_expunge)))
+        about.hold(b"%b %b\r\n" % (tag, answer))
+        return None
+
+    def _run(self, started: _Started) -> Steps[None]:
+        """Carry a command out and answer it with its tag."""
+        about, answer = self._about, started.answer
+        try:
             text = answer if isinstance(answer, bytes) else (yield from answer)
         except PillarboxError as error:
             text = self._refusal(error)
         signal, about.signal = about.signal, None
         if about.continuation is not None:
-            self._dialogue_tag = command.tag
+            self._dialogue_tag = started.tag
             yield from about.flush()
             return
-        yield from self._finish(command.tag, text, expunge=rule.may_expunge)
+        yield from self._finish(started.tag, text, expunge=started.rule.may_expunge)
         if signal is not None:
             yield from self._act(signal)
 
@@ -268,15 +292,12 @@ class Session:
 
     # --- the end
 
-    def _bad(self, tag: bytes, text: bytes) -> Steps[None]:
+    def _bad(self, tag: bytes, text: bytes) -> None:
         self._about.bad_commands += 1
-        yield from self._about.say(b"%b BAD %b\r\n" % (tag, text))
+        self._about.hold(b"%b BAD %b\r\n" % (tag, text))
 
     def _count_bad_commands(self) -> Steps[None]:
-        about = self._about
-        if about.state is not State.NOT_AUTHENTICATED:
-            return
-        if about.bad_commands >= self._server.limits.bad_commands_before_login:
+        if self._about.bad_commands >= self._server.limits.bad_commands_before_login:
             log.info("too many bad commands before login", extra=self._extra())
             yield from self._bye(b"Too many commands that make no sense")
 

@@ -17,12 +17,14 @@ def _deleted_storage(mailbox: Mailbox) -> int:
     return sum(compress(mailbox.rows.sizes, deleted))
 
 
+_COUNTED = {
+    b"MESSAGES": "messages",
+    b"RECENT": "recent",
+    b"UNSEEN": "unseen",
+    b"DELETED": "deleted",
+    b"SIZE": "octets",
+}
 _ITEMS: dict[bytes, Callable[[Mailbox], int]] = {
-    b"MESSAGES": lambda mailbox: mailbox.counts().messages,
-    b"RECENT": lambda mailbox: mailbox.counts().recent,
-    b"UNSEEN": lambda mailbox: mailbox.counts().unseen,
-    b"DELETED": lambda mailbox: mailbox.counts().deleted,
-    b"SIZE": lambda mailbox: mailbox.counts().octets,
     b"UIDNEXT": lambda mailbox: mailbox.uidnext,
     b"UIDVALIDITY": lambda mailbox: mailbox.uidvalidity,
     b"HIGHESTMODSEQ": lambda mailbox: mailbox.highest_modseq,
@@ -57,20 +59,23 @@ def status_items(parser: Parser) -> tuple[bytes, ...]:
     """ "(" status-att *(SP status-att) ")" """
     items = tuple(dict.fromkeys(parser.list_of(parser.word)))
     for item in items:
-        if item not in _ITEMS and item not in _OTHERS:
+        if item not in _ITEMS and item not in _COUNTED and item not in _OTHERS:
             raise BadSyntax(f"STATUS knows no item {item[:40].decode('ascii')}.")
     return items
 
 
 def status_line(about: Conversation, mailbox: Mailbox, items: tuple[bytes, ...]) -> bytes:
     """ "* STATUS" SP mailbox SP "(" [status-att-list] ")" """
-    values = b" ".join(b"%b %b" % (item, _value(about, mailbox, item)) for item in items)
-    return b"* STATUS %b (%b)\r\n" % (about.wire_name(mailbox.name), values)
-
-
-def _value(about: Conversation, mailbox: Mailbox, item: bytes) -> bytes:
-    if item == b"APPENDLIMIT":
-        return b"%d" % about.server.limits.append_octets
-    if item == b"MAILBOXID":
-        return b"(%b)" % mailbox.mailbox_id
-    return b"%d" % _ITEMS[item](mailbox)
+    counts = mailbox.counts()
+    values: list[bytes] = []
+    for item in items:
+        if item in _COUNTED:
+            value = b"%d" % getattr(counts, _COUNTED[item])
+        elif item == b"APPENDLIMIT":
+            value = b"%d" % about.server.limits.append_octets
+        elif item == b"MAILBOXID":
+            value = b"(%b)" % mailbox.mailbox_id
+        else:
+            value = b"%d" % _ITEMS[item](mailbox)
+        values += (item, value)
+    return b"* STATUS %b (%b)\r\n" % (about.wire_name(mailbox.name), b" ".join(values))
