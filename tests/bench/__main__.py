@@ -201,7 +201,7 @@ def main():
         try:
             found = imap_rounds(sides, wanted, sizes, options)
             extra = (
-                smtp.measure_all(folder, sides)
+                smtp.measure_all(folder, sides, user_of(sizes[0]))
                 if not options.names or "smtp" in options.names
                 else []
             )

@@ -93,10 +93,9 @@ def idle_memory(side, user, count):
     return {"before_MiB": before / 2**20, "each_KiB": (after - before) / count / 1024}
 
 
-def measure_all(folder, sides):
+def measure_all(folder, sides, user):
     """All of the above; printed and returned."""
     ours, dovecot = sides[0], sides[1]
-    user = "user500"
     postfix = Postfix(folder / "postfix", 24025, dovecot.port(24))
     postfix.start()
     found = []
