@@ -18,7 +18,7 @@ _PACKAGES = {
     "getmail": "getmail6",
     "node": "nodejs",
 }
-_SECONDS = 20
+_SECONDS = 10
 
 
 def need(program: str) -> str:
