@@ -149,7 +149,7 @@ class Disk:
             self.times = self.stat_times()
 
     def named(self, path: bytes) -> None:
-        """A file has got this name: it is not durable yet. Called after the act, never before."""
+        """A file has got or lost this name, not durably yet. Called after the act, not before."""
         if path.startswith(self.new_path):
             self.unflushed_new = True
         else:

@@ -239,8 +239,11 @@ def remove(disk: Disk, chosen: Sequence[Located]) -> list[int]:
                 path = finder.expected(located)
                 if path is None or not files.unlink_if_there(path):
                     entry = finder.actual(located.uid)
-                    if entry is not None:
-                        files.unlink_if_there(path_of(disk, entry))
+                    path = path_of(disk, entry) if entry else None
+                    if path is not None:
+                        files.unlink_if_there(path)
+                if path is not None:
+                    disk.named(path)
                 gone.append(located.uid)
     finally:
         if gone:

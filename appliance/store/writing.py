@@ -135,6 +135,7 @@ class Writing(Reading):
         """RFC 6851: linked there, durably, and only then removed here."""
         pairs = yield from self._link_to(uids, target)
         yield from self._remove([uid for uid, _ in pairs], origin)
+        yield from flushed(self.directory_flush)  # or a power cut would leave it in both
         return pairs
 
     def _link_to(self, uids: Sequence[int], target: Writing) -> Steps[list[tuple[int, int]]]:

@@ -30,10 +30,14 @@ class Killed(BaseException):
 class Story:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
+        self.may_forget = False
+        """With the power may go: that mail was expunged, and flags of the last seconds."""
+        self.past_flags: dict[str, set[int]] = {}
         self.where: dict[str, set[State]] = {}
         self.flags: dict[str, set[int]] = {}
         self.seen: dict[tuple[bytes, int, int], str] = {}
         self.highest: dict[bytes, int] = {}
+        self.identity: dict[str, bytes] = {}
         self.failed = 0
 
     # --- what happened
@@ -72,6 +76,7 @@ class Story:
             if not box.is_loaded or box.is_gone:
                 continue
             box.absorb()
+            self.identity[box.name] = box.mailbox_id
             self.highest[box.mailbox_id] = max(
                 self.highest.get(box.mailbox_id, 0), box.highest_modseq
             )
@@ -117,6 +122,7 @@ class Story:
         add, remove = change.get("add", 0), change.get("remove", 0)
         after = {flags & ~remove | add for flags in before}
         self.flags[token] = before | after
+        self.past_flags[token] = self.past_flags.get(token, {0}) | before | after
 
         def run() -> None:
             box = self.open("INBOX")
@@ -156,7 +162,11 @@ class Story:
             run_here(box.store_flags(uids, add=DELETED))
             return {known[uid] for uid in run_here(box.expunge(uids))[0]}
 
+        before = {token: self.where.get(token, set()) for token in tokens}
         self.act(list(tokens), lambda state: state - {name}, run)
+        if self.may_forget:
+            for token in tokens:
+                self.where[token] |= before[token]
 
     def rename(self, old: str, new: str) -> None:
         def after(state: State) -> State:
@@ -228,7 +238,8 @@ class Story:
             if info.name == "INBOX":
                 for uid, token in tokens.items():
                     flags = box.rows.flags[box.row_of(uid)] & ~DELETED
-                    assert flags in self.flags.get(token, {0}), f"flags of {token}"
+                    told = self.past_flags if self.may_forget else self.flags
+                    assert flags in told.get(token, {0}), f"flags of {token}"
             self._check_next(box)
         for token, boxes in found.items():
             assert frozenset(boxes) in self.where[token], (
@@ -241,6 +252,10 @@ class Story:
             for (identity, validity, uid), token in self.seen.items()
             if (identity, validity) == (box.mailbox_id, box.uidvalidity)
         }
+        validities = {one for identity, one, _ in self.seen if identity == box.mailbox_id}
+        assert validities <= {box.uidvalidity}
+        if box.name in ("INBOX", "Sent"):
+            assert self.identity.get(box.name, box.mailbox_id) == box.mailbox_id
         uid_of = {token: uid for uid, token in mine.items()}
         for uid, token in tokens.items():
             assert mine.get(uid, token) == token, f"UID {uid} was {mine[uid]}, is {token}"
