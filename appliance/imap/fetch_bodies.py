@@ -16,6 +16,7 @@ from appliance.imap.responses import No
 from appliance.message import sections
 from appliance.message.structure import Description, Part, body, find_part
 from appliance.message.wire import NIL
+from appliance.store.rows import BARE_LF
 from appliance.threads import Steps
 
 LARGE = 512 * 1024  # octets of a message that is not read in one go
@@ -118,8 +119,10 @@ def _decoded(item: Item, message: Message) -> bytes | None:
 def send_large(about: Conversation, uid: int, size: int, items: Sequence[Item]) -> Steps[None]:
     """Send ` label value` for each item of one large message."""
     description = (yield from about.mailbox.describe([uid]))[0]
-    if description is None:
+    row = about.mailbox.row_of(uid)
+    if description is None or row is None:
         raise NotFound("This message is not there any more.")
+    has_crlf = not about.mailbox.rows.named[row] & BARE_LF  # else a run cannot be read alone
     whole: list[bytes] = []
 
     def read_whole() -> Steps[bytes]:
@@ -129,7 +132,7 @@ def send_large(about: Conversation, uid: int, size: int, items: Sequence[Item]) 
 
     for item in items:
         yield from about.say(b" " + item.label + b" ")
-        span = _span(item, description, size)
+        span = _span(item, description, size) if has_crlf else None
         if span is not None:
             yield from _stream(about, uid, *span)
             continue

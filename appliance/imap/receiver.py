@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
-_announcement = re.compile(rb"(~?)\{([0-9]{1,20})(\+?)\}\r?$").search
+_announcement = re.compile(rb"(~?)\{([0-9]{1,20})(\+?)\}$").search
 _TAIL = 40  # octets of a dropped line that are kept to see whether it announces a literal
 _PIECE = 64 * 1024
 
@@ -169,13 +169,14 @@ class Receiver:
         line = bytes(self._buffer[: end + 1])
         del self._buffer[: end + 1]
         self._searched = 0
-        found = _announcement(line, 0, end) if line[end - 1 : end] in {b"}", b"\r"} else None
+        stop = end - 1 if line[end - 1 : end] == b"\r" else end
+        found = _announcement(line, 0, stop) if line[stop - 1 : stop] == b"}" else None
         if found is not None:
             return self._announce(line, found)
         if self._is_dropping:
             self._start_command()
             return Dropped()
-        text = line[: end - 1] if line[end - 1 : end] == b"\r" else line[:end]
+        text = line[:stop]
         if self._text:
             text = bytes(self._text) + text
         self._start_command()
