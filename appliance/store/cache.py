@@ -14,7 +14,6 @@ import json
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import astuple
 
 from appliance.message.structure import Description, Part
 from appliance.store.blobs import Blob, Blobs
@@ -137,10 +136,17 @@ def _wire_one(cache: Blob, uid: int, at: int) -> tuple[bytes, bytes] | None:
     return (data[:envelope], data[envelope:]) if len(data) == envelope + structure else None
 
 
-def _plain(part: Part) -> list[object]:
-    return [
-        value.decode("latin-1") if isinstance(value, bytes) else value for value in astuple(part)
-    ]
+def _plain(part: Part) -> tuple[object, ...]:
+    return (
+        part.number.decode("latin-1"),
+        part.header_start,
+        part.body_start,
+        part.end,
+        part.media_type.decode("latin-1"),
+        part.charset.decode("latin-1"),
+        part.encoding.decode("latin-1"),
+        part.is_message,
+    )
 
 
 def _part(item: list[object]) -> Part:

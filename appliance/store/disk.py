@@ -73,6 +73,7 @@ class Disk:
         self.times = (0, 0)
         self.recorded_times = (0, 0)
         self._log: int | None = None
+        self._log_has_durable_name = True
         self._log_end = 0
         self._flushing = threading.Lock()
         self._set_paths()
@@ -195,6 +196,7 @@ class Disk:
             self._log = files.open_append(path)
             files.truncate(self._log, 0, path)
             files.write(self._log, _LOG_HEADER.pack(_LOG_MAGIC, self.generation), path)
+            self._log_has_durable_name = False
             self._log_end = LOG_START
         except (StorageFull, OSError):
             self.log_broken = True
@@ -233,6 +235,9 @@ class Disk:
             self.unflushed_log = False
             self.log_broken = True  # unless the flush succeeds: it is never tried again
             files.flush(self._log, self.log_path(self.generation))
+            if not self._log_has_durable_name:
+                files.flush_directory(self.place.index)
+                self._log_has_durable_name = True
             self.log_broken = False
 
     def log_size(self) -> int:

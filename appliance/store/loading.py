@@ -5,7 +5,8 @@
     closed cleanly, other times listing; file names win; unknown files are strangers
     not closed cleanly          snapshot + log + listing; UIDNEXT goes on above the ceiling, MODSEQ
                                 above its own; flags that the log knows and no name shows yet win
-    ... and the power went      the log may lack its end: all MODSEQ are given anew
+    ... and the power went      the log may lack its end: all MODSEQ are given anew; renames may
+                                be undone: flags that the log knows win over any name
     no (believable) snapshot    everything from the listing
 
 Runs in a thread, before anybody else knows the mailbox.
@@ -40,7 +41,7 @@ def load(disk: Disk) -> Loaded:
     """Open the folder and its index."""
     disk.place.guard.check()
     _ensure_folder(disk)
-    files.make_directories(disk.place.index, durable=False)
+    files.make_directories(disk.place.index)
     found = snapshot.read(disk.place.index / "columns")
     if found is not None and found[0].uidvalidity != disk.folder.uidvalidity:
         found = None
@@ -103,6 +104,8 @@ def _after_crash(disk: Disk, loaded: Loaded, *, power_lost: bool) -> Loaded:
         loaded.rows.modseqs = array("Q", [loaded.highest_modseq]) * len(loaded.rows)
         loaded.history.complete_from = loaded.highest_modseq
         _check_cache(disk, loaded.rows)
+    else:
+        loaded.flagged.clear()  # the names are as the log says
     known = dict.fromkeys(loaded.rows.uids, b"")
     first_unknown = loaded.uidnext
     chosen, listed = listing(disk, known, lambda uid: uid >= first_unknown)
@@ -111,7 +114,7 @@ def _after_crash(disk: Disk, loaded: Loaded, *, power_lost: bool) -> Loaded:
 
 def _from_listing(disk: Disk) -> Loaded:
     files.remove_tree(disk.place.index)
-    files.make_directories(disk.place.index, durable=False)
+    files.make_directories(disk.place.index)
     disk.blobs = open_blobs(disk.place.index, disk.numbers)
     loaded = Loaded(Rows(), History(0), 1, 0, ())
     _fresh_numbers(disk, loaded)
@@ -144,7 +147,7 @@ def _merged(
     disk: Disk, loaded: Loaded, chosen: dict[int, Entry], listed: Listed, *, anew: bool = False
 ) -> Loaded:
     """Take over what the listing found; `anew`: write names and snapshot afresh."""
-    told = merge(loaded.rows, listed, loaded.highest_modseq + 1)
+    told = merge(loaded.rows, listed, loaded.highest_modseq + 1, ours=loaded.flagged)
     if told.any():
         loaded.highest_modseq += 1
         loaded.history.add(told.gone, loaded.highest_modseq)

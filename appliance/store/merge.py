@@ -7,6 +7,7 @@ everywhere else the file name does.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 from appliance.store.events import Listed
@@ -36,8 +37,11 @@ def missing(rows: Rows, listed: Listed) -> list[int]:
     return sorted(set(rows.uids).difference(listed.uids))
 
 
-def merge(rows: Rows, listed: Listed, modseq: int) -> Merged:
-    """Make the columns agree with the listing; what is new or changed gets `modseq`."""
+def merge(rows: Rows, listed: Listed, modseq: int, *, ours: Set[int] = frozenset()) -> Merged:
+    """Make the columns agree with the listing; what is new or changed gets `modseq`.
+
+    Flags of `ours` stay what they are, whatever the names show.
+    """
     told = Merged(gone=missing(rows, listed))
     if told.gone:
         rows.remove([at for uid in told.gone if (at := rows.row_of(uid)) is not None])
@@ -49,7 +53,11 @@ def merge(rows: Rows, listed: Listed, modseq: int) -> Merged:
         return told
     for uid, named, keywords in zip(listed.uids, listed.named, listed.keywords, strict=True):
         at = rows.row_of(uid)
-        if at is not None and _take(rows, at, named, keywords):
+        if at is None:
+            continue
+        if uid in ours:
+            _take_name(rows, at, named, keywords)
+        elif _take(rows, at, named, keywords):
             rows.modseqs[at] = modseq
             told.changed.append(uid)
     return told
@@ -60,6 +68,11 @@ def _same_names(rows: Rows, listed: Listed) -> bool:
     return same and rows.named_keywords == listed.keywords
 
 
+def _take_name(rows: Rows, at: int, named: int, keywords: int) -> None:
+    rows.named[at] = (named & (ALL_FLAGS | NEW)) | (rows.named[at] & BARE_LF)
+    rows.named_keywords[at] = keywords
+
+
 def _take(rows: Rows, at: int, named: int, keywords: int) -> bool:
     """Take over the state of one name; whether clients see a change."""
     before = rows.flags[at], rows.keywords[at]
@@ -67,6 +80,5 @@ def _take(rows: Rows, at: int, named: int, keywords: int) -> bool:
     rows.flags[at] = (named & ALL_FLAGS & ~ours) | (rows.flags[at] & ours)
     ours = rows.keywords[at] ^ rows.named_keywords[at]
     rows.keywords[at] = (keywords & ~ours) | (rows.keywords[at] & ours)
-    rows.named[at] = (named & (ALL_FLAGS | NEW)) | (rows.named[at] & BARE_LF)
-    rows.named_keywords[at] = keywords
+    _take_name(rows, at, named, keywords)
     return before != (rows.flags[at], rows.keywords[at])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from appliance.store import log
 from appliance.store.disk import LOG_START
@@ -20,6 +20,8 @@ class Loaded:
     uidnext: int
     highest_modseq: int
     keywords: tuple[bytes, ...]
+    flagged: set[int] = field(default_factory=set)
+    """UIDs whose flags the log knows."""
 
 
 def replay(loaded: Loaded, data: bytes) -> int:
@@ -65,6 +67,7 @@ def _known(rows: Rows, uids: Iterable[int]) -> list[tuple[int, int]]:
 def _set_flags(loaded: Loaded, record: log.FlagsSet) -> None:
     rows = loaded.rows
     loaded.highest_modseq = max(loaded.highest_modseq, record.modseq)
+    loaded.flagged.update(record.uids)
     for at, row in _known(rows, record.uids):
         rows.flags[row], rows.keywords[row] = record.flags[at], record.keywords[at]
         rows.modseqs[row] = record.modseq

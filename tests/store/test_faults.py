@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from appliance import files
-from appliance.store.flags import FLAGGED
+from appliance.store.flags import FLAGGED, SEEN
 from appliance.threads import flushed, run_here
 
 from .conftest import Bench
@@ -181,11 +181,13 @@ def test_flags_outlive_a_power_cut_five_seconds_later_or_after_close(
     tmp_path: Path, monkeypatch, how: str
 ) -> None:
     bench = Bench(tmp_path / "mail")
-    box = bench.open()
-    uid = bench.append(box)
     with monkeypatch.context() as patch:
         disk = LossyDisk(tmp_path / "trash", patch)
-        run_here(box.store_flags([uid], add=FLAGGED, keywords_add=[b"kept"]))
+        box = bench.open()
+        uid = bench.append(box)
+        run_here(box.store_flags([uid], add=FLAGGED | SEEN, keywords_add=[b"kept"]))
+        bench.tick()  # its name shows them now, but not durably
+        run_here(box.store_flags([uid], remove=SEEN))
         if how == "settle":
             run_here(box.settle())
         else:
