@@ -15,14 +15,15 @@ def vanished_line(about: Conversation, since: int, ranges: Sequence[tuple[int, i
     Where history does not reach back so far, every UID of the ranges that is not there counts as
     gone, which the RFC allows.
     """
-    ordered = _merged(ranges, about.mailbox.uidnext - 1)
+    ordered = merged(ranges, about.mailbox.uidnext - 1)
     known = about.mailbox.vanished_since(since)
     gone = sorted(_within(known, ordered)) if known is not None else None
     text = sets.text(gone) if gone is not None else _gaps(about, ordered)
     return b"* VANISHED (EARLIER) %b\r\n" % text if text else b""
 
 
-def _merged(ranges: Iterable[tuple[int, int]], last: int) -> list[tuple[int, int]]:
+def merged(ranges: Iterable[tuple[int, int]], last: int) -> list[tuple[int, int]]:
+    """The same UIDs as ascending ranges that do not touch, none above `last`."""
     found: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         low, high = max(low, 1), min(high, last)

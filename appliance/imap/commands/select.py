@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.imap import columns
 from appliance.imap.conversation import Command, Conversation
 from appliance.imap.grammar import BadSyntax, Parser, SequenceSet
-from appliance.imap.vanished import vanished_line
+from appliance.imap.vanished import merged, vanished_line
 from appliance.threads import Steps
 
 _LINES_AT_ONCE = 1000
@@ -133,27 +134,24 @@ def _flat(wanted: SequenceSet) -> Sequence[int]:
 def _resynchronise(about: Conversation, known: Known) -> Steps[None]:
     """Tell what went and what changed since the client was here."""
     mailbox, view = about.mailbox, about.view
-    ranges: Sequence[tuple[int, int]] = known.uids or [(1, mailbox.uidnext - 1)]
+    last = mailbox.uidnext - 1
+    asked = [(min(pair), max(pair)) for pair in known.uids or ((1, last),)]
+    ranges = merged(asked, last)
     if mailbox.vanished_since(known.modseq) is None:
         ranges = _after(ranges, _same_until(about, known))
-    about.hold(vanished_line(about, known.modseq, [(min(r), max(r)) for r in ranges]))
+    about.hold(vanished_line(about, known.modseq, ranges))
     if mailbox.highest_modseq <= known.modseq:
         return
-    modseqs = mailbox.rows.modseqs
-    uids = view.uids()
-    wanted = known.uids
+    modseqs, uids = mailbox.rows.modseqs, view.uids()
     where = [
         row
-        for row, modseq in enumerate(modseqs[: view.count])
-        if modseq > known.modseq and (wanted is None or _holds(wanted, uids[row]))
+        for low, high in merged(asked, last)
+        for row in range(bisect_left(uids, low), min(bisect_right(uids, high), view.count))
+        if modseqs[row] > known.modseq
     ]
     for start in range(0, len(where), _LINES_AT_ONCE):
         part = where[start : start + _LINES_AT_ONCE]
         yield from about.say(columns.flag_lines(about, part, with_uid=True))
-
-
-def _holds(ranges: Sequence[tuple[int, int]], uid: int) -> bool:
-    return any(min(pair) <= uid <= max(pair) for pair in ranges)
 
 
 def _same_until(about: Conversation, known: Known) -> int:
@@ -167,5 +165,5 @@ def _same_until(about: Conversation, known: Known) -> int:
 
 
 def _after(ranges: Sequence[tuple[int, int]], floor: int) -> list[tuple[int, int]]:
-    cut = [(max(min(pair), floor + 1), max(pair)) for pair in ranges]
+    cut = [(max(low, floor + 1), high) for low, high in ranges]
     return [pair for pair in cut if pair[0] <= pair[1]]
