@@ -9,6 +9,7 @@ and the process is gone within five seconds. SIGKILL at any time is allowed for 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import logging
 import os
@@ -29,7 +30,7 @@ from appliance.conditions import Board, Condition, Severity
 from appliance.control import ControlServer
 from appliance.delivery.mda import Mda
 from appliance.doors import Doors
-from appliance.errors import PillarboxError
+from appliance.errors import PillarboxError, Refused, StorageOffline
 from appliance.hardware import vitals
 from appliance.hardware.base import Led
 from appliance.hardware.simulated import SimulatedBoard
@@ -158,7 +159,7 @@ class Daemon:
 
     def refusal(self) -> str:
         """Why no mail can be taken now, as an SMTP reply; empty when it can."""
-        if not self.queue.is_started:
+        if not self.queue.is_started or not self.store.is_online:
             return "451 4.3.0 The mail disk is not available at the moment; try again later."
         return self._no_room
 
@@ -169,11 +170,15 @@ class Daemon:
         """Bring store and queue up if the mail disk is there."""
 
         def start() -> None:
-            if not self.settings.storage.mail:
+            had = self._had_mail_disk()
+            if not had:  # else a folder at its place would only hide that it is missing
                 files.make_directories(self.mail)
-            self.store.start()
+            if not self.store.is_online:
+                self.store.start()
+            if not self.store.is_online:
+                raise StorageOffline("The mail disk is missing.")
             self.queue.start()
-            if not self._had_mail_disk():
+            if not had:
                 files.replace(self.options.state / "had-mail-disk", b"")
 
         try:
@@ -205,6 +210,8 @@ class Daemon:
                 continue
             try:
                 await self.threads.carry_out(self.store.tick())
+                if not self.store.is_online:
+                    raise StorageOffline("The mail disk is missing.")
                 free = await asyncio.to_thread(vitals.free_octets, self.mail)
             except (PillarboxError, OSError) as error:
                 self._say_disk_fails(str(error))
@@ -300,6 +307,7 @@ def serve(options: Options) -> None:
         PillarboxError: it cannot start; one plain sentence.
     """
     files.make_directories(options.state)
+    only_one = _take_lock(options.state)
     tree = settings.load(options.state / "settings.toml")
     logging.getLogger().setLevel(tree.server.log_level.upper())
     _allow_many_files()
@@ -310,7 +318,18 @@ def serve(options: Options) -> None:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
         logging.shutdown()
+        os.close(only_one)
         os._exit(0)  # a thread that hangs on a dead disk must not keep the process
+
+
+def _take_lock(state: Path) -> int:
+    """Be the only daemon on this state, until the process ends. Raises Refused."""
+    lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Refused(f"Another Pillarbox runs with {state} already.") from None
+    return lock
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
