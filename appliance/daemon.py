@@ -324,7 +324,7 @@ def serve(options: Options) -> None:
 
 def _take_lock(state: Path) -> int:
     """Be the only daemon on this state, until the process ends. Raises Refused."""
-    lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = files.open_append(state / "lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

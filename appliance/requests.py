@@ -53,7 +53,7 @@ class Requests:
             "version": __version__,
             "host": daemon.host,
             "accounts": len(daemon.gate.directory.accounts),
-            "queued": len(daemon.queue.entries()),
+            "queued": len(listing.waiting(daemon.queue.entries())),
             "memory_octets": vitals.own_memory_octets(),
             "conditions": [
                 {
@@ -69,7 +69,7 @@ class Requests:
 
     async def queue_list(self) -> list[dict[str, Any]]:
         """All messages that wait."""
-        return [listing.summary(entry) for entry in self._daemon.queue.entries()]
+        return [listing.summary(each) for each in listing.waiting(self._daemon.queue.entries())]
 
     async def queue_show(self, identity: str) -> dict[str, Any]:
         """One message with all its recipients."""
@@ -78,7 +78,7 @@ class Requests:
     async def queue_retry(self, identity: str = "") -> int:
         """Have one message, or all, tried now; how many."""
         queue = self._daemon.queue
-        entries = [queue.entry(identity)] if identity else queue.entries()
+        entries = listing.waiting([queue.entry(identity)] if identity else queue.entries())
         for entry in entries:
             queue.retry(entry)
         await self._daemon.threads.carry_out(queue.durable())

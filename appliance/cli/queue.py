@@ -40,7 +40,7 @@ def _list(arguments: argparse.Namespace) -> None:
     try:
         rows = control.ask(arguments.state, "queue_list")
     except ConnectionError:
-        rows = [listing.summary(entry) for entry in _entries(arguments.state)]
+        rows = [listing.summary(each) for each in listing.waiting(_entries(arguments.state))]
     if arguments.json:
         print_json(rows)
         return

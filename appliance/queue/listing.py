@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from appliance.queue.envelope import Entry
 
 
+def waiting(entries: Iterable[Entry]) -> list[Entry]:
+    """Those somebody still waits for; the others are gone as soon as their mailboxes are flushed."""
+    return [entry for entry in entries if any(not p.state.is_over for p in entry.progress)]
+
+
 def summary(entry: Entry) -> dict[str, Any]:
     """One line's worth of a message."""
-    waiting = [p for p in entry.progress if not p.state.is_over]
+    left = [p for p in entry.progress if not p.state.is_over]
     return {
         "id": entry.id,
         "sender": entry.envelope.sender,
         "recipients": len(entry.envelope.recipients),
-        "waiting": len(waiting),
+        "waiting": len(left),
         "size": entry.envelope.size,
         "received_at": entry.envelope.received_at,
-        "next_try": min((p.next_try for p in waiting), default=0.0),
-        "reason": next((p.reason for p in waiting if p.reason), ""),
+        "next_try": min((p.next_try for p in left), default=0.0),
+        "reason": next((p.reason for p in left if p.reason), ""),
     }
 
 
