@@ -8,6 +8,7 @@ traceback.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import random
 import signal
@@ -24,6 +25,7 @@ from typing import Self
 from appliance import control
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.registry import Registry
+from appliance.cli import main
 
 ROOT = Path(__file__).parents[2]
 PORTS = (25, 110, 143, 465, 587, 993, 995)
@@ -229,8 +231,8 @@ class Box:
 
     # --- the command line
 
-    def try_cli(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `pillarbox --state ... ARGUMENTS`, whatever comes of it."""
+    def run_program(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `pillarbox --state ... ARGUMENTS` as a program of its own."""
         return subprocess.run(
             [*PILLARBOX, "--state", str(self.state), *arguments],
             cwd=ROOT,
@@ -241,6 +243,21 @@ class Box:
             timeout=30,
             check=False,
         )
+
+    def try_cli(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """The same within this process, which takes a tenth of the time; whatever comes of it."""
+        out, err = io.StringIO(), io.StringIO()
+        status: object = 0
+        given, sys.stdin = sys.stdin, io.StringIO(stdin)
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                main(["--state", str(self.state), *arguments])
+        except SystemExit as end:
+            status = end.code or 0
+        finally:
+            sys.stdin = given
+        assert isinstance(status, int)
+        return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
     def cli(self, *arguments: str, stdin: str = "") -> str:
         """Run a command that must succeed; what it printed."""

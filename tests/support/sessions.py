@@ -63,5 +63,5 @@ def rcpt(box: Box, recipient: str) -> int:
     """What a stranger hears on port 25 who wants to bring mail for somebody."""
     with smtplib.SMTP("localhost", box.port(25), timeout=10) as client:
         client.ehlo("stranger.example.org")
-        client.mail("stranger@example.org")
-        return client.rcpt(recipient)[0]
+        sender = client.mail("stranger@example.org")[0]
+        return sender if sender != 250 else client.rcpt(recipient)[0]
