@@ -9,7 +9,7 @@ from appliance.queue.envelope import Entry
 
 
 def waiting(entries: Iterable[Entry]) -> list[Entry]:
-    """Those somebody still waits for; the others are gone as soon as their mailboxes are flushed."""
+    """Those somebody waits for; the others are gone as soon as their mailboxes are flushed."""
     return [entry for entry in entries if any(not p.state.is_over for p in entry.progress)]
 
 
