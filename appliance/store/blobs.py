@@ -27,6 +27,7 @@ class Blob:
         self.path = path
         self._fd: int | None = None
         self._end = 0
+        self._is_unflushed = False
         self._opening = threading.Lock()
 
     def __del__(self) -> None:
@@ -73,6 +74,7 @@ class Blob:
         except (StorageFull, StorageOffline, OSError):
             return 0
         self._end = at + len(data)
+        self._is_unflushed = True
         return at
 
     def read(self, at: int, length: int) -> bytes:
@@ -83,6 +85,12 @@ class Blob:
             return b""
         except OSError as error:
             raise files.explained(error) from error
+
+    def flush(self) -> None:
+        """Make what was added durable."""
+        if self._fd is not None and self._is_unflushed:
+            self._is_unflushed = False
+            files.flush(self._fd, self.path)
 
     def read_all(self) -> bytes:
         """All of it."""
@@ -111,9 +119,9 @@ def open_blobs(index: Path, numbers: tuple[int, int]) -> Blobs:
 NAME_AT_MOST = 256
 
 
-def name_at(names: Blob, at: int) -> bytes | None:
-    """The base of a file name kept at a place of `names`."""
+def name_at(names: Blob, at: int, uid: int) -> bytes | None:
+    """The base of a message's file name, kept at a place of `names`; None if it is not there."""
     if not at:
         return None
     base, newline, _ = names.read(at, NAME_AT_MOST).partition(b"\n")
-    return base if newline else None
+    return base if newline and base.endswith(b",U=%d" % uid) else None

@@ -32,7 +32,7 @@ def compact(disk: Disk, rows: Rows, *, absorbed: int) -> bool:
     old, new = disk.blobs, open_blobs(disk.place.index, numbers)
     name_places, cache_places = array("I"), array("I")
     for uid, name_place, cache_place in zip(rows.uids, rows.name_at, rows.cache_at, strict=True):
-        base = name_at(old.names, name_place)
+        base = name_at(old.names, name_place, uid)
         name_places.append(0 if base is None else new.names.append(base + b"\n"))
         cache_places.append(cache.copy(old, new, uid, cache_place, uid) if cache_place else 0)
     disk.begin_log()

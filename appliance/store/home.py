@@ -176,6 +176,8 @@ class Home:
         """The mailbox, shared by all who have it open; each calls `close` once."""
         yield from self._ready()
         name = _checked(name)
+        if self.quota_octets and self._figures is None:
+            yield from self.usage()
         box = self.boxes.get(name)
         if box is None:
             box = self.boxes[name] = Mailbox(name, Disk(self._place(name)), self._clock)

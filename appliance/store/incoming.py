@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 
 from appliance import files
-from appliance.errors import Refused
+from appliance.errors import Refused, StorageOffline
 from appliance.message.structure import Description, describe
 from appliance.store.message_files import DESCRIBED_AT_ONCE
 from appliance.threads import Steps, in_thread
@@ -78,7 +78,10 @@ class Incoming:
 
     def _write_out(self, pieces: list[bytes]) -> None:
         if self._fd is None:
-            self._fd = files.open_new(self.path)
+            try:
+                self._fd = files.open_new(self.path)
+            except FileNotFoundError as error:
+                raise StorageOffline("The folder of this mailbox is not there.") from error
         files.write_vector(self._fd, pieces, self.path)
 
     def _remove(self) -> None:

@@ -36,6 +36,8 @@ def keep(disk: Disk, kept: Kept, *, absorbed: int | None = None) -> bool:
     if disk.has_log():
         disk.unflushed_new = disk.unflushed_cur = True  # removals as well
         disk.flush_directories()
+    for blob in (disk.blobs.names, disk.blobs.cache, disk.blobs.headers):
+        blob.flush()
     times = _settled_times(disk)
     told = snapshot.Snapshot(
         disk.folder.uidvalidity,

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from appliance import files
-from appliance.errors import StorageFull, StorageOffline
+from appliance.errors import Refused, StorageFull, StorageOffline
 from appliance.message.structure import Description, describe
 from appliance.store import log, names
 from appliance.store.blobs import Blob, name_at
@@ -27,6 +27,7 @@ DESCRIBED_AT_ONCE = 1 << 20
 """Octets up to which a message is described in the hop that brings it."""
 
 _CANNOT_LINK = frozenset((errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS))
+_UNREADABLE = "This message cannot be read: another program made it so."
 _REPEATED = 256 << 10
 
 
@@ -66,7 +67,7 @@ class Finder:
 
     def expected(self, located: Located) -> bytes | None:
         """The path that the index tells."""
-        base = name_at(located.names, located.name_at)
+        base = name_at(located.names, located.name_at, located.uid)
         return base and self._disk.path(base, located.named, located.keywords)
 
     def actual(self, uid: int) -> Entry | None:
@@ -85,7 +86,7 @@ class Finder:
 
     def base(self, located: Located) -> bytes | None:
         """The name without its letters."""
-        base = name_at(located.names, located.name_at)
+        base = name_at(located.names, located.name_at, located.uid)
         if base is None and (entry := self.actual(located.uid)) is not None:
             return entry.base
         return base
@@ -101,10 +102,7 @@ def read(disk: Disk, located: Located, start: int = 0, length: int | None = None
         path = Finder(disk).path(located)
     if path is None:
         raise FileNotFoundError(located.uid)
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise files.explained(error) from error
+    fd = _open(path)
     try:
         if located.named & BARE_LF:
             whole = with_crlf(_pread(fd, 0, None))
@@ -114,10 +112,21 @@ def read(disk: Disk, located: Located, start: int = 0, length: int | None = None
         os.close(fd)
 
 
+def _open(path: bytes) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError as error:
+        raise Refused(_UNREADABLE) from error
+    except OSError as error:
+        raise files.explained(error) from error
+
+
 def _pread(fd: int, start: int, length: int | None) -> bytes:
     try:
         left = max(os.fstat(fd).st_size - start, 0)
         return os.pread(fd, left if length is None else min(length, left), start)
+    except IsADirectoryError as error:
+        raise Refused(_UNREADABLE) from error
     except OSError as error:
         raise files.explained(error) from error
 

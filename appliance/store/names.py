@@ -14,6 +14,7 @@ modified UTF-7; INBOX is the directory that holds them all.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ INBOX = "INBOX"
 SEPARATOR = "/"
 DIRECTORY_OCTETS_AT_MOST = 250
 LEVELS_AT_MOST = 30
+BASE_AT_MOST = 180
+"""Octets; with the numbers, `:2,` and all letters a name stays below the 255 of file systems."""
 
 _UID = re.compile(rb",U=(\d{1,10})(?=,|$)")
 _SIZE = re.compile(rb",S=(\d{1,10})(?=,|$)")
@@ -73,6 +76,11 @@ def make_base(base: bytes, uid: int, size: int, virtual_size: int | None = None)
     bare = _FIELDS.sub(b"", base)
     virtual = b"" if virtual_size in (None, size) else b",W=%d" % virtual_size
     return b"%b,S=%d%b,U=%d" % (bare, size, virtual, uid)
+
+
+def short_name(base: bytes) -> bytes:
+    """A usable name instead of one that is too long or has a line end in it."""
+    return b"%d.X%b.renamed" % (sort_key(base)[0], hashlib.sha256(base).hexdigest()[:24].encode())
 
 
 def sort_key(base: bytes) -> tuple[int, bytes]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
-from appliance.errors import NotFound
+from appliance.errors import NotFound, Refused
 from appliance.message.structure import Description, describe
 from appliance.store import cache, log, names
 from appliance.store.blobs import Blob
@@ -172,13 +172,13 @@ class Reading(MailboxState):
             return None
         try:
             return read(self._disk, at)
-        except FileNotFoundError:
+        except (FileNotFoundError, Refused):
             return None
 
     def _read_again(self, uid: int) -> Steps[bytes | None]:
         try:
             return (yield from self.read(uid))
-        except NotFound:
+        except Refused:  # gone, or made unreadable
             return None
 
     def _base(self, at: Located) -> bytes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -86,7 +87,7 @@ def settle_entries(
     strangers: list[Entry] = []
     for entry in entries:
         uid = entry.uid
-        if not 0 < uid <= ceiling or b"\n" in entry.base:
+        if not 0 < uid <= ceiling or not _is_usable(entry.base):
             strangers.append(entry)
             continue
         base = known.get(uid)
@@ -126,7 +127,7 @@ def listing(
         if uid not in known:
             fresh[uid] = read_row(disk, chosen[uid])
     for entry in strangers:
-        with contextlib.suppress(FileNotFoundError):  # gone again
+        with contextlib.suppress(OSError):  # gone again, no file, or not ours to read
             row, adopted = _adopt(disk, entry)
             fresh[row.uid], chosen[row.uid] = row, adopted
     if renamed or strangers:
@@ -179,6 +180,11 @@ def _is_canonical(entry: Entry) -> bool:
     return entry.said is not None and entry.said == flags.letters(*flags.from_letters(entry.said))
 
 
+def _is_usable(base: bytes) -> bool:
+    """Whether there is room for the letters, and no line end, in a name."""
+    return len(base) <= names.BASE_AT_MOST and b"\n" not in base
+
+
 def _tidied(disk: Disk, entry: Entry) -> Entry:
     """The file under a name with its letters in order; mail with flags is not new."""
     tidy = replace(entry, is_new=entry.is_new and not entry.said, said=_letters(disk, entry))
@@ -214,13 +220,17 @@ def _adopt(disk: Disk, entry: Entry) -> tuple[Row, Entry]:
     """Give a file a UID, and write it and the size into its name."""
     path = path_of(disk, entry)
     carried = names.read_base(entry.base)
-    size = os.stat(path).st_size
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise IsADirectoryError(path)
+    size = status.st_size
     virtual = carried.virtual_size if carried.size == size else None
     if virtual is None:
         ours = carried.date is not None and carried.size == size
         virtual = size if ours else size + bare_line_feeds(path)
     uid = disk.take_uid()
-    base = names.make_base(entry.base.replace(b"\n", b"_"), uid, size, virtual)
+    known = entry.base if _is_usable(entry.base) else names.short_name(entry.base)
+    base = names.make_base(known, uid, size, virtual)
     is_new = entry.is_new and not entry.said
     adopted = Entry(uid, base, is_new, None if is_new else _letters(disk, entry))
     files.rename(path, path_of(disk, adopted))
@@ -233,9 +243,9 @@ def read_row(disk: Disk, entry: Entry) -> Row:
     bits, keywords = flags.from_letters(entry.said or b"")
     size, date, virtual = carried.size, carried.date, carried.virtual_size
     if size is None or date is None:
-        stat = os.stat(path_of(disk, entry))
-        size = stat.st_size
-        date = int(stat.st_mtime) if date is None else date
+        status = os.stat(path_of(disk, entry))
+        size = status.st_size
+        date = int(status.st_mtime) if date is None else date
     if carried.size is None and virtual is None:
         virtual = size + bare_line_feeds(path_of(disk, entry))
     virtual = size if virtual is None else virtual

@@ -354,6 +354,14 @@ def test_counts_come_from_memory(bench: Bench) -> None:
 # --- quota
 
 
+def test_the_allowance_holds_from_the_first_message_on(bench: Bench) -> None:
+    bench.append(bench.open())
+    bench.restart()
+    bench.home.quota_octets = len(MESSAGE) + 1
+    with pytest.raises(OverQuota):
+        bench.append(bench.open("Sent"))
+
+
 def test_beyond_the_allowance_nothing_is_stored_but_deliveries_may_be_let_in(bench: Bench) -> None:
     box, sent = bench.open(), bench.open("Sent")
     run_here(bench.home.usage())

@@ -411,6 +411,28 @@ def test_uids_that_mbsync_gave_are_kept(bench: Bench) -> None:
     assert bench.append(box) == 41
 
 
+def test_strange_files_of_others_harm_nobody(bench: Bench) -> None:
+    box = bench.open()
+    bench.append(box)
+    long = "1700000001." + "x" * 240
+    leave(bench, f"cur/{long}")
+    leave(bench, "new/1700000002.line\nend")
+    (bench.folder() / "cur" / "a directory").mkdir()
+    (bench.folder() / "cur" / "another,S=3,U=900:2,").mkdir()
+    (bench.folder() / "new" / "dangling").symlink_to("/nowhere")
+    bench.tick()
+    run_here(box.store_flags([2, 3], add=31, keywords_add=[b"k%d" % n for n in range(26)]))
+    run_here(box.settle())
+    assert [bench.read(box, uid) for uid in (1, 2, 3)] == [MESSAGE] * 3
+    bench.lose_index()
+    box = bench.open()
+    assert box.rows.uids.tolist()[:3] == [1, 2, 3]
+    for uid in box.rows.uids[3:]:
+        with pytest.raises(Refused):
+            bench.read(box, uid)
+        assert run_here(box.read_many([uid]))[0] == [(uid, None)]
+
+
 def test_a_folder_that_lost_its_identity_gets_a_new_uidvalidity_and_keeps_its_mail(
     bench: Bench,
 ) -> None:
@@ -447,6 +469,10 @@ def test_a_missing_disk_is_offline_and_never_an_empty_mailbox(bench: Bench) -> N
     bench.mail.mkdir()  # an empty mount point
     with pytest.raises(StorageOffline):
         bench.read(box, 1)
+    with pytest.raises(StorageOffline):
+        bench.append(box)
+    with pytest.raises(StorageOffline):
+        run_here(box.incoming().write(b"x" * 300_000))
     with pytest.raises(StorageOffline):
         bench.open("Sent")
     with pytest.raises(StorageOffline):
