@@ -77,6 +77,7 @@ class _List:
         self._comment: bytes | None = None
 
     def read(self, most: int) -> list[Address]:
+        """At most so many addresses; groups have a begin and an end of their own."""
         while len(self._found) < most and (token := self._next()):
             self._take(token)
         self._flush()

@@ -42,6 +42,7 @@ class Entity:
     nested: "Entity | None" = None
 
     def parameter(self, name: bytes) -> bytes:
+        """The value of a parameter of Content-Type; empty when it is absent."""
         return next((value for key, value in self.parameters if key == name), b"")
 
 
