@@ -36,10 +36,15 @@ class AccountsDatabase:
         connection = sqlite3.connect(
             path, timeout=10, check_same_thread=False, isolation_level=None
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        self.db = Database(connection)
-        migrate(self.db)
+        try:
+            with _our_errors():
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                self.db = Database(connection)
+                migrate(self.db)
+        except BaseException:
+            connection.close()
+            raise
 
     def close(self) -> None:
         """Close the database."""
@@ -49,14 +54,8 @@ class AccountsDatabase:
     @contextmanager
     def change(self) -> Iterator[Database]:
         """One transaction; the disk's refusals become ours."""
-        with self._lock:
-            try:
-                with self.db.atomic():
-                    yield self.db
-            except sqlite3.OperationalError as error:
-                if "full" in str(error):
-                    raise StorageFull("The card is full.") from error
-                raise StorageOffline(f"The list of accounts cannot be used ({error}).") from error
+        with self._lock, _our_errors(), self.db.atomic():
+            yield self.db
 
     def secret(self, name: str) -> bytes:
         """A random secret of this box, made when first asked for (32 octets)."""
@@ -93,6 +92,21 @@ class AccountsDatabase:
                 "update app_passwords set last_used = ?, last_peer = ? where id = ?",
                 [at, peer, app_password_id],
             )
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """The disk's refusals and a damaged file, as errors that people can read."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error):
+            raise StorageFull("The card is full.") from error
+        raise StorageOffline(f"The list of accounts cannot be used ({error}).") from error
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:  # a broken constraint is our bug
+            raise
+        raise StorageOffline(f"The list of accounts is damaged ({error}).") from error
 
 
 def _account(row: dict[str, Any], apps: tuple[AppPassword, ...]) -> Account:
