@@ -1,9 +1,9 @@
-"""The daemon: builds every part from the settings, wires them, and watches over them.
+"""The daemon: starts every part in its order, and watches over them.
 
-The only file that knows all rooms. Order at the start: settings, people, certificates, doors;
-the mail disk comes when it comes (`_watch_mail_disk`), and until then the doors answer
-"temporarily not available". On SIGTERM what was acknowledged is finished, everything is written,
-and the process is gone within five seconds. SIGKILL at any time is allowed for everywhere else.
+Order at the start: settings, people, certificates, doors; the mail disk comes when it comes
+(`maildisk.py`), and until then the doors answer "temporarily not available". On SIGTERM what was
+acknowledged is finished, everything is written, and the process is gone within five seconds.
+SIGKILL at any time is allowed for everywhere else.
 """
 
 from __future__ import annotations
@@ -15,110 +15,58 @@ import logging
 import os
 import resource
 import signal
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from appliance import files, postroom, settings
-from appliance.accounts.database import AccountsDatabase
+from appliance import files, settings
 from appliance.accounts.directory import Directory
-from appliance.accounts.login import Gate
-from appliance.clock import SystemClock
-from appliance.conditions import Board, Condition, Severity
 from appliance.control import ControlServer
-from appliance.delivery.mda import Mda
 from appliance.doors import Doors
-from appliance.errors import PillarboxError, Refused, StorageOffline
-from appliance.hardware import vitals
+from appliance.errors import PillarboxError, Refused
 from appliance.hardware.base import Led
-from appliance.hardware.simulated import SimulatedBoard
+from appliance.maildisk import MailDisk
 from appliance.net import certificates, systemd, tls
 from appliance.panel import patterns
-from appliance.queue.queue import Queue
-from appliance.queue.runner import Runner
+from appliance.parts import TLS, Options, Parts, build, names
 from appliance.requests import Requests
-from appliance.settings import Settings
-from appliance.store.store import Store
-from appliance.threads import Threads
 
 log = logging.getLogger("pillarbox")
 
-_TICK_SECONDS = 1.0
 _CERTIFICATE_SECONDS = 6 * 3600.0
 _LONGEST_STOP_SECONDS = 4.5
-MIB = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says about a run."""
-
-    state: Path
-    simulate: bool = False
-    port_base: int = 0
-    bind: str = ""  # "": all addresses
 
 
 class Daemon:
-    """All parts of one appliance."""
+    """One appliance at work."""
 
-    def __init__(self, options: Options, tree: Settings) -> None:
-        self.options = options
-        self.settings = tree
-        self.clock = SystemClock()
-        self.host = tree.server.host_name or socket.gethostname()
-        self.threads = Threads()
-        self.board = Board()
-        self.hardware = SimulatedBoard()  # real lamps come with their own issue; none are needed
-        self.database = AccountsDatabase(options.state)
-        self.gate = Gate(
-            self.database.directory(),
-            self.clock,
-            note_use=self.database.note_use,
-            pepper=self.database.secret("login"),
-        )
-        self.mail = Path(tree.storage.mail) if tree.storage.mail else options.state / "mail"
-        self.store = Store(self.mail, self.clock, expect_marker=self._had_mail_disk())
-        self.queue = Queue(self.mail / "queue", self.clock)
-        self.runner = Runner(
-            self.queue,
-            self.threads,
-            self.clock,
-            host=self.host,
-            resolve=lambda sender: postroom.reports_to(self.gate, sender),
-        )
-        mda = Mda(self.store, lambda address: address in self.gate.directory.accounts)
-        self.runner.local = postroom.LocalCarrier(self.queue, mda)
-        self.queue.on_accepted = self.runner.accepted
-        self.tls = self._certificates()
-        self.doors = Doors(self)
-        self._no_room = ""
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._disk = MailDisk(parts, lambda: self.change_people(parts.gate.directory))
+        self._doors = Doors(parts, self._disk.refusal)
+        self._requests = Requests(parts, self.change_people)
         self._stopping = asyncio.Event()
-
-    # --- life
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
+        parts = self._parts
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_log_stray)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        self.board.on_change(self._show)
-        self.hardware.show(Led.STATUS, patterns.STARTING)
-        await self._try_mail_disk()
-        await self.doors.open()
-        tasks = [
-            loop.create_task(_supervised(name, work))
-            for name, work in (
-                ("mail disk", self._watch_mail_disk),
-                ("queue", self.runner.run),
-                ("control", ControlServer(self.options.state, Requests(self).acts()).run),
-                ("certificate", self._renew_certificate),
-                ("watchdog", _feed_watchdog),
-            )
-        ]
+        parts.board.on_change(self._show)
+        parts.hardware.show(Led.STATUS, patterns.STARTING)
+        await self._disk.bring_up()
+        await self._doors.open()
+        control = ControlServer(parts.options.state, self._requests.acts())
+        chores: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+            ("mail disk", self._disk.watch),
+            ("queue", parts.runner.run),
+            ("control", control.run),
+            ("certificate", self._renew_certificate),
+            ("watchdog", _feed_watchdog),
+        )
+        tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
         gc.collect()
         gc.freeze()
         self._show()
@@ -132,142 +80,44 @@ class Daemon:
         except TimeoutError:
             log.warning("not everything ended in time; nothing acknowledged is lost by that")
 
+    def change_people(self, directory: Directory) -> None:
+        """From now on this is who is here."""
+        self._parts.gate.change(directory)
+        for account in directory.accounts.values():
+            self._parts.store.home(account.address).quota_octets = account.quota_octets
+
     async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
         """Finish what was acknowledged, write everything, let go."""
-        await self.doors.close()
+        parts = self._parts
+        await self._doors.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self.queue.is_started:
-            await self.runner.stop()
+        if parts.queue.is_started:
+            await parts.runner.stop()
             try:
-                await self.threads.carry_out(self.store.settle())
+                await parts.threads.carry_out(parts.store.settle())
             except (PillarboxError, OSError) as error:
                 log.warning("not everything could be put away: %s", error)
-            await asyncio.to_thread(self.queue.stop)
-            await asyncio.to_thread(self.store.stop)
-        self.database.close()
+            await asyncio.to_thread(parts.queue.stop)
+            await asyncio.to_thread(parts.store.stop)
+        parts.database.close()
         log.info("stopped")
-
-    def change_people(self, directory: Directory) -> None:
-        """From now on this is who is here."""
-        self.gate.change(directory)
-        for account in directory.accounts.values():
-            self.store.home(account.address).quota_octets = account.quota_octets
-
-    # --- the mail disk
-
-    def refusal(self) -> str:
-        """Why no mail can be taken now, as an SMTP reply; empty when it can."""
-        if not self.queue.is_started or not self.store.is_online:
-            return "451 4.3.0 The mail disk is not available at the moment; try again later."
-        return self._no_room
-
-    def _had_mail_disk(self) -> bool:
-        return (self.options.state / "had-mail-disk").exists()
-
-    async def _try_mail_disk(self) -> None:
-        """Bring store and queue up if the mail disk is there."""
-
-        def start() -> None:
-            had = self._had_mail_disk()
-            if not had:  # else a folder at its place would only hide that it is missing
-                files.make_directories(self.mail)
-            if not self.store.is_online:
-                self.store.start()
-            if not self.store.is_online:
-                raise StorageOffline("The mail disk is missing.")
-            self.queue.start()
-            if not had:
-                files.replace(self.options.state / "had-mail-disk", b"")
-
-        try:
-            await asyncio.to_thread(start)
-        except (PillarboxError, OSError) as error:
-            sentence = str(error) if isinstance(error, PillarboxError) else f"{error}."
-            if not any(c.key == "mail-disk" for c in self.board.standing()):
-                log.warning("the mail disk is not available: %s", sentence)
-            self.board.put_up(
-                Condition(
-                    "mail-disk",
-                    Severity.FAULT,
-                    sentence,
-                    "Plug the mail disk in; mail is not lost, other servers will send it again.",
-                    self.clock.wall(),
-                )
-            )
-        else:
-            self.board.take_down("mail-disk")
-            self.change_people(self.gate.directory)
-            self.runner.look_again()
-
-    async def _watch_mail_disk(self) -> None:
-        """Once a second: what the store does in idle time, and whether there is room."""
-        while True:
-            await asyncio.sleep(_TICK_SECONDS)
-            if not self.queue.is_started:
-                await self._try_mail_disk()
-                continue
-            try:
-                await self.threads.carry_out(self.store.tick())
-                if not self.store.is_online:
-                    raise StorageOffline("The mail disk is missing.")
-                free = await asyncio.to_thread(vitals.free_octets, self.mail)
-            except (PillarboxError, OSError) as error:
-                self._say_disk_fails(str(error))
-                continue
-            self.board.take_down("mail-disk")
-            self._judge_room(free)
-
-    def _say_disk_fails(self, sentence: str) -> None:
-        remedy = "Check that the mail disk is plugged in; if it is, it may be dying."
-        self.board.put_up(
-            Condition("mail-disk", Severity.FAULT, sentence, remedy, self.clock.wall())
-        )
-
-    def _judge_room(self, free: int) -> None:
-        if free >= self.settings.storage.reserve_mib * MIB:
-            self._no_room = ""
-            self.board.take_down("mail-disk-full")
-            return
-        self._no_room = "452 4.3.1 There is no room for mail at the moment; try again later."
-        self.board.put_up(
-            Condition(
-                "mail-disk-full",
-                Severity.FAULT,
-                f"The mail disk has only {free // MIB} MiB left; no new mail is taken.",
-                "Delete mail or move to a larger disk.",
-                self.clock.wall(),
-            )
-        )
-
-    # --- certificates, lamps
-
-    def _certificates(self) -> ssl.SSLContext:
-        directory = self.options.state / "tls"
-        certificates.ensure(directory, self._names(), self.clock.wall())
-        return tls.server_context(directory)
-
-    def _names(self) -> certificates.Names:
-        hosts = [self.host, f"{self.host.split('.')[0]}.local"]
-        addresses = list(vitals.addresses())
-        if self.options.simulate:
-            hosts.append("localhost")
-            addresses += ["127.0.0.1", "::1"]
-        return certificates.Names(tuple(hosts), tuple(addresses))
 
     async def _renew_certificate(self) -> None:
         """Make the server certificate anew when it is time; open connections go on."""
-        directory = self.options.state / "tls"
+        parts = self._parts
+        directory = parts.options.state / TLS
         while True:
             await asyncio.sleep(_CERTIFICATE_SECONDS)
-            names, now = self._names(), self.clock.wall()
-            if await asyncio.to_thread(certificates.ensure, directory, names, now):
-                await asyncio.to_thread(tls.load, self.tls, directory)
+            wanted, now = names(parts.options, parts.host), parts.clock.wall()
+            if await asyncio.to_thread(certificates.ensure, directory, wanted, now):
+                await asyncio.to_thread(tls.load, parts.tls, directory)
                 log.info("a new server certificate is in use")
 
     def _show(self) -> None:
-        self.hardware.show(Led.STATUS, patterns.status(self.board.standing()))
+        light = patterns.status(self._parts.board.standing())
+        self._parts.hardware.show(Led.STATUS, light)
 
 
 async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -313,7 +163,7 @@ def serve(options: Options) -> None:
     _allow_many_files()
 
     async def main() -> None:
-        await Daemon(options, tree).run()
+        await Daemon(build(options, tree)).run()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())

@@ -7,7 +7,6 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from appliance.errors import BadSettings
 from appliance.imap.server import Counting, Limits, Server
@@ -15,13 +14,11 @@ from appliance.imap.session import Session as ImapSession
 from appliance.net.connection import Connection, Entrance
 from appliance.net.doorkeeper import Doorkeeper, DoorLimits
 from appliance.net.session import Link, SessionFactory
+from appliance.parts import Parts
 from appliance.pop3.server import pop3_sessions
 from appliance.settings import Imap, Pop3, Smtp
 from appliance.smtp.context import Door, SmtpContext
 from appliance.smtp.server import SmtpServer
-
-if TYPE_CHECKING:
-    from appliance.daemon import Daemon
 
 log = logging.getLogger("pillarbox")
 
@@ -44,8 +41,9 @@ class Port:
 class Doors:
     """All listening sockets and open connections."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, parts: Parts, refusal: Callable[[], str]) -> None:
+        self._parts = parts
+        self._refusal = refusal
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
         self._smtp: list[SmtpServer] = []
@@ -53,7 +51,7 @@ class Doors:
 
     async def open(self) -> None:
         """Listen on every port. Raises BadSettings when one is taken."""
-        options = self._daemon.options
+        options = self._parts.options
         loop = asyncio.get_running_loop()
         for port in self.ports:
             number = port.number + options.port_base
@@ -61,7 +59,7 @@ class Doors:
                 server = await loop.create_server(
                     port.factory,
                     sock=listening,
-                    ssl=self._daemon.tls if port.implicit_tls else None,
+                    ssl=self._parts.tls if port.implicit_tls else None,
                     ssl_handshake_timeout=_HANDSHAKE_SECONDS if port.implicit_tls else None,
                     backlog=_BACKLOG,
                 )
@@ -88,21 +86,21 @@ class Doors:
         await asyncio.sleep(0)
 
     def _smtp_ports(self) -> list[Port]:
-        daemon = self._daemon
-        limits = daemon.settings.smtp
+        parts = self._parts
+        limits = parts.settings.smtp
         context = SmtpContext(
-            host=daemon.host,
+            host=parts.host,
             settings=limits,
-            clock=daemon.clock,
-            threads=daemon.threads,
-            gate=daemon.gate,
-            store=daemon.store,
-            queue=daemon.queue,
-            tls=daemon.tls,
+            clock=parts.clock,
+            threads=parts.threads,
+            gate=parts.gate,
+            store=parts.store,
+            queue=parts.queue,
+            tls=parts.tls,
             doorkeeper=_doorkeeper(limits),
-            refusal=daemon.refusal,
+            refusal=self._refusal,
         )
-        plain = daemon.options.simulate
+        plain = parts.options.simulate
         strangers = Door(
             is_submission=False, greeting_delay_seconds=limits.greeting_delay_ms / 1000
         )
@@ -120,19 +118,19 @@ class Doors:
         return made
 
     def _imap_ports(self) -> list[Port]:
-        daemon = self._daemon
-        tree = daemon.settings
+        parts = self._parts
+        tree = parts.settings
         server = Server(
-            daemon.store,
-            daemon.gate,
-            daemon.clock,
+            parts.store,
+            parts.gate,
+            parts.clock,
             Counting(tree.imap.connections_per_account),
             Limits(
                 append_octets=tree.smtp.largest_message_mib * MIB,
                 connections_per_account=tree.imap.connections_per_account,
                 idle_seconds=tree.imap.autologout_minutes * 60.0,
             ),
-            allow_plain_text=daemon.options.simulate,
+            allow_plain_text=parts.options.simulate,
         )
         doorkeeper = _doorkeeper(tree.imap)
 
@@ -142,11 +140,9 @@ class Doors:
         return self._both(("IMAP", 143, 993), factory, doorkeeper, _imap_turned_away)
 
     def _pop3_ports(self) -> list[Port]:
-        daemon = self._daemon
-        factory = pop3_sessions(
-            daemon.gate, daemon.store, plain_on_loopback=daemon.options.simulate
-        )
-        doorkeeper = _doorkeeper(daemon.settings.pop3)
+        parts = self._parts
+        factory = pop3_sessions(parts.gate, parts.store, plain_on_loopback=parts.options.simulate)
+        doorkeeper = _doorkeeper(parts.settings.pop3)
         return self._both(("POP3", 110, 995), factory, doorkeeper, _pop3_turned_away)
 
     def _both(
@@ -177,7 +173,7 @@ class Doors:
         implicit_tls: bool = False,
     ) -> Factory:
         entrance = Entrance(
-            self._daemon.threads, self._daemon.tls, implicit_tls, doorkeeper, turned_away
+            self._parts.threads, self._parts.tls, implicit_tls, doorkeeper, turned_away
         )
 
         def make() -> Connection:

@@ -6,24 +6,24 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from appliance import __version__
+from appliance.accounts.directory import Directory
 from appliance.errors import Refused
 from appliance.hardware import vitals
+from appliance.parts import Parts
 from appliance.queue import listing
 from appliance.queue.dsn import Action, Outcome
 from appliance.store import check
-
-if TYPE_CHECKING:
-    from appliance.daemon import Daemon
 
 
 class Requests:
     """One method an act; arguments and results are plain JSON values."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, parts: Parts, change_people: Callable[[Directory], None]) -> None:
+        self._parts = parts
+        self._change_people = change_people
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """All acts by name."""
@@ -43,17 +43,17 @@ class Requests:
 
     async def people_changed(self) -> None:
         """Domains, accounts, aliases or passwords have changed in the database."""
-        directory = await asyncio.to_thread(self._daemon.database.directory)
-        self._daemon.change_people(directory)
+        directory = await asyncio.to_thread(self._parts.database.directory)
+        self._change_people(directory)
 
     async def status(self) -> dict[str, Any]:
         """How the box is."""
-        daemon = self._daemon
+        parts = self._parts
         return {
             "version": __version__,
-            "host": daemon.host,
-            "accounts": len(daemon.gate.directory.accounts),
-            "queued": len(listing.waiting(daemon.queue.entries())),
+            "host": parts.host,
+            "accounts": len(parts.gate.directory.accounts),
+            "queued": len(listing.waiting(parts.queue.entries())),
             "memory_octets": vitals.own_memory_octets(),
             "conditions": [
                 {
@@ -63,32 +63,32 @@ class Requests:
                     "remedy": each.remedy,
                     "since": each.since,
                 }
-                for each in daemon.board.standing()
+                for each in parts.board.standing()
             ],
         }
 
     async def queue_list(self) -> list[dict[str, Any]]:
         """All messages that wait."""
-        return [listing.summary(each) for each in listing.waiting(self._daemon.queue.entries())]
+        return [listing.summary(each) for each in listing.waiting(self._parts.queue.entries())]
 
     async def queue_show(self, identity: str) -> dict[str, Any]:
         """One message with all its recipients."""
-        return listing.details(self._daemon.queue.entry(identity))
+        return listing.details(self._parts.queue.entry(identity))
 
     async def queue_retry(self, identity: str = "") -> int:
         """Have one message, or all, tried now; how many."""
-        queue = self._daemon.queue
+        queue = self._parts.queue
         entries = listing.waiting([queue.entry(identity)] if identity else queue.entries())
         for entry in entries:
             queue.retry(entry)
-        await self._daemon.threads.carry_out(queue.durable())
-        self._daemon.runner.look_again()
+        await self._parts.threads.carry_out(queue.durable())
+        self._parts.runner.look_again()
         return len(entries)
 
     async def queue_delete(self, identity: str, *, bounce: bool = False) -> None:
         """Take a message out of the queue; with `bounce` its sender is told."""
-        daemon = self._daemon
-        entry = daemon.queue.entry(identity)
+        parts = self._parts
+        entry = parts.queue.entry(identity)
         if bounce and entry.envelope.sender:
             outcomes = tuple(
                 Outcome(recipient, "5.7.1", "It was taken out of the queue by the administrator.")
@@ -97,15 +97,15 @@ class Requests:
                 )
                 if not progress.state.is_over
             )
-            await daemon.runner.bounce(entry, Action.FAILED, outcomes)
-        await daemon.threads.carry_out(daemon.queue.finish([entry]))
-        await daemon.threads.carry_out(daemon.queue.durable())
+            await parts.runner.bounce(entry, Action.FAILED, outcomes)
+        await parts.threads.carry_out(parts.queue.finish([entry]))
+        await parts.threads.carry_out(parts.queue.durable())
 
     async def index_check(self, address: str = "") -> list[dict[str, Any]]:
         """Hold indexes against the Maildirs; what is worth telling, faults and others."""
-        daemon = self._daemon
-        await daemon.threads.carry_out(daemon.store.settle())
-        found = await asyncio.to_thread(check.check, daemon.mail, address or None)
+        parts = self._parts
+        await parts.threads.carry_out(parts.store.settle())
+        found = await asyncio.to_thread(check.check, parts.mail, address or None)
         return [dataclasses.asdict(each) for each in found]
 
     async def sim_leds(self) -> dict[str, dict[str, Any]]:
@@ -121,7 +121,7 @@ class Requests:
 
     async def sim_press(self, seconds: float = 0.2) -> None:
         """Press the simulated button."""
-        self._simulated().press(self._daemon.clock.monotonic(), seconds)
+        self._simulated().press(self._parts.clock.monotonic(), seconds)
 
     async def sim_plug(self, path: str) -> None:
         """Plug in a folder or image as a drive."""
@@ -132,6 +132,6 @@ class Requests:
         self._simulated().unplug(Path(path) if path else None)
 
     def _simulated(self) -> Any:
-        if not self._daemon.options.simulate:
+        if not self._parts.options.simulate:
             raise Refused("The hardware is not simulated (run with --simulate).")
-        return self._daemon.hardware
+        return self._parts.hardware

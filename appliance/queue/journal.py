@@ -68,6 +68,14 @@ class Journal:
             os.close(self._fd)
             self._fd = -1
 
+    def abandon(self) -> None:
+        """The disk is gone: forget what waits and let go of the file."""
+        self._pending.clear()
+        self._is_broken = True
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
     def add(self, record: Record) -> None:
         """Have a record written with the next write or flush."""
         self._pending.append(record)

@@ -64,6 +64,13 @@ class Queue:
             with contextlib.suppress(Temporary):
                 self.spool.stop()
 
+    def abandon(self) -> None:
+        """The disk is gone: forget everything, so that `start` can begin anew from a disk."""
+        self.is_started = False
+        self._entries = {}
+        self.spool.abandon()
+        self._journal.abandon()
+
     # --- accepting
 
     def incoming(self) -> Steps[Incoming]:

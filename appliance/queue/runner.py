@@ -94,6 +94,13 @@ class Runner:
         """Something changed (a retry was asked for, the disk is back)."""
         self._wake.set()
 
+    def forget(self) -> None:
+        """The queue begins anew (its disk is gone): nothing that was in hand counts."""
+        self._due.clear()
+        self._over.clear()
+        self._flushes.clear()
+        self._busy.clear()
+
     async def run(self) -> None:
         """Work until cancelled."""
         last_look = -_LOOK_SECONDS

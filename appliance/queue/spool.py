@@ -47,6 +47,11 @@ class Spool:
             os.close(fd)
             files.unlink_if_there(self.path(identity))
 
+    def abandon(self) -> None:
+        """The disk is gone: let go of the names in reserve without touching it."""
+        while self._ready:
+            os.close(self._ready.popleft()[1])
+
     def path(self, identity: str) -> Path:
         """Where the message with this queue id is."""
         return self.directory / f"{identity}{_SUFFIX}"

@@ -19,7 +19,20 @@ FLOORS = {
     **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters"), 4),
     **dict.fromkeys(("smtp", "imap", "pop3", "managesieve", "backup", "health", "panel"), 5),
     "web": 6,
-    **dict.fromkeys(("__main__", "cli", "daemon", "doors", "requests", "postroom", "control"), 7),
+    **dict.fromkeys(
+        (
+            "__main__",
+            "cli",
+            "daemon",
+            "doors",
+            "requests",
+            "parts",
+            "maildisk",
+            "postroom",
+            "control",
+        ),
+        7,
+    ),
 }
 ROOF = 7
 ADDRESS_OF_LIBRARY = {
@@ -32,7 +45,7 @@ ADDRESS_OF_LIBRARY = {
 }
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|job|panel|watch|daemon|doors|requests|control|threads|net/connection"
+    r"/(server|runner|job|panel|watch|daemon|doors|maildisk|requests|control|threads|net/connection"
     r"|smtp/login|smtp/message)\.py$"
 )
 MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 400, 40, 7

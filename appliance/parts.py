@@ -1,0 +1,101 @@
+"""All parts of one appliance, built from the settings and wired. Part of the roof."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance import postroom
+from appliance.accounts.database import AccountsDatabase
+from appliance.accounts.login import Gate
+from appliance.clock import Clock, SystemClock
+from appliance.conditions import Board
+from appliance.delivery.mda import Mda
+from appliance.hardware import vitals
+from appliance.hardware.simulated import SimulatedBoard
+from appliance.net import certificates, tls
+from appliance.queue.queue import Queue
+from appliance.queue.runner import Runner
+from appliance.settings import Settings
+from appliance.store.store import Store
+from appliance.threads import Threads
+
+HAD_MAIL_DISK = "had-mail-disk"  # a file in STATE: mail was kept once, so none is no normal state
+TLS = "tls"  # the directory in STATE
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says about a run."""
+
+    state: Path
+    simulate: bool = False
+    port_base: int = 0
+    bind: str = ""  # "": all addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the doors, the chores and the command line's requests work with."""
+
+    options: Options
+    settings: Settings
+    host: str
+    mail: Path
+    clock: Clock
+    threads: Threads
+    board: Board
+    hardware: SimulatedBoard  # real lamps come with their own issue; none are needed
+    database: AccountsDatabase
+    gate: Gate
+    store: Store
+    queue: Queue
+    runner: Runner
+    tls: ssl.SSLContext
+
+
+def build(options: Options, tree: Settings) -> Parts:
+    """Build everything; nothing runs yet. Blocks."""
+    clock, threads = SystemClock(), Threads()
+    host = tree.server.host_name or socket.gethostname()
+    mail = Path(tree.storage.mail) if tree.storage.mail else options.state / "mail"
+    database = AccountsDatabase(options.state)
+    people, pepper = database.directory(), database.secret("login")
+    gate = Gate(people, clock, note_use=database.note_use, pepper=pepper)
+    store = Store(mail, clock, expect_marker=(options.state / HAD_MAIL_DISK).exists())
+    queue = Queue(mail / "queue", clock)
+    runner = Runner(
+        queue, threads, clock, host=host, resolve=lambda sender: postroom.reports_to(gate, sender)
+    )
+    mda = Mda(store, lambda address: address in gate.directory.accounts)
+    runner.local = postroom.LocalCarrier(queue, mda)
+    queue.on_accepted = runner.accepted
+    certificates.ensure(options.state / TLS, names(options, host), clock.wall())
+    return Parts(
+        options=options,
+        settings=tree,
+        host=host,
+        mail=mail,
+        clock=clock,
+        threads=threads,
+        board=Board(),
+        hardware=SimulatedBoard(),
+        database=database,
+        gate=gate,
+        store=store,
+        queue=queue,
+        runner=runner,
+        tls=tls.server_context(options.state / TLS),
+    )
+
+
+def names(options: Options, host: str) -> certificates.Names:
+    """What the server certificate vouches for on this machine now."""
+    hosts = [host, host.partition(".")[0] + ".local"]
+    addresses = list(vitals.addresses())
+    if options.simulate:
+        hosts.append("localhost")
+        addresses += ["127.0.0.1", "::1"]
+    return certificates.Names(tuple(hosts), tuple(addresses))
