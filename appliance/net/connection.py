@@ -260,6 +260,7 @@ class Connection(asyncio.BufferedProtocol):
             asyncio.get_running_loop().call_later(step.seconds, self._advance, None, None)
             return False
         if isinstance(step, StartTls):
+            self._pause_reading()  # at once: the peer's first TLS octets are not for the session
             asyncio.get_running_loop().create_task(self._start_tls())
             return False
         if isinstance(step, Close):
