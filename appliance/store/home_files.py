@@ -184,6 +184,7 @@ class HomeFiles:
         except FileNotFoundError:
             self.guard.check()
             raise NotFound("There is no such mailbox.") from None
+        files.flush_directory(away.parent)  # before the mail in it goes
         files.flush_directory(self.path)
         self._special_uses.pop(name, None)
         with contextlib.suppress(OSError, PillarboxError):  # it is gone; this is tidying up

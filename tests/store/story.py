@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from appliance.errors import NotFound, PillarboxError
+from appliance.errors import PillarboxError
 from appliance.store.flags import DELETED, FLAGGED, SEEN
 from appliance.store.mailbox import Mailbox
 from appliance.threads import flushed, run_here
@@ -90,7 +90,7 @@ class Story:
         for uid in list(box.rows.uids):
             try:
                 text = self.bench.read(box, uid)
-            except NotFound:
+            except PillarboxError:  # gone, or the disk fails just now
                 continue
             found[uid] = re.search(rb"token-(\w+)", text)[1].decode()
         return found
@@ -255,7 +255,7 @@ class Story:
             if (identity, validity) == (box.mailbox_id, box.uidvalidity)
         }
         validities = {one for identity, one, _ in self.seen if identity == box.mailbox_id}
-        assert validities <= {box.uidvalidity}
+        assert validities <= {box.uidvalidity}, f"{box.name}: {validities}, {box.uidvalidity}"
         if box.name in ("INBOX", "Sent"):
             assert self.identity.get(box.name, box.mailbox_id) == box.mailbox_id
         uid_of = {token: uid for uid, token in mine.items()}
