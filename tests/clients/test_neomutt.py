@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.box import Box, Person, wait_until
 from tests.support.mail import deliver, letter, stored_messages, wait_for_mail, without_trace
-from tests.support.programs import run, run_on_terminal, with_lf, write
+from tests.support.programs import run_on_terminal, with_lf, write
 from tests.support.sessions import imap
 
 IMAP = {"tls": ("imaps", 993), "starttls": ("imap", 143), "plain": ("imap", 143)}
@@ -32,11 +32,11 @@ def configured(box: Box, home: Path, security: str, who: Person) -> Path:
         f'set spoolfile="+INBOX" record="+Sent"\n'
         f"set ssl_force_tls={'no' if security == 'plain' else 'yes'}\n"
         f"set ssl_starttls={'no' if security == 'plain' else 'yes'}\n"
-        f'set certificate_file="{box.ca}" ssl_usesystemcerts=no\n'
+        f'set ssl_ca_certificates_file="{box.ca}" certificate_file="{home / "none"}"\n'
         "set mbox_type=Maildir copy=yes confirmappend=no confirmcreate=no delete=yes quit=yes\n"
         "set wait_key=no sleep_time=0 timeout=5 mail_check=1 header_cache= abort_nosubject=no\n"
         "set pop_delete=no pop_last=no check_new=no move=no mark_old=no crypt_use_gpgme=no\n"
-        "unset crypt_verify_sig\n",
+        "set editor=true autoedit=yes fast_reply=yes abort_unmodified=no crypt_verify_sig=no\n",
     )
 
 
@@ -48,8 +48,9 @@ def test_it_sends_and_keeps_a_copy_in_sent(
     rc = configured(box, home, security, sender)
     (home / "plan.bin").write_bytes(bytes(range(256)))
     body = "Grüße aus Köln\n.\n..hidden\nFrom here\n"
-    arguments = ("-F", rc, "-s", "Ein Gruß", "-a", "plan.bin", "--", reader.address)
-    run(home, "neomutt", *arguments, stdin=body.encode())
+    (home / "body").write_text(body)
+    what = ("-s", "Ein Gruß", "-i", "body", "-a", "plan.bin", "--", reader.address)
+    run_on_terminal(home, "neomutt", "-F", rc, *what, answer=(b"y:Send", b"y"))
     (stored,) = wait_for_mail(box, reader, 1)
     message = mailbox.email.message_from_bytes(without_trace(stored))
     text, plan = message.get_payload()

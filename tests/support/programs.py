@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import shutil
 import subprocess
 import time
@@ -69,8 +70,13 @@ def run(
     return done
 
 
-def run_on_terminal(home: Path, program: str, *arguments: str | Path) -> str:
-    """Run a program that wants a terminal; what it showed, when it has ended by itself."""
+def run_on_terminal(
+    home: Path, program: str, *arguments: str | Path, answer: tuple[bytes, bytes] | None = None
+) -> str:
+    """Run a program that wants a terminal; what it showed, when it has ended by itself.
+
+    `answer` is what it shows and what is typed then.
+    """
     master, slave = pty.openpty()
     try:
         process = subprocess.Popen(
@@ -87,7 +93,9 @@ def run_on_terminal(home: Path, program: str, *arguments: str | Path) -> str:
     shown = bytearray()
     end = time.monotonic() + _SECONDS
     try:
-        while time.monotonic() < end:
+        while (left := end - time.monotonic()) > 0:
+            if not select.select([master], [], [], left)[0]:
+                break
             try:
                 piece = os.read(master, 65536)
             except OSError:  # EIO: nobody has the terminal open any more
@@ -95,13 +103,16 @@ def run_on_terminal(home: Path, program: str, *arguments: str | Path) -> str:
             if not piece:
                 break
             shown += piece
-        status = process.wait(5)
+            if answer is not None and answer[0] in shown:
+                os.write(master, answer[1])
+                answer = None
+        status = process.wait(1) if time.monotonic() < end else None
     finally:
         process.kill()
         process.wait()
         os.close(master)
     text = shown.decode("utf-8", "replace")
-    assert status == 0, f"{program} ended with {status}:\n{text[-4000:]}"
+    assert status == 0, f"{program} ended with {status} (None: not at all):\n{text[-4000:]}"
     return text
 
 
