@@ -131,21 +131,21 @@ def test_the_story_reaches_every_kind_of_act(acts: list[str]) -> None:
 def test_killed_at_some_places_nothing_acknowledged_is_lost(
     acts: list[str], tmp_path: Path
 ) -> None:
-    for place in range(3, len(acts), max(len(acts) // 45, 1)):
+    for place in range(3, len(acts), max(len(acts) // 24, 1)):
         killed_at(tmp_path / str(place), place, power=place % 2 == 0)
 
 
 def test_when_the_power_goes_at_some_places_nothing_acknowledged_is_lost(
     acts: list[str], tmp_path: Path, monkeypatch
 ) -> None:
-    for place in range(4, len(acts), max(len(acts) // 40, 1)):
+    for place in range(4, len(acts), max(len(acts) // 24, 1)):
         power_cut_at(tmp_path / str(place), place, monkeypatch)
 
 
 def test_with_errors_at_some_places_nothing_acknowledged_is_lost(
     acts: list[str], tmp_path: Path
 ) -> None:
-    for place in range(5, len(acts), max(len(acts) // 40, 1)):
+    for place in range(5, len(acts), max(len(acts) // 24, 1)):
         number = (errno.ENOSPC, errno.EIO, errno.EDQUOT)[place % 3]
         error_at(tmp_path / str(place), place, number, times=1 + place % 2 * 3)
 
