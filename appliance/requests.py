@@ -10,7 +10,7 @@ from typing import Any
 
 from appliance import __version__
 from appliance.accounts.directory import Directory
-from appliance.errors import Refused
+from appliance.errors import NotFound, Refused
 from appliance.hardware import vitals
 from appliance.parts import Parts
 from appliance.queue import listing
@@ -35,6 +35,7 @@ class Requests:
             "queue_retry": self.queue_retry,
             "queue_delete": self.queue_delete,
             "index_check": self.index_check,
+            "index_rebuild": self.index_rebuild,
             "sim_leds": self.sim_leds,
             "sim_press": self.sim_press,
             "sim_plug": self.sim_plug,
@@ -107,6 +108,13 @@ class Requests:
         await parts.threads.carry_out(parts.store.settle())
         found = await asyncio.to_thread(check.check, parts.mail, address or None)
         return [dataclasses.asdict(each) for each in found]
+
+    async def index_rebuild(self, address: str = "") -> None:
+        """Make indexes anew from the Maildirs."""
+        parts = self._parts
+        if address and address not in parts.gate.directory.accounts:
+            raise NotFound(f"There is no account {address}.")
+        await parts.threads.carry_out(parts.store.rebuild(address or None))
 
     async def sim_leds(self) -> dict[str, dict[str, Any]]:
         """How the simulated lamps shine."""

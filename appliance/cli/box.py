@@ -105,11 +105,9 @@ def _check_index(arguments: argparse.Namespace) -> None:
 
 def _rebuild_index(arguments: argparse.Namespace) -> None:
     try:
-        control.ask(arguments.state, "status")
+        control.ask(arguments.state, "index_rebuild", address=arguments.address)
     except ConnectionError:
         check.rebuild(mail_directory(arguments.state), arguments.address or None)
-    else:
-        raise Refused("The appliance has the mailboxes open; stop it, then rebuild their indexes.")
 
 
 def _leds(arguments: argparse.Namespace) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from functools import partial
 from pathlib import Path
 
 from appliance import files
 from appliance.clock import Clock
 from appliance.errors import PillarboxError, Refused, StorageOffline
-from appliance.store import names
+from appliance.store import check, names
 from appliance.store.guard import Guard
 from appliance.store.home import Home
 from appliance.store.home_files import HomeFiles
@@ -96,6 +97,17 @@ class Store:
     def settle(self) -> Steps[None]:
         """All names follow their flags, snapshots are written, everything is flushed."""
         yield from self._each("settle")
+
+    def rebuild(self, address: str | None = None) -> Steps[None]:
+        """Make the indexes of one account, or of all, anew from the mail.
+
+        Whoever has one of its mailboxes open is told that it is gone, and opens it again.
+        """
+        for one in check.addresses(self._mail) if address is None else [address]:
+            home = self.home(one)
+            yield from home.settle()
+            home.end()
+            yield from in_thread(partial(check.rebuild, self._mail, one))
 
     def unlock(self) -> None:
         """Let another daemon use the disk."""
