@@ -1,0 +1,118 @@
+"""Steps, lanes and shared flushes."""
+
+import asyncio
+import threading
+
+import pytest
+
+from appliance.threads import Lane, Pause, Shared, Threads, Work, flushed, in_thread, run_here
+
+
+def run(story):
+    async def main():
+        threads = Threads(4)
+        try:
+            return await story(threads)
+        finally:
+            threads.close()
+
+    return asyncio.run(main())
+
+
+def test_steps_get_what_their_work_returns_or_raises():
+    def steps():
+        first = yield from in_thread(lambda: 20)
+        try:
+            yield from in_thread(lambda: 1 / 0)
+        except ZeroDivisionError:
+            return first + 1
+
+    assert run_here(steps()) == (21, b"")
+    assert run(lambda threads: threads.carry_out(steps())) == 21
+
+
+def test_bytes_of_steps_are_said_in_order():
+    def steps():
+        yield b"a"
+        yield from in_thread(lambda: None)
+        yield b"b"
+        yield Pause(0)
+
+    assert run_here(steps()) == (None, b"ab")
+
+
+def test_work_of_a_lane_is_done_in_order_one_at_a_time():
+    done, inside = [], threading.Semaphore(1)
+
+    def work(number):
+        assert inside.acquire(blocking=False)
+        done.append(number)
+        inside.release()
+
+    async def story(threads):
+        lane = Lane()
+        await asyncio.gather(*(threads.start(Work(lambda n=n: work(n), lane)) for n in range(200)))
+
+    run(story)
+    assert done == list(range(200))
+
+
+def test_work_without_a_lane_runs_beside_other_work():
+    meet = threading.Barrier(2, timeout=5)
+
+    async def story(threads):
+        await asyncio.gather(threads.start(Work(meet.wait)), threads.start(Work(meet.wait)))
+
+    run(story)
+
+
+def test_a_shared_flush_answers_only_with_a_run_that_began_after_the_question():
+    release, runs = threading.Event(), []
+
+    def flush():
+        runs.append(len(written))
+        if len(runs) == 1:
+            release.wait(5)
+
+    written = []
+    shared = Shared(flush)
+
+    async def story(threads):
+        written.append("a")
+        first = threads.start(shared)
+        await asyncio.sleep(0.05)  # the first run is under way
+        written.append("b")
+        others = [threads.start(shared) for _ in range(10)]
+        assert not any(other.done() for other in others)
+        release.set()
+        await asyncio.gather(first, *others)
+
+    run(story)
+    assert runs == [1, 2]  # eleven questions, two runs; the second saw what the ten had written
+
+
+def test_a_flush_that_fails_fails_for_all_who_waited_and_the_next_begins_anew():
+    results = iter([OSError(5, "x"), OSError(5, "x"), None])
+
+    def flush():
+        result = next(results)
+        if result:
+            raise result
+
+    shared = Shared(flush)
+
+    async def story(threads):
+        waiting = [threads.carry_out(flushed(shared)) for _ in range(3)]
+        failed = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(each) for each in failed] == [OSError] * 3
+        await threads.carry_out(flushed(shared))
+
+    run(story)
+
+
+def test_saying_something_where_nobody_listens_is_a_mistake():
+    def steps():
+        yield b"hello"
+
+    with pytest.raises(TypeError):
+        run(lambda threads: threads.carry_out(steps()))
