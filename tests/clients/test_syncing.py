@@ -38,34 +38,35 @@ def mbsync(box: Box, home: Path, security: str, who: Person) -> str:
     return run(home, "mbsync", "-V", "-c", rc, "all").stdout.decode()
 
 
-# imaplib2's reading thread may still be at work on the reply before when STARTTLS is sent; then it
-# ends too early and never sees the reply to STARTTLS.
-PATIENCE = """
-import time
-import imaplib2
-hasty = imaplib2.IMAP4.starttls
-def starttls(self, *arguments, **named):
-    time.sleep(0.2)
-    return hasty(self, *arguments, **named)
-imaplib2.IMAP4.starttls = starttls
+WITHOUT_TLS_1_3 = """
+openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = newest
+[newest]
+MaxProtocol = TLSv1.2
 """
 
 
 def offlineimap(box: Box, home: Path, security: str, who: Person) -> str:
     ssl = f"ssl = {'yes' if security == 'tls' else 'no'}\n"
+    # its imaplib2 reads and writes in two threads and cannot bear the session tickets of TLS 1.3:
+    # now and then it forgets the command that it was about to send
+    openssl = write(home / "openssl.cnf", WITHOUT_TLS_1_3)
     ssl += f"starttls = {'yes' if security == 'starttls' else 'no'}\n"
     trust = f"sslcacertfile = {box.ca}\n" if security != "plain" else ""
-    patience = write(home / "patience.py", PATIENCE)
     rc = write(
         home / "offlineimaprc",
-        f"[general]\npythonfile = {patience}\naccounts = office\nmetadata = {home / 'meta'}\nfsync = no\n"
+        f"[general]\naccounts = office\nmetadata = {home / 'meta'}\nfsync = no\n"
         "[Account office]\nlocalrepository = desk\nremoterepository = server\n"
         f"[Repository desk]\ntype = Maildir\nlocalfolders = {home / 'mail'}\n"
         f"[Repository server]\ntype = IMAP\nremotehost = localhost\n"
         f"remoteport = {box.port(SECURITY[security])}\nremoteuser = {who.address}\n"
         f"remotepass = {who.password}\n{ssl}{trust}",
     )
-    return run(home, "offlineimap", "-o", "-c", rc, "-u", "basic").stdout.decode()
+    extra = {"OPENSSL_CONF": str(openssl)}
+    return run(home, "offlineimap", "-o", "-c", rc, "-u", "basic", extra=extra).stdout.decode()
 
 
 PROGRAMS = {f.__name__: f for f in (mbsync, offlineimap)}
