@@ -80,7 +80,7 @@ class Mailbox(Writing):
             yield from self.rename_behind(sorted(self.dirty)[:RENAMED_A_TICK])
         if now - self._flushed_at >= FLUSHED_WITHIN:
             self._flushed_at = now
-            yield from self._flush_log()
+            yield from self._flush_log(only_owed=True)
         if self._disk.changed_by_others or self._should_list_again(now):
             self._listed_at = now
             yield from self.look()
@@ -159,18 +159,21 @@ class Mailbox(Writing):
         except StorageFull:
             return False
 
-    def _flush_log(self) -> Steps[None]:
+    def _flush_log(self, *, only_owed: bool = False) -> Steps[None]:
         if not self._log and not self._disk.unflushed_log:
             return
-        data = self.take_log()
+        data, flush = self.take_log(), self.owes_flush or not only_owed
+        self.owes_flush = False
+
+        def write() -> None:
+            self._disk.write_log(data)
+            if flush:
+                self._disk.flush_log()
+
         try:
-            yield from self.in_lane(lambda: self._write_and_flush(data))
+            yield from self.in_lane(write)
         except StorageFull:
             yield from self.rename_behind(sorted(self.dirty))
-
-    def _write_and_flush(self, data: bytes) -> None:
-        self._disk.write_log(data)
-        self._disk.flush_log()
 
     def is_changed(self) -> bool:
         """In a thread: whether other programs may have been here."""

@@ -73,6 +73,9 @@ class MailboxState:
         self._views: list[View] = []
         self._absorbed = 0
         self._log: list[bytes] = []
+        self.owes_flush = False
+        """Flags or removals were acknowledged whose record is not flushed yet; arrivals need no
+        flushed record, their names say everything."""
         self._has_news = False
         self._loaded: Loaded | None = None
         self._loading = Shared(self._load_once)
@@ -279,6 +282,7 @@ class MailboxState:
         for view in self._views:
             view.removed(gone)
         self._log.append(log.encode(log.Expunged(modseq, log.numbers(gone))))
+        self.owes_flush = True
 
     def _named(self, uids: Sequence[int], named: bytes, keywords: Sequence[int]) -> None:
         rows = self.rows

@@ -266,6 +266,7 @@ class Writing(Reading):
         if origin is not None:
             origin.knows_changes(before, self.highest_modseq)
         self._log.append(log.encode(self._flags_record(changed, self.highest_modseq)))
+        self.owes_flush = True
         data = self.take_log()
         try:
             yield from self.in_lane(lambda: self._disk.write_log(data))

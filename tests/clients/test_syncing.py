@@ -38,22 +38,8 @@ def mbsync(box: Box, home: Path, security: str, who: Person) -> str:
     return run(home, "mbsync", "-V", "-c", rc, "all").stdout.decode()
 
 
-WITHOUT_TLS_1_3 = """
-openssl_conf = all
-[all]
-ssl_conf = ssl
-[ssl]
-system_default = newest
-[newest]
-MaxProtocol = TLSv1.2
-"""
-
-
 def offlineimap(box: Box, home: Path, security: str, who: Person) -> str:
     ssl = f"ssl = {'yes' if security == 'tls' else 'no'}\n"
-    # its imaplib2 reads and writes in two threads and cannot bear the session tickets of TLS 1.3:
-    # now and then it forgets the command that it was about to send
-    openssl = write(home / "openssl.cnf", WITHOUT_TLS_1_3)
     ssl += f"starttls = {'yes' if security == 'starttls' else 'no'}\n"
     trust = f"sslcacertfile = {box.ca}\n" if security != "plain" else ""
     rc = write(
@@ -65,8 +51,7 @@ def offlineimap(box: Box, home: Path, security: str, who: Person) -> str:
         f"remoteport = {box.port(SECURITY[security])}\nremoteuser = {who.address}\n"
         f"remotepass = {who.password}\n{ssl}{trust}",
     )
-    extra = {"OPENSSL_CONF": str(openssl)}
-    return run(home, "offlineimap", "-o", "-c", rc, "-u", "basic", extra=extra).stdout.decode()
+    return run(home, "offlineimap", "-o", "-c", rc, "-u", "basic").stdout.decode()
 
 
 PROGRAMS = {f.__name__: f for f in (mbsync, offlineimap)}

@@ -101,7 +101,8 @@ class Bench:
 
     def path(self, uid: int, name: str = "") -> Path:
         """The file of a message."""
-        (found,) = (one for one in self.files(name) if f",U={uid}" in one.partition(":2,")[0][-12:])
+        end = f",U={uid}"
+        (found,) = (one for one in self.files(name) if one.partition(":2,")[0].endswith(end))
         return self.folder(name) / found
 
     def folder(self, name: str = "") -> Path:

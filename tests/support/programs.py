@@ -53,13 +53,12 @@ def run(
     *arguments: str | Path,
     stdin: bytes = b"",
     expect: Sequence[int] = (0,),
-    extra: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end; anything but an expected exit status fails the test."""
     done = subprocess.run(
         [need(program), *map(str, arguments)],
         cwd=home,
-        env=environment(home) | (extra or {}),
+        env=environment(home),
         input=stdin,
         capture_output=True,
         timeout=_SECONDS,
