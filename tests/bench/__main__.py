@@ -1,6 +1,7 @@
 """./build.sh bench [NAME ...]: our daemon beside Dovecot and Postfix, alternating, in one run.
 
     --sizes 500,10000   only these mailboxes        --rounds 5   how many rounds
+    start               only how long the daemon takes to start with 500,000 messages
     --tls               over TLS                    NAME         only operations whose name has it
 
 Compared are CPU seconds of all server processes; ratios are ours / theirs, medians over rounds,
@@ -17,7 +18,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from tests.bench import mailbox, smtp
+from tests.bench import mailbox, smtp, start
 from tests.bench.operations import OPERATIONS
 from tests.bench.servers import PASSWORD, Dovecot, Ours
 from tests.bench.wire import Imap
@@ -186,6 +187,9 @@ def main():
     parser.add_argument("--no-rebuild", dest="rebuild", action="store_false")
     parser.add_argument("--json", default="var/bench.json")
     options = parser.parse_args()
+    if options.names == ["start"]:
+        start.main()
+        return
     sizes = [int(text) for text in options.sizes.split(",")]
     wanted = [
         o
