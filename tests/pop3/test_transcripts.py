@@ -118,7 +118,7 @@ def waits_for_nothing(path):
     )
 
 
-@pytest.mark.parametrize("path", filter(waits_for_nothing, FILES), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*filter(waits_for_nothing, FILES)], ids=lambda path: path.stem)
 def test_transcript_all_at_once(path):
     """PIPELINING (RFC 2449 section 6.6)."""
     play = Play(path.read_text())
