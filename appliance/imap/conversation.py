@@ -15,6 +15,7 @@ from enum import Enum
 from appliance.accounts.login import Login
 from appliance.imap import names
 from appliance.imap.grammar import Parser
+from appliance.imap.read_ahead import ReadAhead
 from appliance.imap.responses import No
 from appliance.imap.server import Server
 from appliance.net.session import Link
@@ -73,6 +74,7 @@ class Conversation:
         self.signal: Signal | None = None  # done after the tagged line
         self.bad_commands = 0
         self.told_keywords: tuple[bytes, ...] = ()
+        self.ahead = ReadAhead()
         self.held: list[bytes] = []
         self._held_octets = 0
         self._is_cut = False

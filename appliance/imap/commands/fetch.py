@@ -187,7 +187,7 @@ def _small(about: Conversation, uids: list[int]) -> list[int]:
 
 def _send_small(about: Conversation, plan: Plan, uids: list[int]) -> Steps[tuple[int, bool]]:
     """Answer for as many of these as are read in one go; how many, and whether all were there."""
-    read = yield from about.mailbox.read_many(uids)
+    read = yield from about.ahead.read(about.mailbox, uids)
     messages = yield from in_hand(about, plan.bodies, read)
     quick = yield from _mark_seen(about, plan, list(messages))
     found = yield from heads(about, quick, _positions(about, messages))

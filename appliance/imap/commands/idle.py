@@ -15,6 +15,7 @@ def idle(about: Conversation, command: Command) -> bytes:
     view = about.selected
     if view is not None and view.pending():
         about.hold(columns.news_lines(about, view.sync()))
+    about.ahead.drop()
     about.is_idling = True
     about.continuation = _done
     return b""
