@@ -40,7 +40,7 @@ from appliance.message.text import decoded_header, folded, header_text, searchab
 from appliance.store.flags import HAS
 from appliance.threads import Steps, in_thread
 
-_READ_AT_ONCE = 256 * 1024
+_READ_AT_ONCE = 512 * 1024
 _DESCRIBED_AT_ONCE = 200
 _DAY = 86400
 _COMPARE: dict[Order, Callable[[int, int], bool]] = {
@@ -186,9 +186,8 @@ class Search:
         mailbox = self._about.mailbox
         while uids:
             read = yield from mailbox.read_many(uids, limit=_READ_AT_ONCE)
-            described = yield from mailbox.describe([uid for uid, _ in read])
-            batch = list(zip(read, described, strict=True))
-            hits = yield from in_thread(_Look(batch, matches))
+            parts = yield from mailbox.parts([uid for uid, _ in read])
+            hits = yield from in_thread(_Look(read, parts, matches))
             found.update(hits)
             uids = uids[len(read) :]
         return self._uid_mask(found, candidates)
@@ -221,17 +220,20 @@ class _Look:
 
     def __init__(
         self,
-        batch: list[tuple[tuple[int, bytes | None], Description | None]],
+        read: list[tuple[int, bytes | None]],
+        parts: dict[int, tuple[Part, ...]],
         matches: Callable[[bytes, tuple[Part, ...]], bool],
     ) -> None:
-        self._batch = batch
+        self._read = read
+        self._parts = parts
         self._matches = matches
 
     def __call__(self) -> list[int]:
+        parts = self._parts
         return [
             uid
-            for (uid, octets), said in self._batch
-            if octets is not None and said is not None and self._matches(octets, said.parts)
+            for uid, octets in self._read
+            if octets is not None and uid in parts and self._matches(octets, parts[uid])
         ]
 
 

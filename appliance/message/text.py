@@ -21,7 +21,11 @@ MAX_TEXT = 8 << 20
 
 def header_text(header: bytes) -> str:
     """A header as text: one decoded, unfolded field a line."""
-    lines = (decoded_header(whole) for _, whole in raw_fields(header[:MAX_HEADER]))
+    header = header[:MAX_HEADER]
+    if header.isascii() and b"=?" not in header:  # nothing to decode: only to unfold
+        plain = header.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
+        return plain.decode("ascii")
+    lines = (decoded_header(whole) for _, whole in raw_fields(header))
     return "\n".join(line for line in lines if line)
 
 

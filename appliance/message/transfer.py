@@ -7,6 +7,7 @@ IDENTITY = frozenset((b"", b"7bit", b"8bit", b"binary"))
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
 # RFC 2045 §6.7 (3): white space at a line's end was added on the way
+_HAS_TRAILING_BLANK = re.compile(rb"[ \t](?=\r?\n|\Z)")
 _TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 
 
@@ -23,7 +24,9 @@ def base64_decoded(data: bytes) -> bytes:
 
 def quoted_printable_decoded(data: bytes) -> bytes:
     """Decode; an escape that is none stays as it is."""
-    return binascii.a2b_qp(_TRAILING_BLANKS.sub(b"", data))
+    if _HAS_TRAILING_BLANK.search(data):
+        data = _TRAILING_BLANKS.sub(b"", data)
+    return binascii.a2b_qp(data)
 
 
 def undone(data: bytes, encoding: bytes) -> bytes | None:

@@ -10,7 +10,6 @@ place that is wrong is noticed; the checksum is looked at only after a power cut
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from collections.abc import Sequence
@@ -21,8 +20,10 @@ from appliance.store.blobs import Blob, Blobs
 UNIT = 8
 _HEAD = struct.Struct("<IIIIIqQI?3x")
 _START = struct.Struct("<III")
+_FOUR = struct.Struct("<IIII")
 HEAD = _HEAD.size
 _TAIL = 64 << 10
+_NO_SEPARATORS = bytes.maketrans(b"\t\n", b"??")
 
 
 def store(blobs: Blobs, uid: int, said: Description) -> int:
@@ -31,7 +32,7 @@ def store(blobs: Blobs, uid: int, said: Description) -> int:
     headers_at = blobs.headers.append(b"\0%d\n%b" % (uid, lines))
     if not headers_at:
         return 0
-    parts = json.dumps([_plain(part) for part in said.parts], separators=(",", ":")).encode()
+    parts = b"\n".join(map(_plain, said.parts))
     body = said.envelope + said.bodystructure + parts
     head = _HEAD.pack(
         uid,
@@ -91,10 +92,27 @@ def load(blobs: Blobs, uid: int, at: int, *, check: bool = False) -> Description
         return None
     end = HEAD + envelope
     try:
-        said = tuple(_part(item) for item in json.loads(data[end + structure : length]))
-    except (ValueError, TypeError):
+        said = _parts(data[end + structure : length])
+    except ValueError:
         return None
     return Description(data[HEAD:end], data[end : end + structure], said, text, sent_at, lone)
+
+
+def parts(cache: Blob, uid: int, at: int) -> tuple[Part, ...] | None:
+    """The parts alone, in one read where they are near."""
+    data = cache.read(at * UNIT, 4096)
+    if not at or len(data) < HEAD:
+        return None
+    told, envelope, structure, size = _FOUR.unpack_from(data)
+    start = HEAD + envelope + structure
+    if told != uid or at * UNIT + start + size > cache.end:
+        return None
+    if len(data) < start + size:
+        data = cache.read(at * UNIT, start + size)
+    try:
+        return _parts(data[start : start + size])
+    except ValueError:
+        return None
 
 
 def wire(
@@ -136,35 +154,34 @@ def _wire_one(cache: Blob, uid: int, at: int) -> tuple[bytes, bytes] | None:
     return (data[:envelope], data[envelope:]) if len(data) == envelope + structure else None
 
 
-def _plain(part: Part) -> tuple[object, ...]:
-    return (
-        part.number.decode("latin-1"),
+def _plain(part: Part) -> bytes:
+    """One line: numbers first, then the texts, tabs between."""
+    texts = (part.number, part.media_type, part.charset, part.encoding)
+    return b"%d\t%d\t%d\t%d\t" % (
         part.header_start,
         part.body_start,
         part.end,
-        part.media_type.decode("latin-1"),
-        part.charset.decode("latin-1"),
-        part.encoding.decode("latin-1"),
         part.is_message,
-    )
+    ) + b"\t".join(text.translate(_NO_SEPARATORS) for text in texts)
 
 
-def _part(item: list[object]) -> Part:
-    number, header_start, body_start, end, *texts, is_message = item
-    media_type, charset, encoding = (str(text).encode("latin-1") for text in texts)
-    return Part(
-        str(number).encode("latin-1"),
-        _number(header_start),
-        _number(body_start),
-        _number(end),
-        media_type,
-        charset,
-        encoding,
-        bool(is_message),
-    )
-
-
-def _number(value: object) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise ValueError("not an offset")
-    return value
+def _parts(lines: bytes) -> tuple[Part, ...]:
+    """Raises ValueError for what was not written by `_plain`."""
+    found = []
+    for line in lines.split(b"\n"):
+        header_start, body_start, end, is_message, number, media_type, charset, encoding = (
+            line.split(b"\t")
+        )
+        found.append(
+            Part(
+                number,
+                int(header_start),
+                int(body_start),
+                int(end),
+                media_type,
+                charset,
+                encoding,
+                is_message == b"1",
+            )
+        )
+    return tuple(found)

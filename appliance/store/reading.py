@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from appliance.errors import NotFound, Refused
-from appliance.message.structure import Description, describe
+from appliance.message.structure import Description, Part, describe
 from appliance.store import cache, log, names
 from appliance.store.blobs import Blob
 from appliance.store.message_files import Finder, Located, read
@@ -104,6 +104,20 @@ class Reading(MailboxState):
         if missing:
             found.update((yield from self._make_descriptions(missing)))
         return [found.get(uid) for uid in uids]
+
+    def parts(self, uids: Sequence[int]) -> Steps[dict[int, tuple[Part, ...]]]:
+        """Where the parts of these messages are; those that are gone are left out."""
+        self.check_usable()
+        blob = self.blobs.cache
+        places = [at for uid in uids if (at := self.locate(uid)) is not None]
+        kept = yield from in_thread(
+            lambda: [cache.parts(blob, at.uid, at.cache_at) for at in places]
+        )
+        found = {at.uid: parts for at, parts in zip(places, kept, strict=True) if parts is not None}
+        missing = [at.uid for at in places if at.uid not in found]
+        made = (yield from self._make_descriptions(missing)) if missing else {}
+        found.update((uid, said.parts) for uid, said in made.items())
+        return found
 
     def wire(
         self, first_row: int, end_row: int, *, envelope: bool = True, bodystructure: bool = True
