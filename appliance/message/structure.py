@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from appliance.message import bodystructure
 from appliance.message.envelope import envelope
-from appliance.message.header import sent_at, unfold
-from appliance.message.mime import Entity, scan
+from appliance.message.header import MAX_HEADER, fields, first_values, sent_at, unfold
+from appliance.message.mime import Entity, header_end, scan
 from appliance.message.words import decoded_header, folded
 
 SEARCH_FIELDS = frozenset(
@@ -62,6 +62,26 @@ def describe(message: bytes) -> Description:
         headers=_search_lines(root.fields),
         sent_at=0 if date_value is None else sent_at(unfold(date_value)),
         has_lone_lf=has_lone,
+    )
+
+
+def describe_header(head: bytes, *, is_whole: bool) -> Description | None:
+    """Describe a message by its beginning: without BODYSTRUCTURE and parts.
+
+    None where the header does not end within `head` and the message goes on.
+    """
+    end = header_end(head)
+    if end >= len(head) and not is_whole:
+        return None
+    found = fields(head[: min(end, MAX_HEADER)])
+    date_value = first_values(found).get(b"date")
+    return Description(
+        envelope=envelope(found),
+        bodystructure=b"",
+        parts=(),
+        headers=_search_lines(found),
+        sent_at=0 if date_value is None else sent_at(unfold(date_value)),
+        has_lone_lf=False,
     )
 
 

@@ -2,7 +2,8 @@
 
 A record is a head, the ENVELOPE value, the BODYSTRUCTURE value and the parts; the decoded header
 lines for SEARCH are in `headers`, so that one regular expression runs over all of them. Records
-start at multiples of 8; the column `cache_at` counts in units of 8. The head carries the UID, so a
+start at multiples of 8; the column `cache_at` counts in units of 8. A record may lack BODYSTRUCTURE
+and parts: so it is made when only ENVELOPE was asked for. The head carries the UID, so a
 place that is wrong is noticed; the checksum is looked at only after a power cut.
 
     headers:  NUL uid LF, then `name: value` lines
@@ -73,13 +74,13 @@ def copy(source: Blobs, target: Blobs, uid: int, at: int, new: int) -> int:
 
 
 def load(blobs: Blobs, uid: int, at: int, *, check: bool = False) -> Description | None:
-    """The description at a place; None when it is not (any more) that of this UID."""
+    """The description at a place; None when it is not (any more) that of this UID, or not whole."""
     data = blobs.cache.read(at * UNIT, 4096)
     if not at or len(data) < HEAD:
         return None
     told, envelope, structure, parts, lines, sent_at, lines_at, crc, lone = _HEAD.unpack_from(data)
     length = HEAD + envelope + structure + parts
-    if told != uid or at * UNIT + length > blobs.cache.end:
+    if told != uid or not structure or at * UNIT + length > blobs.cache.end:
         return None
     if len(data) < length:
         data = blobs.cache.read(at * UNIT, length)
@@ -105,7 +106,7 @@ def parts(cache: Blob, uid: int, at: int) -> tuple[Part, ...] | None:
         return None
     told, envelope, structure, size = _FOUR.unpack_from(data)
     start = HEAD + envelope + structure
-    if told != uid or at * UNIT + start + size > cache.end:
+    if told != uid or not structure or at * UNIT + start + size > cache.end:
         return None
     if len(data) < start + size:
         data = cache.read(at * UNIT, start + size)
@@ -116,14 +117,17 @@ def parts(cache: Blob, uid: int, at: int) -> tuple[Part, ...] | None:
 
 
 def wire(
-    cache: Blob, uids: Sequence[int], places: Sequence[int]
+    cache: Blob, uids: Sequence[int], places: Sequence[int], *, whole: bool = True
 ) -> list[tuple[bytes, bytes] | None]:
-    """ENVELOPE and BODYSTRUCTURE of many messages, mostly in one read; None where it is missing."""
+    """ENVELOPE and BODYSTRUCTURE of many messages, mostly in one read; None where it is missing.
+
+    Unless `whole`, a record without BODYSTRUCTURE will do.
+    """
     if not places:
         return []
     low, high = min(places) * UNIT, max(places) * UNIT
     if high - low > 4 * (1 << 20) + 4096 * len(places):
-        return [_wire_one(cache, uid, at) for uid, at in zip(uids, places, strict=True)]
+        return [_wire_one(cache, uid, at, whole) for uid, at in zip(uids, places, strict=True)]
     data = cache.read(low, high - low + _TAIL)
     size = len(data)
     found: list[tuple[bytes, bytes] | None] = []
@@ -136,19 +140,23 @@ def wire(
         told, envelope, structure = unpack(data, start)
         middle = start + HEAD + envelope
         end = middle + structure
-        if told != uid or end > size:
-            found.append(_wire_one(cache, uid, at))
+        if told != uid or end > size or (whole and not structure):
+            found.append(_wire_one(cache, uid, at, whole))
         else:
             found.append((data[start + HEAD : middle], data[middle:end]))
     return found
 
 
-def _wire_one(cache: Blob, uid: int, at: int) -> tuple[bytes, bytes] | None:
+def _wire_one(cache: Blob, uid: int, at: int, whole: bool) -> tuple[bytes, bytes] | None:
     head = cache.read(at * UNIT, HEAD)
     if not at or len(head) < HEAD:
         return None
     told, envelope, structure = _START.unpack_from(head)
-    if told != uid or at * UNIT + HEAD + envelope + structure > cache.end:
+    if (
+        told != uid
+        or (whole and not structure)
+        or at * UNIT + HEAD + envelope + structure > cache.end
+    ):
         return None
     data = cache.read(at * UNIT + HEAD, envelope + structure)
     return (data[:envelope], data[envelope:]) if len(data) == envelope + structure else None

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from appliance.errors import NotFound, Refused
-from appliance.message.structure import Description, Part, describe
+from appliance.message.structure import Description, Part, describe, describe_header
 from appliance.store import cache, log, names
 from appliance.store.blobs import Blob
 from appliance.store.message_files import Finder, Located, read
@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 DESCRIBED_A_HOP = 100
 OCTETS_A_HOP = 4 << 20
+HEADER_OCTETS = 8 << 10
 WIRED_A_HOP = 2_000
 _MARK = re.compile(rb"\0(\d{1,10})\n")
 _GONE = "This message is not there any more."
@@ -127,11 +128,11 @@ class Reading(MailboxState):
         uids = self.rows.uids[first_row:end_row]
         places = self.rows.cache_at[first_row:end_row]
         blob = self.blobs.cache
-        found = yield from in_thread(lambda: cache.wire(blob, uids, places))
+        found = yield from in_thread(lambda: cache.wire(blob, uids, places, whole=bodystructure))
         missing = [uid for uid, pair in zip(uids, found, strict=True) if pair is None]
         made: dict[int, Description] = {}
         if missing:
-            made = yield from self._make_descriptions(missing)
+            made = yield from self._make_descriptions(missing, whole=bodystructure)
         pairs = [
             _wired(made.get(uid)) if pair is None else pair
             for uid, pair in zip(uids, found, strict=True)
@@ -150,7 +151,7 @@ class Reading(MailboxState):
             covered = yield from in_thread(lambda: _covered(blob))
             missing = [uid for uid in self.rows.uids if uid not in covered]
             self._is_headers_file_known = True
-        made = (yield from self._make_descriptions(missing)) if missing else {}
+        made = (yield from self._make_descriptions(missing, whole=False)) if missing else {}
         pattern = _pattern(field.lower(), needle.encode())
 
         def search() -> set[int]:
@@ -181,11 +182,11 @@ class Reading(MailboxState):
                     yield from self.look()
         raise NotFound(_GONE)
 
-    def _read_one(self, at: Located | None) -> bytes | None:
+    def _read_one(self, at: Located | None, length: int | None = None) -> bytes | None:
         if at is None:
             return None
         try:
-            return read(self._disk, at)
+            return read(self._disk, at, 0, length)
         except (FileNotFoundError, Refused):
             return None
 
@@ -201,12 +202,15 @@ class Reading(MailboxState):
             raise FileNotFoundError(at.uid)
         return base
 
-    def _make_descriptions(self, uids: Sequence[int]) -> Steps[dict[int, Description]]:
-        """Read and describe messages, and keep what was made."""
+    def _make_descriptions(
+        self, uids: Sequence[int], *, whole: bool = True
+    ) -> Steps[dict[int, Description]]:
+        """Read and describe messages, wholly or by their headers, and keep what was made."""
         made: dict[int, Description] = {}
+        describe_all = self._describe_all if whole else self._describe_headers
         for chunk in self._hops(uids):
             places = [at for uid in chunk if (at := self.locate(uid)) is not None]
-            found = yield from in_thread(partial(self._describe_all, places))
+            found = yield from in_thread(partial(describe_all, places))
             for uid in chunk:
                 if uid not in found and self.rows.row_of(uid) is not None:
                     data = yield from self._read_again(uid)
@@ -235,6 +239,20 @@ class Reading(MailboxState):
             data = self._read_one(at)
             if data is not None:
                 found[at.uid] = describe(data)
+        return found
+
+    def _describe_headers(self, places: Iterable[Located]) -> dict[int, Description]:
+        """A few KiB of each message tell ENVELOPE and what SEARCH wants; BODYSTRUCTURE can wait."""
+        found = {}
+        for at in places:
+            data = self._read_one(at, HEADER_OCTETS)
+            if data is None:
+                continue
+            said = describe_header(data, is_whole=len(data) < HEADER_OCTETS)
+            if said is None and (data := self._read_one(at)) is not None:
+                said = describe(data)
+            if said is not None:
+                found[at.uid] = said
         return found
 
     def _keep(self, made: dict[int, Description]) -> None:
