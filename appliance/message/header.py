@@ -34,9 +34,10 @@ _FIELD = re.compile(
 
 def unfold(value: bytes) -> bytes:
     """RFC 5322 §2.2.3: the line breaks go, the white space after them stays."""
+    value = value.strip(b" \t\r\n")  # most values have line ends at their end only
     if b"\n" in value or b"\r" in value:
         value = value.replace(b"\r\n", b"").replace(b"\n", b"").replace(b"\r", b" ")
-    return value.strip(b" \t")
+    return value
 
 
 def fields(header: bytes) -> list[tuple[bytes, bytes]]:

@@ -29,12 +29,34 @@ _NO_SEPARATORS = bytes.maketrans(b"\t\n", b"??")
 
 def store(blobs: Blobs, uid: int, said: Description) -> int:
     """Add a description; its place in units, or 0."""
-    lines = said.headers.replace(b"\0", b" ")
-    headers_at = blobs.headers.append(b"\0%d\n%b" % (uid, lines))
+    return store_all(blobs, ((uid, said),))[0]
+
+
+def store_all(blobs: Blobs, made: Sequence[tuple[int, Description]]) -> list[int]:
+    """Add descriptions in one write to each file; their places in units, 0 where there is none."""
+    texts = [b"\0%d\n%b" % (uid, said.headers.replace(b"\0", b" ")) for uid, said in made]
+    headers_at = blobs.headers.append(b"".join(texts))
     if not headers_at:
-        return 0
+        return [0] * len(made)
+    end = blobs.cache.end
+    pieces: list[bytes] = []
+    offsets: list[int] = []
+    length = 0
+    for (uid, said), text in zip(made, texts, strict=True):
+        gap = -(end + length) % UNIT
+        record = _record(uid, said, text, headers_at)
+        pieces += (b"\0" * gap, record)
+        offsets.append(length + gap)
+        length += gap + len(record)
+        headers_at += len(text)
+    at = blobs.cache.append(b"".join(pieces))
+    return [(at + offset) // UNIT if at else 0 for offset in offsets]
+
+
+def _record(uid: int, said: Description, text: bytes, headers_at: int) -> bytes:
     parts = b"\n".join(map(_plain, said.parts))
     body = said.envelope + said.bodystructure + parts
+    lines = memoryview(text)[text.index(b"\n") + 1 :]
     head = _HEAD.pack(
         uid,
         len(said.envelope),
@@ -46,9 +68,7 @@ def store(blobs: Blobs, uid: int, said: Description) -> int:
         zlib.crc32(lines, zlib.crc32(body)),
         said.has_lone_lf,
     )
-    gap = b"\0" * (-blobs.cache.end % UNIT)
-    at = blobs.cache.append(gap + head + body)
-    return (at + len(gap)) // UNIT if at else 0
+    return head + body
 
 
 def copy(source: Blobs, target: Blobs, uid: int, at: int, new: int) -> int:

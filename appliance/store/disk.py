@@ -19,7 +19,7 @@ import os
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,6 +176,10 @@ class Disk:
     def describe(self, uid: int, said: Description | None) -> int:
         """Keep a description; its place, or 0."""
         return cache.store(self.blobs, uid, said) if said else 0
+
+    def describe_all(self, made: Sequence[tuple[int, Description]]) -> list[int]:
+        """Keep many descriptions; their places."""
+        return cache.store_all(self.blobs, made)
 
     def take_description(self, source: Blobs, uid: int, at: int, new: int) -> int:
         """Take a description over from another mailbox; its place here, or 0."""

@@ -257,7 +257,7 @@ class Reading(MailboxState):
 
     def _keep(self, made: dict[int, Description]) -> None:
         uids = sorted(made)
-        places = [self._disk.describe(uid, made[uid]) for uid in uids]
+        places = self._disk.describe_all([(uid, made[uid]) for uid in uids])
         self._disk.begin_log()
         self._disk.tell(log.Cached(log.numbers(uids), log.numbers(places)))
 
