@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Blob:
         self.path = path
         self._fd: int | None = None
         self._end = 0
+        self._held: list[bytes] | None = None
         self._is_unflushed = False
         self._opening = threading.Lock()
 
@@ -66,6 +68,10 @@ class Blob:
             at = self._end
             if at < len(HEADER):
                 return 0
+            if self._held is not None:
+                self._held.append(data)
+                self._end += len(data)
+                return at
             try:
                 files.write(fd, data, self.path)
             except (StorageFull, StorageOffline):
@@ -76,6 +82,18 @@ class Blob:
         self._end = at + len(data)
         self._is_unflushed = True
         return at
+
+    def hold(self) -> None:
+        """From now on only collect what is added; its places are given out already."""
+        self._held = []
+
+    def release(self) -> None:
+        """Write what was collected. If it cannot be, its places lead nowhere, which readers see."""
+        held, self._held = self._held, None
+        if not held or self._fd is None:
+            return
+        self._end -= sum(map(len, held))
+        self.append(b"".join(held))
 
     def read(self, at: int, length: int) -> bytes:
         """Octets from a place; fewer when the file ends before."""
@@ -104,6 +122,17 @@ class Blobs:
     names: Blob
     cache: Blob
     headers: Blob
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Many additions, one write to each."""
+        for blob in (self.names, self.cache, self.headers):
+            blob.hold()
+        try:
+            yield
+        finally:
+            for blob in (self.names, self.cache, self.headers):
+                blob.release()
 
 
 def file_names(numbers: tuple[int, int]) -> tuple[str, str, str]:

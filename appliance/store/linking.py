@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 from appliance import files
 from appliance.store import names
@@ -49,9 +48,7 @@ class Linking:
         link_or_copy(disk, source, path)
         disk.named(path)
         at = disk.take_description(self._blobs, located.uid, located.cache_at, uid)
-        row = arrive(disk, new, uid, base, at).row
-        row = replace(row, named=row.named | located.named & BARE_LF)
-        return Arrived(row, is_recent=True)
+        return arrive(disk, new, uid, base, at, marks=located.named & BARE_LF)
 
     def undo(self) -> None:
         """Take away what was linked."""
@@ -70,7 +67,7 @@ def link_all(
     """
     linking = Linking(target, origin, blobs)
     try:
-        with target.acting():
+        with target.acting(), target.blobs.holding():
             arrived = [linking.link(located, new) for located, new in chosen]
     except Exception:
         linking.undo()

@@ -139,9 +139,12 @@ def with_crlf(message: bytes) -> bytes:
 # --- writing (in the lane)
 
 
-def arrive(disk: Disk, new: Newcomer, uid: int, base: bytes, cache_at: int) -> Arrived:
-    """The row of a message whose file is in place."""
+def arrive(
+    disk: Disk, new: Newcomer, uid: int, base: bytes, cache_at: int, *, marks: int = 0
+) -> Arrived:
+    """The row of a message whose file is in place; `marks` are bits of `named` beside flags."""
     named = NEW if new.is_new and not new.flags and not new.keywords else new.flags
+    named |= marks
     place = disk.blobs.names.append(base + b"\n")
     row = Row(
         uid,
