@@ -156,15 +156,22 @@ class Runner:
         try:
             flushes = self._flushes.pop(entry.id, set())
             outcomes: list[tuple[Action, Outcome]] = []
+            given_up: list[tuple[int, Progress]] = []
             for number in _due_numbers(entry, self._clock.wall()):
                 carried = await self._carry(entry, number)
                 if carried.flush is not None:
                     flushes.add(carried.flush)
-                told = self._settle(entry, number, carried)
+                progress, told = self._settle(entry, number, carried)
                 if told is not None:
                     outcomes.append(told)
+                if told is not None and told[0] is not Action.DELIVERED:
+                    given_up.append((number, progress))
+                else:
+                    self._queue.note(entry, number, progress)
             await self._threads.carry_out(self._queue.written())
             await self._tell_sender(entry, outcomes)
+            for number, progress in given_up:  # only now, or a full disk would swallow the report
+                self._queue.note(entry, number, progress)
             if entry.is_over:
                 self._over.append((entry, flushes))
                 return
@@ -184,8 +191,10 @@ class Runner:
             log.exception("delivery failed", extra={"queue_id": entry.id})
             return Carried(State.DEFERRED, f"The mail disk does not work ({error.strerror}).")
 
-    def _settle(self, entry: Entry, number: int, carried: Carried) -> tuple[Action, Outcome] | None:
-        """Turn what the carrier did into progress; say what the sender should hear."""
+    def _settle(
+        self, entry: Entry, number: int, carried: Carried
+    ) -> tuple[Progress, tuple[Action, Outcome] | None]:
+        """Turn what the carrier did into progress, and into what the sender should hear."""
         now = self._clock.wall()
         recipient = entry.envelope.recipients[number]
         before = entry.progress[number]
@@ -200,14 +209,15 @@ class Runner:
         else:
             action = Action.DELIVERED if state is State.DELIVERED else Action.FAILED
         next_try = schedule.next_try(attempts, now, is_local=recipient.is_local)
-        self._queue.note(entry, number, Progress(state, attempts, next_try, reason, warned))
+        progress = Progress(state, attempts, next_try, reason, warned)
         log.info(
             "%s%s", state.value, f": {reason}" if reason else "", extra=_fields(entry, recipient)
         )
         if action is None or not recipient.wants(dsn.WANTED[action]):
-            return None
+            return progress, None
         default = {Action.FAILED: "5.0.0", Action.DELAYED: "4.0.0", Action.DELIVERED: "2.0.0"}
-        return action, Outcome(recipient, carried.status or default[action], reason)
+        status = carried.status or default[action]
+        return progress, (action, Outcome(recipient, status, reason))
 
     async def _tell_sender(self, entry: Entry, told: list[tuple[Action, Outcome]]) -> None:
         """RFC 5321 §6.1: a report to the sender, never about a report."""

@@ -7,6 +7,7 @@ import email.policy
 import pytest
 
 from appliance.clock import SetClock
+from appliance.errors import StorageFull
 from appliance.queue import dsn, schedule
 from appliance.queue.dsn import Action, Outcome
 from appliance.queue.envelope import Envelope, Notify, Recipient, State
@@ -201,6 +202,30 @@ def test_a_carrier_that_raises_puts_off_only_its_own_message(tmp_path):
         assert [e.id for e in bench.queue.entries()] == [first]
 
     run(tmp_path, script, story)
+
+
+def test_a_report_that_finds_no_room_is_made_later(tmp_path):
+    script = Script(Carried(State.FAILED, "No such account.", "5.1.1"))
+
+    async def story(bench):
+        identity = await bench.accept(local("gone@office.test"))
+        accept, bench.queue.accept = bench.queue.accept, no_room
+        await bench.settle()
+        assert bench.queue.entry(identity).progress[0].state is State.PENDING
+        bench.queue.accept = accept
+        script.answers = [
+            Carried(State.FAILED, "No such account.", "5.1.1"),
+            Carried(State.DELIVERED),
+        ]
+        await bench.settle()
+        assert bench.queue.entries() == []
+
+    run(tmp_path, script, story)
+
+
+def no_room(incoming, envelope):
+    raise StorageFull("The mail disk is full.")
+    yield
 
 
 def test_no_way_out_keeps_mail_waiting():
