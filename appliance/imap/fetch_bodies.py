@@ -14,6 +14,7 @@ from appliance.imap.conversation import Conversation
 from appliance.imap.fetch_items import Item, Kind
 from appliance.imap.responses import No
 from appliance.message import sections
+from appliance.message.mime import header_end
 from appliance.message.structure import Description, Part, body, find_part
 from appliance.message.wire import NIL
 from appliance.store.rows import BARE_LF
@@ -59,18 +60,7 @@ def root_part(octets: bytes) -> Part:
 
     The index knows as much, but asking it costs more than looking for the blank line.
     """
-    body_start = len(octets)
-    for blank, length in ((b"\n", 1), (b"\r\n", 2)):
-        if octets.startswith(blank):
-            body_start = length
-            break
-    else:
-        crlf = octets.find(b"\n\r\n")
-        lf = octets.find(b"\n\n", 0, crlf if crlf >= 0 else len(octets))
-        if lf >= 0:
-            body_start = lf + 2
-        elif crlf >= 0:
-            body_start = crlf + 3
+    body_start = header_end(octets)
     return Part(b"", 0, body_start, len(octets), b"", b"", b"", is_message=False)
 
 

@@ -53,7 +53,13 @@ def scan(message: bytes, *, has_lone_line_end: bool = True) -> Entity:
 
 def header_end(message: bytes) -> int:
     """Return the offset behind the blank line that ends a message's header, or its length."""
-    return _Scanner(message, has_lone_line_end=True).header_end(0)
+    if message.startswith((b"\n", b"\r\n")):
+        return 1 if message.startswith(b"\n") else 2
+    crlf = message.find(b"\n\r\n")
+    lf = message.find(b"\n\n", 0, crlf if crlf >= 0 else len(message))
+    if lf >= 0:
+        return lf + 2
+    return crlf + 3 if crlf >= 0 else len(message)
 
 
 def _content_type(value: bytes | None, default: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
@@ -94,7 +100,7 @@ class _Scanner:
         self._is_closing = False
         self._after = self._size
 
-    def header_end(self, start: int) -> int:
+    def _header_end(self, start: int) -> int:
         """Return the offset behind the blank line that ends a header."""
         message, size = self._message, self._size
         if message.startswith(b"\n", start):
@@ -137,7 +143,7 @@ class _Scanner:
 
     def entity(self, start: int, default: bytes, depth: int) -> Entity:
         """Read header and body from `start` to the next delimiter of an open multipart."""
-        body_start = self.header_end(start)
+        body_start = self._header_end(start)
         # LF of a blank line may belong to a delimiter as well: then the body is empty, not cut
         is_cut = self._delimiter(start, body_start - 1)
         entity = Entity(start, self._at if is_cut else body_start, self._at)
