@@ -2,6 +2,7 @@
 what has no rival: latency to an idle client, memory, flushes."""
 
 import statistics
+import threading
 import time
 from pathlib import Path
 
@@ -76,6 +77,56 @@ def idle_latency(side, user, port, count=50):
     return {"median_ms": statistics.median(found), "p95_ms": sorted(found)[int(count * 0.95)]}
 
 
+def held_up(side, user, port, seconds=10):
+    """How long one client's NOOP waits while others search texts, fetch all and send mail."""
+    ending = threading.Event()
+
+    def load(command):
+        connection = Imap(side.port(143))
+        connection.login(side.user(user), PASSWORD)
+        while not ending.is_set():
+            connection.ask(command)
+        connection.close()
+
+    def send():
+        sender = Lines(port)
+        sender.ask(b"EHLO bench.example")
+        while not ending.is_set():
+            sender.mail(b"a@else.example", user.encode() + b"@office.test", MESSAGE)
+        sender.close()
+
+    threads = [
+        threading.Thread(target=load, args=(c,))
+        for c in (
+            b"SEARCH TEXT nothinglikethis",
+            b"FETCH 1:* BODY.PEEK[]",
+            b"STORE 1:* FLAGS (\\Seen)",
+        )
+    ]
+    threads.append(threading.Thread(target=send))
+    for thread in threads:
+        thread.start()
+    watcher = Imap(side.port(143))
+    watcher.login(side.user(user), PASSWORD, b"")
+    found, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        watcher.ask(b"NOOP")
+        found.append((time.monotonic() - begun) * 1000)
+        time.sleep(0.002)
+    ending.set()
+    for thread in threads:
+        thread.join()
+    watcher.close()
+    found.sort()
+    return {
+        "p50_ms": found[len(found) // 2],
+        "p99_ms": found[int(len(found) * 0.99)],
+        "p99_9_ms": found[int(len(found) * 0.999)],
+        "asked": len(found),
+    }
+
+
 def idle_memory(side, user, count):
     """What each of `count` connections in IDLE over TLS adds, in KiB."""
     before = side.pss()
@@ -132,6 +183,13 @@ def measure_all(folder, sides, user):
                 "what": "250 to EXISTS",
                 "side": "Pillarbox",
                 **idle_latency(ours, user, ours.port(25)),
+            }
+        )
+        found.append(
+            {
+                "what": "NOOP while four others work without pause",
+                "side": "Pillarbox",
+                **held_up(ours, user, ours.port(25)),
             }
         )
         for side in (ours, dovecot):
