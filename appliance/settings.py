@@ -80,9 +80,9 @@ class Smtp:
     largest_message_mib: int = number(35, "The largest message that is taken, in MiB.", 1, 500)
     most_recipients: int = number(500, "Recipients of one message.", 100, 10_000)
     connections: int = number(200, "Connections at once, from everybody together.", 5, 10_000)
-    connections_per_address: int = number(50, "Connections at once from one address.", 1, 10_000)
+    connections_per_address: int = number(100, "Connections at once from one address.", 1, 10_000)
     connections_per_minute: int = number(
-        600, "New connections a minute from one address.", 10, 1_000_000
+        3000, "New connections a minute from one address.", 10, 1_000_000
     )
     patience_seconds: int = number(300, "How long a silent peer is waited for.", 10, 3600)
     transfer_minutes: int = number(60, "How long one message may take to arrive.", 1, 1440)
@@ -99,7 +99,7 @@ class Imap:
     connections_per_address: int = number(200, "Connections at once from one address.", 1, 10_000)
     connections_per_account: int = number(50, "Connections at once of one account.", 5, 1000)
     connections_per_minute: int = number(
-        1200, "New connections a minute from one address.", 10, 1_000_000
+        3000, "New connections a minute from one address.", 10, 1_000_000
     )
     autologout_minutes: int = number(30, "A silent mail program is logged out.", 30, 1440)
 
@@ -109,9 +109,9 @@ class Pop3:
     """Mail programs that read by POP3."""
 
     connections: int = number(200, "Connections at once, from everybody together.", 5, 10_000)
-    connections_per_address: int = number(50, "Connections at once from one address.", 1, 10_000)
+    connections_per_address: int = number(100, "Connections at once from one address.", 1, 10_000)
     connections_per_minute: int = number(
-        600, "New connections a minute from one address.", 10, 1_000_000
+        3000, "New connections a minute from one address.", 10, 1_000_000
     )
     autologout_minutes: int = number(10, "A silent mail program is logged out.", 10, 1440)
 
