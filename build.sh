@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 PORT_BASE=${PILLARBOX_PORT_BASE:-10000}
 DEMO=${PILLARBOX_DEMO:-var/demo}
 MAIL_PROGRAMS="swaks libnet-ssleay-perl curl msmtp isync libsasl2-modules offlineimap3 neomutt fetchmail getmail6 mpop"
-PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix"
+PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }

@@ -1,10 +1,14 @@
 """Mail in: SMTP to the durable 250 to visible in IMAP, beside Postfix with Dovecot's LMTP; and
 what has no rival: latency to an idle client, memory, flushes."""
 
+import re
 import statistics
+import subprocess
+import tempfile
 import threading
 import time
-from pathlib import Path
+
+import psutil
 
 from tests.bench.servers import PASSWORD, Postfix
 from tests.bench.wire import Imap, Lines
@@ -15,13 +19,53 @@ MESSAGE = (
 )
 
 
-def flushes():
-    """Flush requests that the disks of this machine were sent since it started."""
-    total = 0
-    for path in Path("/sys/block").iterdir():
-        fields = (path / "stat").read_text().split()
-        total += int(fields[15]) if len(fields) > 15 else 0
-    return total
+def pids_of(process):
+    return [
+        process.pid,
+        *(child.pid for child in psutil.Process(process.pid).children(recursive=True)),
+    ]
+
+
+def flushes(processes, act, count):
+    """Calls of fsync and fdatasync for each of `count` messages, with what is done behind."""
+    with tempfile.NamedTemporaryFile("r") as found:
+        words = ["strace", "-f", "-q", "-e", "trace=fsync,fdatasync", "-o", found.name]
+        for process in processes:
+            for pid in pids_of(process):
+                words += ["-p", str(pid)]
+        tracer = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+        time.sleep(2)
+        act()
+        time.sleep(8)
+        tracer.terminate()
+        tracer.wait()
+        return len(re.findall(r"f(?:data)?sync\(", found.read())) / count
+
+
+def send(port, user, count, pause=0.0):
+    sender = Lines(port)
+    sender.ask(b"EHLO bench.example")
+    for _ in range(count):
+        sender.mail(b"a@else.example", user.encode() + b"@office.test", MESSAGE)
+        time.sleep(pause)
+    sender.close()
+
+
+def send_at_once(port, user, senders, each):
+    threads = [threading.Thread(target=send, args=(port, user, each)) for _ in range(senders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def flushes_of(port, user, processes):
+    """Alone, one after the other, and twenty senders at once."""
+    return {
+        "alone": flushes(processes, lambda: send(port, user, 4, pause=10), 4),
+        "in_a_row": flushes(processes, lambda: send(port, user, 100), 100),
+        "twenty_senders": flushes(processes, lambda: send_at_once(port, user, 20, 10), 200),
+    }
 
 
 def exists(connection):
@@ -36,7 +80,7 @@ def deliver(port, cpu, side, user, count):
     before = exists(reader)
     sender = Lines(port)
     sender.ask(b"EHLO bench.example")
-    started, flushed, begun = cpu(), flushes(), time.monotonic()
+    started, begun = cpu(), time.monotonic()
     for _ in range(count):
         sender.mail(b"a@else.example", user.encode() + b"@office.test", MESSAGE)
     accepted = time.monotonic() - begun
@@ -50,7 +94,6 @@ def deliver(port, cpu, side, user, count):
     reader.close()
     return {
         "cpu_ms": used / count * 1000,
-        "flushes": (flushes() - flushed) / count,
         "accepted_s": accepted,
         "visible_s": visible,
     }
@@ -151,7 +194,7 @@ def measure_all(folder, sides, user):
     postfix.start()
     found = []
     try:
-        ours_runs, their_runs, alone, alone_theirs = [], [], [], []
+        ours_runs, their_runs = [], []
         for _ in range(5):
             ours_runs.append(deliver(ours.port(25), ours.cpu, ours, user, 200))
             their_runs.append(
@@ -165,19 +208,12 @@ def measure_all(folder, sides, user):
                     **{k: statistics.median(r[k] for r in runs) for k in runs[0]},
                 }
             )
-        for _ in range(20):
-            alone.append(deliver(ours.port(25), ours.cpu, ours, user, 1))
-            alone_theirs.append(
-                deliver(24025, lambda: postfix.cpu() + dovecot.cpu(), dovecot, user, 1)
-            )
-        for name, runs in (("Pillarbox", alone), ("Postfix + LMTP", alone_theirs)):
-            found.append(
-                {
-                    "what": "flushes of a message alone",
-                    "side": name,
-                    "flushes": statistics.median(r["flushes"] for r in runs),
-                }
-            )
+        for name, port, processes in (
+            ("Pillarbox", ours.port(25), [ours.process]),
+            ("Postfix + LMTP", 24025, [postfix.process, dovecot.process]),
+        ):
+            counted = flushes_of(port, user, processes)
+            found.append({"what": "flushes for each message (strace)", "side": name, **counted})
         found.append(
             {
                 "what": "250 to EXISTS",
