@@ -79,3 +79,25 @@ def migrate(db: Database, steps: tuple[Callable[[Database], None], ...] = STEPS)
         with db.atomic():
             step(db)
             db.conn.execute(f"PRAGMA user_version = {number}")
+
+
+def migrate_room(db: Database, room: str, steps: tuple[Callable[[Database], None], ...]) -> None:
+    """Bring the tables of one room up to its newest schema; call it within a transaction.
+
+    A room above this one owns its tables in appliance.db as it owns its files: it keeps its steps
+    beside the code that reads them, and its version stands in the table `rooms`.
+
+    Raises:
+        BadSettings: the tables were written by a newer Pillarbox.
+    """
+    db.execute("create table if not exists rooms (name text primary key, version int not null)")
+    row = db.execute("select version from rooms where name = ?", [room]).fetchone()
+    version = int(row[0]) if row else 0
+    if version > len(steps):
+        raise BadSettings(
+            f"appliance.db was written by a newer Pillarbox ({room} {version}, this one knows "
+            f"{len(steps)}). Install the newer version again."
+        )
+    for step in steps[version:]:
+        step(db)
+    db.execute("insert or replace into rooms values (?, ?)", [room, len(steps)])
