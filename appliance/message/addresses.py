@@ -6,6 +6,7 @@ Encoded words stay encoded: a client decodes them. One pass, no backtracking, bo
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from appliance.message.parameters import comment_end, unquoted
@@ -14,6 +15,7 @@ from appliance.message.wire import NIL, nstring
 MISSING_MAILBOX = b"MISSING_MAILBOX"
 MISSING_DOMAIN = b"MISSING_DOMAIN"
 MAX_ADDRESSES = 10_000
+_SHORT = 200
 
 _ATOM = rb'[^\s"(),:;<>@\[\]\\\x00]'
 _SIMPLE = re.compile(
@@ -192,6 +194,16 @@ def _dotted(tokens: list[_Token]) -> bytes:
 
 def address_list(value: bytes) -> bytes:
     """Render an unfolded address list as ENVELOPE does: NIL when nobody is in it."""
+    # the same few people write to each other
+    return _remembered(value) if len(value) <= _SHORT else _address_list(value)
+
+
+@lru_cache(2048)
+def _remembered(value: bytes) -> bytes:
+    return _address_list(value)
+
+
+def _address_list(value: bytes) -> bytes:
     addresses = parse_addresses(value)
     if not addresses:
         return NIL

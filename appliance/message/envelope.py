@@ -5,43 +5,47 @@ text and encoded words go out as they came in.
 """
 
 from appliance.message.addresses import address_list
-from appliance.message.header import unfold
-from appliance.message.wire import NIL, nstring
+from appliance.message.header import MAX_HEADER, fields, unfold
+from appliance.message.mime import header_end
+from appliance.message.wire import NIL, string
 
-_RECIPIENTS = (b"to", b"cc", b"bcc")
+_PEOPLE = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
+_TEXTS = (b"date", b"subject", b"in-reply-to", b"message-id")
+_FIELDS = frozenset(_PEOPLE + _TEXTS)
+_RECIPIENTS = frozenset(_PEOPLE[3:])
+
+
+def envelope_of(head: bytes, *, is_whole: bool) -> bytes | None:
+    """ENVELOPE from the beginning of a message; None where the header goes on behind it."""
+    end = header_end(head)
+    if end >= len(head) and not is_whole:
+        return None
+    return envelope(fields(head[: min(end, MAX_HEADER)]))
 
 
 def envelope(header_fields: list[tuple[bytes, bytes]]) -> bytes:
     """Render ENVELOPE with its parentheses."""
-    first = dict(reversed(header_fields))
-    joined: dict[bytes, list[bytes]] = {}
-    for name, value in header_fields:
-        if name in _RECIPIENTS:
-            joined.setdefault(name, []).append(unfold(value))
-
-    def text(name: bytes) -> bytes:
-        value = first.get(name)
-        return NIL if value is None else nstring(unfold(value))
-
-    def people(name: bytes) -> bytes:
-        value = first.get(name)
-        return NIL if value is None else address_list(unfold(value))
-
-    sender = people(b"from")
-    # RFC 5322 §4.5.3: repeated recipient fields count as one
-    to, cc, bcc = (
-        address_list(b", ".join(joined[name])) if name in joined else NIL for name in _RECIPIENTS
-    )
-    values = (
-        text(b"date"),
-        text(b"subject"),
+    wanted = [field for field in header_fields if field[0] in _FIELDS]
+    first = dict(reversed(wanted))
+    if len(first) < len(wanted):
+        for name in _RECIPIENTS & first.keys():
+            values = [unfold(value) for given, value in wanted if given == name]
+            first[name] = b", ".join(values)  # RFC 5322 §4.5.3: repeated fields count as one
+    sender, given, reply_to, to, cc, bcc = [
+        address_list(unfold(value)) if (value := first.get(name)) else NIL for name in _PEOPLE
+    ]
+    date, subject, in_reply_to, message_id = [
+        NIL if (value := first.get(name)) is None else string(unfold(value)) for name in _TEXTS
+    ]
+    return b"(%b %b %b %b %b %b %b %b %b %b)" % (
+        date,
+        subject,
         sender,
-        sender if (given := people(b"sender")) == NIL else given,
-        sender if (given := people(b"reply-to")) == NIL else given,
+        sender if given == NIL else given,
+        sender if reply_to == NIL else reply_to,
         to,
         cc,
         bcc,
-        text(b"in-reply-to"),
-        text(b"message-id"),
+        in_reply_to,
+        message_id,
     )
-    return b"(%b)" % b" ".join(values)

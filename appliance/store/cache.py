@@ -3,8 +3,8 @@
 A record is a head, the ENVELOPE value, the BODYSTRUCTURE value and the parts; the decoded header
 lines for SEARCH are in `headers`, so that one regular expression runs over all of them. Records
 start at multiples of 8; the column `cache_at` counts in units of 8. A record may lack BODYSTRUCTURE
-and parts: so it is made when only ENVELOPE was asked for. The head carries the UID, so a
-place that is wrong is noticed; the checksum is looked at only after a power cut.
+and parts: so it is made when only headers or only ENVELOPE were asked for. The head carries the
+UID, so a place that is wrong is noticed; the checksum is looked at only after a power cut.
 
     headers:  NUL uid LF, then `name: value` lines
 """
@@ -51,6 +51,21 @@ def store_all(blobs: Blobs, made: Sequence[tuple[int, Description]]) -> list[int
         headers_at += len(text)
     at = blobs.cache.append(b"".join(pieces))
     return [(at + offset) // UNIT if at else 0 for offset in offsets]
+
+
+def store_envelopes(blobs: Blobs, made: Sequence[tuple[int, bytes]]) -> list[int]:
+    """Add records of ENVELOPE alone; nothing of them is in `headers`. Places as above."""
+    end = start = blobs.cache.end
+    pieces: list[bytes] = []
+    places: list[int] = []
+    for uid, envelope in made:
+        gap = -end % UNIT
+        head = _HEAD.pack(uid, len(envelope), 0, 0, 0, 0, 0, zlib.crc32(envelope), 0)
+        pieces += (b"\0" * gap, head, envelope)
+        places.append((end + gap) // UNIT)
+        end += gap + len(head) + len(envelope)
+    at = blobs.cache.append(b"".join(pieces))
+    return places if at == start else [0] * len(made)
 
 
 def _record(uid: int, said: Description, text: bytes, headers_at: int) -> bytes:

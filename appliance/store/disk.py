@@ -181,6 +181,10 @@ class Disk:
         """Keep many descriptions; their places."""
         return cache.store_all(self.blobs, made)
 
+    def keep_envelopes(self, made: Sequence[tuple[int, bytes]]) -> list[int]:
+        """Add records of ENVELOPE alone to the cache; their places."""
+        return cache.store_envelopes(self.blobs, made)
+
     def take_description(self, source: Blobs, uid: int, at: int, new: int) -> int:
         """Take a description over from another mailbox; its place here, or 0."""
         return cache.copy(source, self.blobs, uid, at, new)

@@ -86,7 +86,7 @@ def encode(record: Record) -> bytes:
 def _body(record: Record) -> bytes:
     match record:
         case Added(row):
-            return b"A" + _ROW.pack(*(getattr(row, name) for name in Row.__slots__))
+            return b"A" + _ROW.pack(*(getattr(row, name) for name in Row._fields))
         case FlagsSet(modseq, uids, flags, keywords):
             columns = uids.tobytes() + keywords.tobytes() + flags
             return b"F" + struct.pack("<QI", modseq, len(uids)) + columns

@@ -8,7 +8,7 @@ everywhere else the file name does.
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from appliance.store.events import Listed
 from appliance.store.flags import ALL_FLAGS
@@ -47,7 +47,7 @@ def merge(rows: Rows, listed: Listed, modseq: int, *, ours: Set[int] = frozenset
         rows.remove([at for uid in told.gone if (at := rows.row_of(uid)) is not None])
     for row in listed.arrived:
         if rows.row_of(row.uid) is None:
-            rows.add(replace(row, modseq=modseq))
+            rows.add(row._replace(modseq=modseq))
             told.arrived.append(row.uid)
     if rows.uids == listed.uids and _same_names(rows, listed):
         return told

@@ -12,6 +12,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from appliance import files
 from appliance.errors import Refused, StorageFull, StorageOffline
@@ -31,8 +32,7 @@ _UNREADABLE = "This message cannot be read: another program made it so."
 _REPEATED = 256 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(NamedTuple):
     """Where the loop believes a message to be."""
 
     uid: int

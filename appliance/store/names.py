@@ -34,6 +34,7 @@ _UID = re.compile(rb",U=(\d{1,10})(?=,|$)")
 _SIZE = re.compile(rb",S=(\d{1,10})(?=,|$)")
 _VIRTUAL_SIZE = re.compile(rb",W=(\d{1,10})(?=,|$)")
 _OURS = re.compile(rb"(-?\d{1,12})\.[^.,]+\.pillarbox(?=,|$)")
+_USUAL = re.compile(rb"(?:(-?\d{1,12})\.[^.,]+\.pillarbox|[^,]++),S=(\d{1,9}),U=\d{1,10}")
 _FIELDS = re.compile(rb",[SWU]=[^,]*")
 
 
@@ -59,6 +60,13 @@ def read_base(base: bytes) -> Carried:
         int(virtual[1]) if virtual else None,
         int(ours[1]) if ours else None,
     )
+
+
+def read_usual(base: bytes) -> tuple[int | None, int] | None:
+    """Date and size in a name as nearly all are, where the size is that with CRLF too; the date
+    is known in our own names only. None for a name that must be read with `read_base`."""
+    told = _USUAL.fullmatch(base)
+    return (int(told[1]) if told[1] else None, int(told[2])) if told else None
 
 
 def permanent_name(base: bytes) -> bytes:

@@ -17,6 +17,7 @@ from appliance.errors import NotFound, Refused
 from appliance.message.structure import Description, Part, describe, describe_header
 from appliance.store import cache, log, names
 from appliance.store.blobs import Blob
+from appliance.store.envelopes import HEADER_OCTETS, envelopes
 from appliance.store.message_files import Finder, Located, read
 from appliance.store.scan import known_bases, listing, with_names
 from appliance.store.state import MailboxState
@@ -25,10 +26,11 @@ from appliance.threads import Steps, in_thread
 T = TypeVar("T")
 
 DESCRIBED_A_HOP = 100
+ENVELOPES_A_HOP = 100
 OCTETS_A_HOP = 4 << 20
-HEADER_OCTETS = 8 << 10
 WIRED_A_HOP = 2_000
 _MARK = re.compile(rb"\0(\d{1,10})\n")
+_NOTHING = (b"NIL", b"NIL")  # what there is to tell of a message that went in this moment
 _GONE = "This message is not there any more."
 
 
@@ -130,11 +132,16 @@ class Reading(MailboxState):
         blob = self.blobs.cache
         found = yield from in_thread(lambda: cache.wire(blob, uids, places, whole=bodystructure))
         missing = [uid for uid, pair in zip(uids, found, strict=True) if pair is None]
-        made: dict[int, Description] = {}
+        made: dict[int, tuple[bytes, bytes]] = {}
+        if missing and not bodystructure:
+            made = yield from self._make_envelopes(missing)
+            missing = [uid for uid in missing if uid not in made]
         if missing:
-            made = yield from self._make_descriptions(missing, whole=bodystructure)
+            described = yield from self._make_descriptions(missing, whole=bodystructure)
+            for uid, said in described.items():
+                made[uid] = (said.envelope, said.bodystructure)
         pairs = [
-            _wired(made.get(uid)) if pair is None else pair
+            made.get(uid, _NOTHING) if pair is None else pair
             for uid, pair in zip(uids, found, strict=True)
         ]
         if envelope and bodystructure:
@@ -220,6 +227,22 @@ class Reading(MailboxState):
             made.update(found)
         return made
 
+    def _make_envelopes(self, uids: Sequence[int]) -> Steps[dict[int, tuple[bytes, bytes]]]:
+        """Read and keep ENVELOPE alone; what needs a closer look is left out."""
+        made: dict[int, tuple[bytes, bytes]] = {}
+        for start in range(0, len(uids), ENVELOPES_A_HOP):
+            chunk = uids[start : start + ENVELOPES_A_HOP]
+            places = [at for uid in chunk if (at := self.locate(uid)) is not None]
+            found = yield from in_thread(partial(envelopes, self._disk, places))
+            if found:
+                yield from self.in_lane(partial(self._keep_envelopes, found))
+            made.update((uid, (each, b"")) for uid, each in found.items())
+        self._is_headers_file_known = False  # it lacks these
+        return made
+
+    def _keep_envelopes(self, made: dict[int, bytes]) -> None:
+        self._keep_places(list(made), self._disk.keep_envelopes(list(made.items())))
+
     def _hops(self, uids: Sequence[int]) -> Iterator[list[int]]:
         chunk: list[int] = []
         octets = 0
@@ -257,14 +280,11 @@ class Reading(MailboxState):
 
     def _keep(self, made: dict[int, Description]) -> None:
         uids = sorted(made)
-        places = self._disk.describe_all([(uid, made[uid]) for uid in uids])
+        self._keep_places(uids, self._disk.describe_all([(uid, made[uid]) for uid in uids]))
+
+    def _keep_places(self, uids: Sequence[int], places: Sequence[int]) -> None:
         self._disk.begin_log()
         self._disk.tell(log.Cached(log.numbers(uids), log.numbers(places)))
-
-
-def _wired(said: Description | None) -> tuple[bytes, bytes]:
-    """For a message that went in this moment there is nothing to tell but NIL."""
-    return (said.envelope, said.bodystructure) if said else (b"NIL", b"NIL")
 
 
 def _pattern(field: bytes, needle: bytes) -> re.Pattern[bytes]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NEW = 32
 """Bit of `named`: the file lies in new/ and has no letters."""
@@ -35,8 +35,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One message; the fields are the columns."""
 
     uid: int

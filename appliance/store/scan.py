@@ -16,7 +16,9 @@ import os
 import stat
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from appliance import files
 from appliance.errors import NotFound
@@ -28,8 +30,7 @@ from appliance.store.rows import BARE_LF, NEW, Row
 FORWARDED = b"$Forwarded"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file found."""
 
     uid: int
@@ -143,7 +144,7 @@ def listing(
 def with_names(disk: Disk, chosen: Mapping[int, Entry], listed: Listed) -> Listed:
     """What was found, with the names of new files kept in `names`."""
     arrived = tuple(
-        replace(row, name_at=disk.blobs.names.append(chosen[row.uid].base + b"\n"))
+        row._replace(name_at=disk.blobs.names.append(chosen[row.uid].base + b"\n"))
         for row in listed.arrived
     )
     return replace(listed, arrived=arrived)
@@ -177,7 +178,12 @@ def _name_all_letters(disk: Disk) -> None:
 def _is_canonical(entry: Entry) -> bool:
     if entry.is_new:
         return entry.said is None
-    return entry.said is not None and entry.said == flags.letters(*flags.from_letters(entry.said))
+    return entry.said is not None and _are_in_order(entry.said)
+
+
+@lru_cache(1024)
+def _are_in_order(said: bytes) -> bool:
+    return said == flags.letters(*flags.from_letters(said))
 
 
 def _is_usable(base: bytes) -> bool:
@@ -187,9 +193,9 @@ def _is_usable(base: bytes) -> bool:
 
 def _tidied(disk: Disk, entry: Entry) -> Entry:
     """The file under a name with its letters in order; mail with flags is not new."""
-    tidy = replace(entry, is_new=entry.is_new and not entry.said, said=_letters(disk, entry))
+    tidy = entry._replace(is_new=entry.is_new and not entry.said, said=_letters(disk, entry))
     if tidy.is_new:
-        tidy = replace(tidy, said=None)
+        tidy = tidy._replace(said=None)
     _rename(disk, entry, tidy)
     return tidy
 
@@ -239,8 +245,13 @@ def _adopt(disk: Disk, entry: Entry) -> tuple[Row, Entry]:
 
 def read_row(disk: Disk, entry: Entry) -> Row:
     """What the name of a file tells; the file itself is asked only where the name is silent."""
-    carried = names.read_base(entry.base)
     bits, keywords = flags.from_letters(entry.said or b"")
+    if (usual := names.read_usual(entry.base)) is not None:
+        named = bits | (NEW if entry.is_new else 0)
+        at = usual[0]
+        at = int(os.stat(path_of(disk, entry)).st_mtime) if at is None else at
+        return Row(entry.uid, bits, keywords, 0, usual[1], at, at, named, keywords, 0)
+    carried = names.read_base(entry.base)
     size, date, virtual = carried.size, carried.date, carried.virtual_size
     if size is None or date is None:
         status = os.stat(path_of(disk, entry))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from appliance.clock import Clock
@@ -246,7 +246,7 @@ class MailboxState:
     def _arrived(self, event: Arrived) -> None:
         if self.rows.row_of(event.row.uid) is not None:
             return
-        row = replace(event.row, modseq=self._next_modseq())
+        row = event.row._replace(modseq=self._next_modseq())
         self.rows.add(row)
         self.uidnext = max(self.uidnext, row.uid + 1)
         self.octets += row.size
