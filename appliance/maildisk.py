@@ -81,10 +81,10 @@ class MailDisk:
         if not parts.store.is_online:
             parts.store.start()
         if not parts.store.is_online:
-            raise StorageOffline("The mail disk is missing.")
+            raise StorageOffline(parts.store.offline_because)
         parts.queue.start()
-        if not had:
-            files.replace(mark, b"")
+        if not had or not files.read(mark):
+            files.replace(mark, parts.store.disk_identity)
 
     def _let_go(self) -> None:
         self._parts.runner.forget()

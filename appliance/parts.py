@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance import postroom
+from appliance import files, postroom
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.login import Gate
 from appliance.clock import Clock, SystemClock
@@ -22,7 +22,8 @@ from appliance.settings import Settings
 from appliance.store.store import Store
 from appliance.threads import Threads
 
-HAD_MAIL_DISK = "had-mail-disk"  # a file in STATE: mail was kept once, so none is no normal state
+HAD_MAIL_DISK = "had-mail-disk"
+"""A file in STATE with the identity of the mail disk: none, or another, is no normal state."""
 TLS = "tls"  # the directory in STATE
 
 
@@ -64,7 +65,9 @@ def build(options: Options, tree: Settings) -> Parts:
     database = AccountsDatabase(options.state)
     people, pepper = database.directory(), database.secret("login")
     gate = Gate(people, clock, note_use=database.note_use, pepper=pepper)
-    store = Store(mail, clock, expect_marker=(options.state / HAD_MAIL_DISK).exists())
+    had = options.state / HAD_MAIL_DISK
+    identity = files.read(had) if had.exists() else b""
+    store = Store(mail, clock, expect_marker=had.exists(), identity=identity)
     queue = Queue(mail / "queue", clock)
     runner = Runner(
         queue, threads, clock, host=host, resolve=lambda sender: postroom.reports_to(gate, sender)

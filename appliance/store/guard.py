@@ -19,9 +19,9 @@ MARKER = "pillarbox-store"
 class Guard:
     """Watches the marker of one mail disk; `check` is called in threads."""
 
-    def __init__(self, mail: Path) -> None:
+    def __init__(self, mail: Path, identity: bytes = b"") -> None:
         self.mail = mail
-        self.identity = b""
+        self.identity = identity  # b"": not known yet
         self.online = False
 
     def begin(self, *, expect_marker: bool) -> None:

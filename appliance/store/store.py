@@ -28,12 +28,20 @@ class Store:
     """All mailboxes. Belongs to the event loop, except `start` and `stop`, which block."""
 
     def __init__(
-        self, mail: Path, clock: Clock, *, expect_marker: bool = False, boot: str | None = None
+        self,
+        mail: Path,
+        clock: Clock,
+        *,
+        expect_marker: bool = False,
+        boot: str | None = None,
+        identity: bytes = b"",
     ) -> None:
+        """`identity` is what is in the marker of the disk that belongs here, if that is known."""
         self._mail = mail
         self._clock = clock
         self._expect_marker = expect_marker
-        self._guard = Guard(mail)
+        self._guard = Guard(mail, identity)
+        self.offline_because = ""  # one sentence
         self._runs = Runs(mail / "index" / "run", boot_id() if boot is None else boot)
         self._homes: dict[str, Home] = {}
         self._lock: int | None = None
@@ -54,8 +62,7 @@ class Store:
         Raises:
             Refused: another daemon uses it.
         """
-        with contextlib.suppress(StorageOffline):
-            self._begin()
+        self._try_to_begin()
 
     def stop(self) -> None:
         """The end, after `settle`."""
@@ -84,8 +91,7 @@ class Store:
     def tick(self) -> Steps[None]:
         """About every second."""
         if not self._guard.online:
-            with contextlib.suppress(StorageOffline):
-                yield from in_thread(self._begin)
+            yield from in_thread(self._try_to_begin)
             return
         try:
             yield from in_thread(self._guard.check)
@@ -125,6 +131,12 @@ class Store:
                 trouble = error
         if trouble is not None:
             raise trouble
+
+    def _try_to_begin(self) -> None:
+        try:
+            self._begin()
+        except StorageOffline as error:
+            self.offline_because = str(error)
 
     def _begin(self) -> None:
         self._guard.begin(expect_marker=self._expect_marker)

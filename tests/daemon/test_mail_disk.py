@@ -143,6 +143,30 @@ def test_the_mail_disk_going_away_while_it_runs_is_said_and_survived(own_box: Bo
     wait_for_mail(own_box, ben, 4)
 
 
+def test_a_different_disk_in_its_place_is_left_alone(own_box: Box) -> None:
+    anna, ben = own_box.account("anna"), filled(own_box)
+    before = picture(own_box, ben)
+    away = own_box.state / "away"
+    stranger = own_box.mail / "people" / ben.address / "cur"
+    own_box.mail.rename(away)
+    stranger.mkdir(parents=True)
+    (own_box.mail / "pillarbox-store").write_bytes(b"f" * 32 + b"\n")
+    (stranger / "1.a.b,S=3,U=1:2,").write_bytes(b"a\r\n")
+    on_it = sorted(own_box.mail.rglob("*"))
+    wait_until(lambda: "All is well." not in own_box.cli("status"), "the exchange is noticed")
+    assert_unavailable(own_box, anna)
+    wait_until(lambda: "different mail disk" in own_box.cli("status"), "it is told apart")
+    own_box.terminate()
+    own_box.start()
+    assert_unavailable(own_box, anna)
+    assert "different mail disk" in own_box.cli("status")
+    assert sorted(own_box.mail.rglob("*")) == on_it, "nothing is made on a disk that is not ours"
+    shutil.rmtree(own_box.mail)
+    away.rename(own_box.mail)
+    wait_until(lambda: "All is well." in own_box.cli("status"), "the mail disk is back")
+    assert picture(own_box, ben) == before
+
+
 def assert_unavailable(box: Box, who: Person) -> None:
     """Every door says that it is for now, and how."""
     assert rcpt(box, who.address) == 451

@@ -2,6 +2,7 @@
 
 import pytest
 
+from appliance.message.envelope import envelope_of
 from appliance.message.structure import describe, describe_header
 from tests.corpus import ugly_messages
 
@@ -12,6 +13,7 @@ MESSAGES = ugly_messages()
 def test_envelope_and_search_lines_are_the_same(name):
     message = MESSAGES[name]
     whole, header = describe(message), describe_header(message, is_whole=True)
+    assert envelope_of(message, is_whole=True) == whole.envelope
     assert (header.envelope, header.headers, header.sent_at) == (
         whole.envelope,
         whole.headers,

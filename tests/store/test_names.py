@@ -21,6 +21,25 @@ def test_a_name_carries_uid_size_and_internal_date() -> None:
     assert carried.permanent == b"1795382941.Q7R1.pillarbox"
 
 
+@given(
+    st.from_regex(
+        rb"(-?[0-9]{1,13}|x)\.[^.,\n]{0,4}\.(pillarbox|host)(,[SWUX]=[0-9]{0,11}){0,4}",
+        fullmatch=True,
+    )
+)
+def test_a_usual_name_tells_the_same_as_reading_it_with_care(base: bytes) -> None:
+    usual, carried = names.read_usual(base), names.read_base(base)
+    if usual is not None:
+        assert (carried.date, carried.size, carried.virtual_size) == (*usual, None)
+        assert carried.uid is not None
+
+
+def test_names_as_we_write_them_are_usual() -> None:
+    assert names.read_usual(b"1795382941.Q7R1.pillarbox,S=10240,U=57") == (1795382941, 10240)
+    assert names.read_usual(b"1795382941.M1P2.elsewhere,S=10240,U=57") == (None, 10240)
+    assert names.read_usual(b"1795382941.Q7R1.pillarbox,S=10,W=12,U=57") is None
+
+
 def test_a_new_uid_replaces_the_old_one_and_keeps_the_permanent_name() -> None:
     old = b"1795382941.Q7R1.pillarbox,S=10240,U=57"
     assert names.make_base(old, 3, 10240) == b"1795382941.Q7R1.pillarbox,S=10240,U=3"
