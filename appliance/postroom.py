@@ -6,9 +6,9 @@ from appliance.accounts.addresses import canonical
 from appliance.accounts.login import Gate
 from appliance.delivery.mda import Item, Mda, Result
 from appliance.errors import Refused
+from appliance.queue.carriers import Carried
 from appliance.queue.envelope import Entry, Recipient, State
 from appliance.queue.queue import Queue
-from appliance.queue.runner import Carried
 from appliance.threads import Steps
 
 _STATES = {

@@ -14,7 +14,7 @@ from appliance.errors import NotFound, Refused
 from appliance.hardware import vitals
 from appliance.parts import Parts
 from appliance.queue import listing
-from appliance.queue.dsn import Action, Outcome
+from appliance.queue.dsn import Outcome
 from appliance.store import check
 
 
@@ -33,6 +33,7 @@ class Requests:
             "queue_list": self.queue_list,
             "queue_show": self.queue_show,
             "queue_retry": self.queue_retry,
+            "queue_hold": self.queue_hold,
             "queue_delete": self.queue_delete,
             "index_check": self.index_check,
             "index_rebuild": self.index_rebuild,
@@ -81,10 +82,15 @@ class Requests:
         queue = self._parts.queue
         entries = listing.waiting([queue.entry(identity)] if identity else queue.entries())
         for entry in entries:
-            queue.retry(entry)
+            self._parts.runner.retry(entry)
         await self._parts.threads.carry_out(queue.durable())
-        self._parts.runner.look_again()
         return len(entries)
+
+    async def queue_hold(self, identity: str) -> None:
+        """Let a message wait until it is retried by hand."""
+        queue = self._parts.queue
+        queue.hold(queue.entry(identity), "It is held by the administrator.")
+        await self._parts.threads.carry_out(queue.durable())
 
     async def queue_delete(self, identity: str, *, bounce: bool = False) -> None:
         """Take a message out of the queue; with `bounce` its sender is told."""
@@ -98,7 +104,7 @@ class Requests:
                 )
                 if not progress.state.is_over
             )
-            await parts.runner.bounce(entry, Action.FAILED, outcomes)
+            await parts.runner.bounce(entry, outcomes)
         await parts.threads.carry_out(parts.queue.finish([entry]))
         await parts.threads.carry_out(parts.queue.durable())
 

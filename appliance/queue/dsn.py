@@ -1,4 +1,4 @@
-"""Delivery status notifications: what the sender of a message is told (RFC 3461, 3464, 6522).
+"""Delivery status notifications: what the sender of a message is told (RFC 3461, 3464, 6522, 6533).
 
 A report is a message from the null sender with three parts: words for people, fields for
 programs, and the message or its header. Nobody is told about a report itself (RFC 5321 §4.5.5).
@@ -11,9 +11,16 @@ import os
 from dataclasses import dataclass
 from enum import Enum
 
+from appliance.queue import schedule
 from appliance.queue.envelope import Envelope, Notify, Recipient
 
 _MOST_RETURNED = 256 * 1024
+_RETURNED = {  # RFC 6522 §3, RFC 6533 §4.3
+    ("message", False): "message/rfc822",
+    ("headers", False): "text/rfc822-headers",
+    ("message", True): "message/global",
+    ("headers", True): "message/global-headers",
+}
 
 
 class Action(Enum):
@@ -22,12 +29,14 @@ class Action(Enum):
     FAILED = "failed"
     DELAYED = "delayed"
     DELIVERED = "delivered"
+    RELAYED = "relayed"  # to a server that will not tell the sender
 
 
 _SUBJECTS = {
     Action.FAILED: "Your message could not be delivered",
     Action.DELAYED: "Your message is delayed",
     Action.DELIVERED: "Your message was delivered",
+    Action.RELAYED: "Your message was handed on",
 }
 _WORDS = {
     Action.FAILED: "Your message could not be delivered to these people:",
@@ -36,11 +45,16 @@ _WORDS = {
         "it will be tried again, for up to five days after you sent it."
     ),
     Action.DELIVERED: "Your message was put into the mailbox of:",
+    Action.RELAYED: (
+        "Your message was handed on to the mail servers of these people. Those servers do not\n"
+        "report whether it reaches a mailbox:"
+    ),
 }
 WANTED = {
     Action.FAILED: Notify.FAILURE,
     Action.DELAYED: Notify.DELAY,
     Action.DELIVERED: Notify.SUCCESS,
+    Action.RELAYED: Notify.SUCCESS,
 }
 
 
@@ -51,6 +65,8 @@ class Outcome:
     recipient: Recipient
     status: str  # RFC 3463, such as "5.1.1"
     reason: str  # in plain words
+    remote: str = ""  # the other server, if one was asked
+    diagnostic: str = ""  # its reply, word for word
 
 
 def report(
@@ -87,7 +103,7 @@ def report(
         *_for_programs(envelope, action, outcomes, host, now),
         "",
         f"--{boundary}",
-        f"Content-Type: {'message/rfc822' if kind == 'message' else 'text/rfc822-headers'}",
+        f"Content-Type: {_RETURNED[kind, envelope.smtputf8]}",
         "Content-Transfer-Encoding: 8bit",
         "",
     ]
@@ -113,6 +129,9 @@ def _for_people(action: Action, outcomes: tuple[Outcome, ...]) -> list[str]:
         lines.append(f"    {each.recipient.named or each.recipient.address}")
         if each.reason:
             lines.append(f"        {_one_line(each.reason)}")
+        if each.diagnostic and each.remote:
+            lines.append(f"        The server {_one_line(each.remote)} said:")
+            lines.append(f"        {_one_line(each.diagnostic)}")
     return lines
 
 
@@ -138,8 +157,15 @@ def _for_programs(
             f"Status: {each.status}",
             f"Last-Attempt-Date: {email.utils.formatdate(now)}",
         ]
-        if each.reason and action is not Action.DELIVERED:
+        if each.remote:
+            lines.append(f"Remote-MTA: dns; {_one_line(each.remote.partition(' ')[0])}")
+        if each.diagnostic:
+            lines.append(f"Diagnostic-Code: smtp; {_one_line(each.diagnostic)}")
+        elif each.reason and action in {Action.FAILED, Action.DELAYED}:
             lines.append(f"Diagnostic-Code: X-Pillarbox; {_one_line(each.reason)}")
+        if action is Action.DELAYED:
+            until = envelope.received_at + schedule.GIVE_UP_AFTER
+            lines.append(f"Will-Retry-Until: {email.utils.formatdate(until)}")
     return lines
 
 

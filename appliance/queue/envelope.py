@@ -50,6 +50,8 @@ class Envelope:
     peer: str = ""  # address of the sending host
     account: str = ""  # who submitted it, if somebody logged in
     message_id: str = ""  # for the log and the trace
+    source: str = ""  # where it was collected from; the same message has the same, always
+    require_tls: bool = False  # RFC 8689 §2
 
 
 class State(StrEnum):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from appliance.clock import Clock
@@ -32,6 +32,7 @@ class Queue:
         self.spool = Spool(directory)
         self._journal = Journal(directory / "journal", self._snapshot)
         self._entries: dict[str, Entry] = {}
+        self._sources: set[str] = set()
         self.on_accepted: Callable[[Entry], None] = lambda _entry: None
         self.is_started = False
 
@@ -41,9 +42,10 @@ class Queue:
         Raises:
             StorageOffline, StorageFull: the disk does not allow it.
         """
-        self._entries = _replayed(self._journal.read())
+        self._entries, self._sources = _replayed(self._journal.read())
+        there = self.spool.identities()
         for identity in list(self._entries):
-            if not self.spool.path(identity).exists():
+            if identity not in there:
                 log.info("was delivered before the restart", extra={"queue_id": identity})
                 del self._entries[identity]
         self.spool.start(set(self._entries))
@@ -52,8 +54,8 @@ class Queue:
 
     def look(self) -> list[Entry]:
         """All entries as they are on the disk, oldest first, without starting. Blocks."""
-        found = _replayed(self._journal.read()).values()
-        return sorted(found, key=lambda entry: entry.id)
+        found, _ = _replayed(self._journal.read())
+        return sorted(found.values(), key=lambda entry: entry.id)
 
     def stop(self) -> None:
         """Write what waits and let go. Blocks."""
@@ -67,7 +69,7 @@ class Queue:
     def abandon(self) -> None:
         """The disk is gone: forget everything, so that `start` can begin anew from a disk."""
         self.is_started = False
-        self._entries = {}
+        self._entries, self._sources = {}, set()
         self.spool.abandon()
         self._journal.abandon()
 
@@ -84,26 +86,51 @@ class Queue:
             StorageFull, StorageOffline: nothing was accepted; the message is gone.
         """
         entry = Entry(incoming.id, envelope, [Progress() for _ in envelope.recipients])
+        yield from self._or_discarded(incoming, incoming.finish())
+        self._entries[entry.id] = entry
+        self._journal.add(_accepted(entry))
         try:
-            yield from incoming.finish()
-            self._entries[entry.id] = entry
-            self._journal.add(_accepted(entry))
             yield from self._journal.durable()
         except Exception:
-            self._entries.pop(entry.id, None)
-            self._journal.add({"t": "gone", "id": entry.id})
+            del self._entries[entry.id]
+            self._journal.add({"t": "undone", "id": entry.id})
+            if not envelope.source:  # its record may be there, and without its file it would mean
+                with contextlib.suppress(OSError, Temporary):  # that everybody has it
+                    yield from incoming.discard()
+            raise
+        if envelope.source:
+            self._sources.add(envelope.source)
+        self.on_accepted(entry)
+        return entry.id
+
+    @staticmethod
+    def _or_discarded(incoming: Incoming, steps: Steps[None]) -> Steps[None]:
+        try:
+            yield from steps
+        except Exception:
             with contextlib.suppress(OSError, Temporary):
                 yield from incoming.discard()
             raise
-        self.on_accepted(entry)
-        return entry.id
+
+    # --- what was collected elsewhere, each exactly once
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Sources of accepted messages that nobody has written down elsewhere yet."""
+        return frozenset(self._sources)
+
+    def forget_sources(self, sources: Iterable[str]) -> Steps[None]:
+        """They are written down durably elsewhere; durable on return."""
+        self._sources.difference_update(sources)
+        self._journal.add({"t": "forget", "sources": list(sources)})
+        yield from self._journal.durable()
 
     # --- what becomes of it
 
     def note(self, entry: Entry, number: int, progress: Progress) -> None:
         """Write down what happened for recipient `number`; written soon, not flushed."""
         entry.progress[number] = progress
-        if entry.id in self._entries:
+        if entry in self:
             self._journal.add(_progress(entry.id, number, progress))
 
     def written(self) -> Steps[None]:
@@ -128,6 +155,13 @@ class Queue:
         """All entries, oldest first."""
         return sorted(self._entries.values(), key=lambda entry: entry.id)
 
+    def __contains__(self, entry: Entry) -> bool:
+        return self._entries.get(entry.id) is entry
+
+    def find(self, identity: str) -> Entry | None:
+        """One entry, if it is there."""
+        return self._entries.get(identity)
+
     def entry(self, identity: str) -> Entry:
         """One entry. Raises NotFound."""
         try:
@@ -144,14 +178,15 @@ class Queue:
                 )
                 self.note(entry, number, again)
 
-    def retry_local(self, entry: Entry) -> None:
-        """What was delivered here may not be durable: have it delivered again."""
+    def hold(self, entry: Entry, reason: str) -> None:
+        """Have everything of an entry that waits held until it is tried again on request."""
         for number, progress in enumerate(entry.progress):
-            if entry.envelope.recipients[number].is_local and progress.state is State.DELIVERED:
-                self.note(entry, number, Progress(State.PENDING, progress.attempts))
+            if not progress.state.is_over:
+                held = Progress(State.HELD, progress.attempts, 0.0, reason, progress.warned)
+                self.note(entry, number, held)
 
     def _snapshot(self) -> list[Record]:
-        records: list[Record] = []
+        records: list[Record] = [{"t": "source", "source": each} for each in self._sources]
         for entry in list(self._entries.values()):
             records.append(_accepted(entry))
             records.extend(
@@ -179,26 +214,39 @@ def _progress(identity: str, number: int, progress: Progress) -> Record:
     }
 
 
-def _replayed(records: list[Record]) -> dict[str, Entry]:
-    """The entries that a journal's records lead to; what makes no sense is passed over."""
+def _replayed(records: list[Record]) -> tuple[dict[str, Entry], set[str]]:
+    """The entries and sources that a journal's records lead to; nonsense is passed over."""
     entries: dict[str, Entry] = {}
+    sources: set[str] = set()
     for record in records:
-        identity = str(record.get("id", ""))
         try:
-            if record["t"] == "accepted":
-                envelope = from_json(record["envelope"])
-                progress = [Progress() for _ in envelope.recipients]
-                entries[identity] = Entry(identity, envelope, progress)
-            elif record["t"] == "gone":
-                entries.pop(identity, None)
-            elif record["t"] == "progress" and identity in entries:
-                entries[identity].progress[record["n"]] = Progress(
-                    State(record["state"]),
-                    int(record["attempts"]),
-                    float(record["next"]),
-                    str(record["reason"]),
-                    bool(record["warned"]),
-                )
+            _replay(record, str(record.get("id", "")), entries, sources)
         except (KeyError, ValueError, TypeError, IndexError):
             log.exception("a record of the queue's journal makes no sense")
-    return entries
+    return entries, sources
+
+
+def _replay(record: Record, identity: str, entries: dict[str, Entry], sources: set[str]) -> None:
+    match record["t"]:
+        case "accepted":
+            envelope = from_json(record["envelope"])
+            progress = [Progress() for _ in envelope.recipients]
+            entries[identity] = Entry(identity, envelope, progress)
+            if envelope.source:
+                sources.add(envelope.source)
+        case "undone" if identity in entries:
+            sources.discard(entries.pop(identity).envelope.source)
+        case "gone":
+            entries.pop(identity, None)
+        case "source":
+            sources.add(str(record["source"]))
+        case "forget":
+            sources.difference_update(record["sources"])
+        case "progress" if identity in entries:
+            entries[identity].progress[record["n"]] = Progress(
+                State(record["state"]),
+                int(record["attempts"]),
+                float(record["next"]),
+                str(record["reason"]),
+                bool(record["warned"]),
+            )

@@ -1,62 +1,47 @@
 """Works the queue off: local mail at once, everything else by the schedule.
 
-For each entry that is due one task asks the carriers: `local` (delivery into mailboxes) and
-`outside` (the way out). What they answer becomes the recipient's progress. When an entry is over
-the directories that were delivered into are flushed, many entries together about once a second,
-then its spooled file goes. So one message costs two flushes when it is accepted and a share in a
-flush afterwards.
+The agenda tells which job is next; for each, one task asks a carrier: `local` (delivery into
+mailboxes) or `outside` (other servers). What they answer becomes the recipients' progress.
+
+A delivery into a mailbox is written down only after the directory it went to was flushed, many
+together about once a second; until then a crash delivers again, which changes nothing (the name
+in the Maildir is the same). What another server took is made durable at once: a second copy there
+would be seen. Bad news is written down after the sender's report is in the queue.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from appliance import files
 from appliance.clock import Clock
 from appliance.errors import PillarboxError, Temporary
-from appliance.queue import dsn, schedule
+from appliance.queue.agenda import HERE, Agenda, Job
+from appliance.queue.carriers import Carried, Carrier, NoMailboxes, NoWayOut, Outside
 from appliance.queue.dsn import Action, Outcome
-from appliance.queue.envelope import Entry, Envelope, Progress, Recipient, State
+from appliance.queue.envelope import Entry, Progress, Recipient, State
 from appliance.queue.queue import Queue
-from appliance.threads import Shared, Steps, Threads
+from appliance.queue.reporter import Reporter
+from appliance.queue.settling import Settled, overdue, settle
+from appliance.threads import Shared, Threads
 
 log = logging.getLogger("pillarbox.queue")
 
-_AT_ONCE = 8
 _TIDY_SECONDS = 1.0
-_LOOK_SECONDS = 5.0
-_MOST_READ_FOR_REPORT = 512 * 1024
+_SWEEP_SECONDS = 60.0
+_PUT_OFF_SECONDS = 5.0
+Attempted = Callable[[Entry, int, Carried, Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """What a carrier did for one recipient."""
+class _Delivered:
+    """In a mailbox, but its directory is not flushed yet."""
 
-    state: State
-    reason: str = ""  # for people
-    status: str = ""  # RFC 3463, for failures
-    flush: Shared | None = None  # must have run before the spooled file may go
-
-
-class Carrier(Protocol):
-    """Brings one message to one recipient. Never raises for what the schedule can mend."""
-
-    def carry(self, entry: Entry, number: int) -> Steps[Carried]:
-        """Try it now."""
-
-
-class NoWayOut:
-    """The carrier for outside addresses as long as no way out is set up."""
-
-    def carry(self, entry: Entry, number: int) -> Steps[Carried]:  # noqa: ARG002 - the interface
-        """Keep it waiting."""
-        return Carried(State.DEFERRED, "No way out is set up yet.")
-        yield  # nothing to wait for; a generator for the sake of the interface
+    entry: Entry
+    number: int
+    flush: Shared | None
 
 
 class Runner:
@@ -74,43 +59,52 @@ class Runner:
         self._queue = queue
         self._threads = threads
         self._clock = clock
-        self._host = host
-        self._resolve = resolve  # where a report to a sender goes
-        self.local: Carrier = NoWayOut()
-        self.outside: Carrier = NoWayOut()
-        self._due: deque[Entry] = deque()
-        self._busy: set[str] = set()
-        self._over: list[tuple[Entry, set[Shared]]] = []
-        self._flushes: dict[str, set[Shared]] = {}
+        self._reporter = Reporter(queue, clock, host, resolve)
+        self.local: Carrier = NoMailboxes()
+        self.outside: Outside = NoWayOut()
+        self.on_attempt: Attempted = lambda _entry, _number, _carried, _progress: None
+        self.agenda = self._new_agenda()
+        self._delivered: list[_Delivered] = []
+        self._over: list[Entry] = []
         self._wake = asyncio.Event()
+        self._looks = True
+        self._is_stopping = False
+        self._running: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def accepted(self, entry: Entry) -> None:
         """A message was accepted: begin at once if there is room."""
-        self._due.append(entry)
+        self.agenda.add(entry, self._clock.wall())
         self._start_some()
 
     def look_again(self) -> None:
-        """Something changed (a retry was asked for, the disk is back)."""
+        """Something changed (the disk is back, another way out): ask everybody again."""
+        self._looks = True
         self._wake.set()
+
+    def retry(self, entry: Entry) -> None:
+        """Have one message tried now."""
+        self._queue.retry(entry)
+        for number, recipient in enumerate(entry.envelope.recipients):
+            if not recipient.is_local:
+                self.agenda.wake(self.outside.destination(entry, number))
+        self.accepted(entry)
 
     def forget(self) -> None:
         """The queue begins anew (its disk is gone): nothing that was in hand counts."""
-        self._due.clear()
+        self.agenda = self._new_agenda()
+        self._delivered.clear()
         self._over.clear()
-        self._flushes.clear()
-        self._busy.clear()
 
     async def run(self) -> None:
         """Work until cancelled."""
-        last_look = -_LOOK_SECONDS
+        last_sweep = self._clock.monotonic()
         while True:
-            now = self._clock.monotonic()
-            if now - last_look >= _LOOK_SECONDS or self._wake.is_set():
-                self._wake.clear()
-                last_look = now
-                self._find_due()
-            await self._tidy()
+            self.find_due()
+            await self.tidy()
+            if self._clock.monotonic() - last_sweep >= _SWEEP_SECONDS:
+                last_sweep = self._clock.monotonic()
+                await self.sweep()
             try:
                 async with asyncio.timeout(_TIDY_SECONDS):
                     await self._wake.wait()
@@ -119,28 +113,39 @@ class Runner:
 
     async def stop(self) -> None:
         """Let the deliveries in hand end and write down what happened."""
-        self._due.clear()
+        self._is_stopping = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2.0)
-        await self._tidy()
+        await self.tidy()
 
     # --- finding work
 
-    def _find_due(self) -> None:
+    def find_due(self) -> None:
+        """Begin what is due by now."""
         now = self._clock.wall()
-        waiting = {entry.id for entry in self._due} | self._busy
-        for entry in self._queue.entries():
-            if entry.id not in waiting and (entry.is_over or _due_numbers(entry, now)):
-                self._due.append(entry)
+        self._wake.clear()
+        if self._looks:
+            self._looks = False
+            self.agenda.wake()
+            for entry in self._queue.entries():
+                if entry.is_over and not self.agenda.is_busy(entry):
+                    self._over.append(entry)
+                self.agenda.add(entry, now)
+        for identity in list(self.agenda.due(now)):
+            found = self._queue.find(identity)
+            if found is not None:
+                self.agenda.add(found, now)
         self._start_some()
 
+    def _new_agenda(self) -> Agenda:
+        return Agenda(self._destination)
+
+    def _destination(self, entry: Entry, number: int) -> str:
+        return self.outside.destination(entry, number)
+
     def _start_some(self) -> None:
-        while self._due and len(self._tasks) < _AT_ONCE:
-            entry = self._due.popleft()
-            if entry.id in self._busy:
-                continue
-            self._busy.add(entry.id)
-            task = asyncio.get_running_loop().create_task(self._work(entry))
+        while not self._is_stopping and (job := self.agenda.next(self._clock.wall())) is not None:
+            task = asyncio.get_running_loop().create_task(self._work(job, self.agenda))
             self._tasks.add(task)
             task.add_done_callback(self._worked)
 
@@ -150,144 +155,169 @@ class Runner:
             log.error("a message could not be worked on", exc_info=task.exception())
         self._start_some()
 
-    # --- one entry
+    # --- one job
 
-    async def _work(self, entry: Entry) -> None:
+    async def _work(self, job: Job, agenda: Agenda) -> None:
+        wanted = _still_wanted(job) if job.entry in self._queue else replace(job, numbers=())
+        waits = replace(job, numbers=())
+        postponed = False
+        self._running.add(job.entry.id)
         try:
-            flushes = self._flushes.pop(entry.id, set())
-            outcomes: list[tuple[Action, Outcome]] = []
-            given_up: list[tuple[int, Progress]] = []
-            for number in _due_numbers(entry, self._clock.wall()):
-                carried = await self._carry(entry, number)
-                if carried.flush is not None:
-                    flushes.add(carried.flush)
-                progress, told = self._settle(entry, number, carried)
-                if told is not None:
-                    outcomes.append(told)
-                if told is not None and told[0] is not Action.DELIVERED:
-                    given_up.append((number, progress))
-                else:
-                    self._queue.note(entry, number, progress)
-            await self._threads.carry_out(self._queue.written())
-            await self._tell_sender(entry, outcomes)
-            for number, progress in given_up:  # only now, or a full disk would swallow the report
-                self._queue.note(entry, number, progress)
-            if entry.is_over:
-                self._over.append((entry, flushes))
-                return
-            self._flushes[entry.id] = flushes
+            if wanted.numbers:
+                waits = await self._attempt(wanted, agenda)
+            else:
+                agenda.learned(job, self._clock.wall(), reached=None)
         except Temporary as error:  # the disk does not let us write it down; it will be done again
-            log.warning("put off: %s", error, extra={"queue_id": entry.id})
-        self._busy.discard(entry.id)
+            log.warning("put off: %s", error, extra={"queue_id": job.entry.id})
+            postponed = True
+        finally:
+            self._running.discard(job.entry.id)
+            agenda.release(job)
+            agenda.put_back(waits)
+        if agenda is self.agenda and job.entry in self._queue:
+            self._go_on(job.entry, postponed=postponed)
 
-    async def _carry(self, entry: Entry, number: int) -> Carried:
-        recipient = entry.envelope.recipients[number]
-        carrier = self.local if recipient.is_local else self.outside
+    async def _attempt(self, job: Job, agenda: Agenda) -> Job:
+        """Carry, and write down what came of it; what still waits for the destination."""
         try:
-            return await self._threads.carry_out(carrier.carry(entry, number))
+            carried = await (self._deliver(job) if job.destination == HERE else self._send(job))
+        except BaseException:
+            agenda.learned(job, self._clock.wall(), reached=None)
+            raise
+        reached = any(each.reached for each in carried)
+        reason = next((each.reason for each in carried if each.reason), "")
+        again = agenda.learned(job, self._clock.wall(), reached=reached, reason=reason)
+        await self._settle(job, carried, again)
+        return _still_wanted(job) if again else replace(job, numbers=())
+
+    def _go_on(self, entry: Entry, *, postponed: bool) -> None:
+        now = self._clock.wall()
+        if postponed:
+            self.agenda.postpone(entry, now + _PUT_OFF_SECONDS)
+            return
+        self.agenda.add(entry, now)
+        if entry.is_over and not self.agenda.is_busy(entry):
+            self._over.append(entry)
+
+    async def _deliver(self, job: Job) -> list[Carried]:
+        return [await self._deliver_one(job.entry, number) for number in job.numbers]
+
+    async def _deliver_one(self, entry: Entry, number: int) -> Carried:
+        try:
+            return await self._threads.carry_out(self.local.carry(entry, number))
         except PillarboxError as error:
             return Carried(State.DEFERRED, str(error))
         except OSError as error:
             log.exception("delivery failed", extra={"queue_id": entry.id})
             return Carried(State.DEFERRED, f"The mail disk does not work ({error.strerror}).")
 
-    def _settle(
-        self, entry: Entry, number: int, carried: Carried
-    ) -> tuple[Progress, tuple[Action, Outcome] | None]:
-        """Turn what the carrier did into progress, and into what the sender should hear."""
-        now = self._clock.wall()
-        recipient = entry.envelope.recipients[number]
-        before = entry.progress[number]
-        attempts = before.attempts + 1
-        state, reason, warned, action = carried.state, carried.reason, before.warned, None
-        if state is State.DEFERRED and schedule.is_expired(entry.envelope.received_at, now):
-            state, action = State.FAILED, Action.FAILED
-            reason = f"It was tried for five days. {reason}"
-        elif state is State.DEFERRED:
-            if schedule.is_warning_due(entry.envelope.received_at, now, warned=warned):
-                action, warned = Action.DELAYED, True
-        else:
-            action = Action.DELIVERED if state is State.DELIVERED else Action.FAILED
-        next_try = schedule.next_try(attempts, now, is_local=recipient.is_local)
-        progress = Progress(state, attempts, next_try, reason, warned)
-        log.info(
-            "%s%s", state.value, f": {reason}" if reason else "", extra=_fields(entry, recipient)
-        )
-        if action is None or not recipient.wants(dsn.WANTED[action]):
-            return progress, None
-        default = {Action.FAILED: "5.0.0", Action.DELAYED: "4.0.0", Action.DELIVERED: "2.0.0"}
-        status = carried.status or default[action]
-        return progress, (action, Outcome(recipient, status, reason))
-
-    async def _tell_sender(self, entry: Entry, told: list[tuple[Action, Outcome]]) -> None:
-        """RFC 5321 §6.1: a report to the sender, never about a report."""
-        if not entry.envelope.sender:
-            return
-        for action in Action:
-            outcomes = tuple(outcome for kind, outcome in told if kind is action)
-            if outcomes:
-                await self.bounce(entry, action, outcomes)
-
-    async def bounce(self, entry: Entry, action: Action, outcomes: tuple[Outcome, ...]) -> None:
-        """Accept a report to the sender of `entry` into the queue."""
-        loop = asyncio.get_running_loop()
-        original = await loop.run_in_executor(None, self._beginning, entry.id)
-        now = self._clock.wall()
-        message = b"Return-Path: <>\r\n" + dsn.report(
-            entry.envelope, action, outcomes, original=original, host=self._host, now=now
-        )
-        incoming = await self._threads.carry_out(self._queue.incoming())
-        await self._threads.carry_out(incoming.write(message))
-        envelope = Envelope(
-            "",
-            self._resolve(entry.envelope.sender),
-            now,
-            size=incoming.size,
-            return_path_octets=len(b"Return-Path: <>\r\n"),
-            body="8BITMIME",
-        )
-        await self._threads.carry_out(self._queue.accept(incoming, envelope))
-
-    def _beginning(self, identity: str) -> bytes:
+    async def _send(self, job: Job) -> Sequence[Carried]:
         try:
-            with open(self._queue.spool.path(identity), "rb") as file:
-                return file.read(_MOST_READ_FOR_REPORT)
-        except OSError as error:
-            raise files.explained(error) from error
+            return await self.outside.carry(job.entry, job.numbers, job.destination)
+        except Exception:
+            log.exception("sending failed", extra={"queue_id": job.entry.id})
+            return [Carried(State.DEFERRED, "It could not be sent because of a fault here.")] * len(
+                job.numbers
+            )
 
-    # --- entries that are over
+    async def _settle(self, job: Job, carried: Sequence[Carried], again: float) -> None:
+        entry, now = job.entry, self._clock.wall()
+        settled = [
+            settle(entry, number, each, now, again)
+            for number, each in zip(job.numbers, carried, strict=True)
+        ]
+        for each, done in zip(carried, settled, strict=True):
+            recipient = entry.envelope.recipients[done.number]
+            state = done.progress.state
+            said = f": {each.reason}" if each.reason else ""
+            log.info("%s%s", state.value, said, extra=_fields(entry, recipient))
+            self.on_attempt(entry, done.number, each, done.progress)
+            if state is State.DELIVERED and recipient.is_local:
+                entry.progress[done.number] = done.progress  # written down after the flush
+                self._delivered.append(_Delivered(entry, done.number, each.flush))
+            elif not done.is_bad_news:
+                self._queue.note(entry, done.number, done.progress)
+        if job.destination != HERE:
+            await self._threads.carry_out(self._queue.durable())
+        await self._tell(entry, settled)
 
-    async def _tidy(self) -> None:
-        """Flush what was delivered into, then let the entries go."""
+    async def _tell(self, entry: Entry, settled: Iterable[Settled]) -> None:
+        """Tell the sender; only then write bad news down, or a full disk would swallow them."""
+        told = [each.told for each in settled if each.told is not None]
+        if told:
+            await self._threads.carry_out(self._reporter.tell(entry, told))
+        for each in settled:
+            if each.is_bad_news:
+                self._queue.note(entry, each.number, each.progress)
+
+    async def bounce(self, entry: Entry, outcomes: tuple[Outcome, ...]) -> None:
+        """Tell the sender of `entry` that it failed."""
+        told = [(Action.FAILED, outcome) for outcome in outcomes]
+        await self._threads.carry_out(self._reporter.tell(entry, told))
+
+    # --- from time to time
+
+    async def sweep(self) -> None:
+        """Warn of, and give up, what waits without being tried."""
+        now = self._clock.wall()
+        self.agenda.tidy()
+        for entry in self._queue.entries():
+            if entry.id in self._running:
+                continue
+            settled = [
+                found
+                for number in range(len(entry.progress))
+                if (found := overdue(entry, number, self.agenda.reason(entry, number), now))
+            ]
+            if not settled:
+                continue
+            try:
+                for each in settled:
+                    if not each.is_bad_news:
+                        self._queue.note(entry, each.number, each.progress)
+                await self._tell(entry, settled)
+            except Temporary as error:
+                log.warning("put off: %s", error, extra={"queue_id": entry.id})
+                continue
+            if entry.is_over:
+                self._over.append(entry)
+
+    async def tidy(self) -> None:
+        """Flush what was delivered into, write it down, let go of entries that are over."""
+        delivered, self._delivered = self._delivered, []
         over, self._over = self._over, []
-        if not over:
+        if not delivered and not over:
             return
         failed: set[Shared] = set()
-        for flush in {flush for _, flushes in over for flush in flushes}:
+        for flush in {each.flush for each in delivered if each.flush is not None}:
             try:
                 await self._threads.start(flush)
             except (Temporary, OSError) as error:
                 log.warning("a mailbox could not be flushed: %s", error)
                 failed.add(flush)
-        done = [entry for entry, flushes in over if not flushes & failed]
-        again = [(entry, flushes) for entry, flushes in over if flushes & failed]
-        for entry, _ in again:  # what was delivered may be lost with the flush: deliver it again
-            self._queue.retry_local(entry)
-            self._busy.discard(entry.id)
+        lost = {each.entry.id for each in delivered if each.flush in failed}
+        done = [entry for entry in over if entry.id not in lost]
+        gone = {entry.id for entry in done}
+        for each in delivered:
+            if each.flush in failed:  # it may be lost with the flush: deliver it again
+                again = Progress(State.PENDING, each.entry.progress[each.number].attempts)
+                each.entry.progress[each.number] = again
+                self.agenda.add(each.entry, self._clock.wall())
+            elif each.entry.id not in gone:
+                self._queue.note(each.entry, each.number, each.entry.progress[each.number])
         try:
             await self._threads.carry_out(self._queue.finish(done))
         except (Temporary, OSError) as error:
             log.warning("delivered messages stay in the queue for now: %s", error)
-        self._busy.difference_update(entry.id for entry in done)
+            self._over.extend(done)
 
 
-def _due_numbers(entry: Entry, now: float) -> list[int]:
-    return [
-        number
-        for number, progress in enumerate(entry.progress)
-        if progress.state is State.PENDING
-        or (progress.state is State.DEFERRED and progress.next_try <= now)
-    ]
+def _still_wanted(job: Job) -> Job:
+    """Without those that were held, delivered or given up meanwhile."""
+    waits = {State.PENDING, State.DEFERRED}
+    return replace(
+        job, numbers=tuple(n for n in job.numbers if job.entry.progress[n].state in waits)
+    )
 
 
 def _fields(entry: Entry, recipient: Recipient) -> dict[str, str]:

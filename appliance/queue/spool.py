@@ -52,6 +52,16 @@ class Spool:
         while self._ready:
             os.close(self._ready.popleft()[1])
 
+    def identities(self) -> set[str]:
+        """The queue ids whose messages are there. Blocks."""
+        try:
+            names = os.listdir(self.directory)
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise files.explained(error) from error
+        return {name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)}
+
     def path(self, identity: str) -> Path:
         """Where the message with this queue id is."""
         return self.directory / f"{identity}{_SUFFIX}"

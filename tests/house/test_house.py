@@ -56,7 +56,7 @@ ADDRESS_OF_LIBRARY = {
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
     r"/(server|runner|job|panel|watch|daemon|doors|maildisk|requests|control|threads|postroom"
-    r"|net/connection|net/resolver"
+    r"|net/connection|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message"
     r"|relay/(client|attempt|pool|hosts|policy|sts|reports)"
     r"|fetch/(collector|oauth)"

@@ -235,3 +235,43 @@ def test_10_000_waiting_messages_start_in_a_moment(tmp_path):
     queue = Queue(directory, SetClock())
     queue.start()
     assert len(queue.entries()) == 10_000
+
+
+# --- what was collected elsewhere
+
+
+def collected(queue, source, content=b"content"):
+    incoming, _ = run_here(queue.incoming())
+    run_here(incoming.write(content))
+    envelope = Envelope("ben@office.test", (ANNA,), 1000.0, source=source)
+    return run_here(queue.accept(incoming, envelope))[0]
+
+
+def test_a_source_is_remembered_after_the_message_is_gone_until_it_is_forgotten(make):
+    queue = make()
+    identity = collected(queue, "fetch:1:INBOX:7:88")
+    run_here(queue.finish([queue.entry(identity)]))
+    run_here(queue.durable())
+    queue = make()
+    assert queue.entries() == []
+    assert queue.sources == {"fetch:1:INBOX:7:88"}
+    queue = make()  # the journal was written anew by the start before
+    assert queue.sources == {"fetch:1:INBOX:7:88"}
+    run_here(queue.forget_sources(["fetch:1:INBOX:7:88"]))
+    assert make().sources == frozenset()
+
+
+def test_a_source_whose_message_was_not_accepted_is_not_remembered(make, monkeypatch):
+    queue = make()
+
+    def full(act, path):
+        if "journal" in str(path) and act.startswith("before"):
+            raise OSError(errno.ENOSPC, "injected")
+
+    monkeypatch.setattr(files, "fault", full)
+    with pytest.raises(StorageFull):
+        collected(queue, "fetch:1")
+    monkeypatch.setattr(files, "fault", lambda *_: None)
+    assert queue.sources == frozenset()
+    accept(queue)
+    assert make().sources == frozenset()

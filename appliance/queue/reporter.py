@@ -1,0 +1,70 @@
+"""Tells senders what became of their messages: reports go into the queue like any message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from appliance import files
+from appliance.clock import Clock
+from appliance.queue import dsn
+from appliance.queue.dsn import Action, Outcome
+from appliance.queue.envelope import Entry, Envelope, Recipient
+from appliance.queue.queue import Queue
+from appliance.threads import Steps, in_thread
+
+_MOST_READ = 512 * 1024
+_TOP = b"Return-Path: <>\r\n"
+
+
+class Reporter:
+    """Makes reports. `resolve` tells where one to a sender goes."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        clock: Clock,
+        host: str,
+        resolve: Callable[[str], tuple[Recipient, ...]],
+    ) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._host = host
+        self._resolve = resolve
+
+    def tell(self, entry: Entry, told: Iterable[tuple[Action, Outcome]]) -> Steps[None]:
+        """RFC 5321 §6.1: a report of each kind to the sender, never about a report.
+
+        Raises:
+            StorageFull, StorageOffline: it could not be told.
+        """
+        told = list(told)
+        for action in Action:
+            outcomes = tuple(outcome for kind, outcome in told if kind is action)
+            if outcomes and entry.envelope.sender:
+                yield from self._report(entry, action, outcomes)
+
+    def _report(self, entry: Entry, action: Action, outcomes: tuple[Outcome, ...]) -> Steps[None]:
+        original = yield from in_thread(lambda: self._beginning(entry))
+        now = self._clock.wall()
+        message = _TOP + dsn.report(
+            entry.envelope, action, outcomes, original=original, host=self._host, now=now
+        )
+        incoming = yield from self._queue.incoming()
+        yield from incoming.write(message)
+        envelope = Envelope(
+            "",
+            self._resolve(entry.envelope.sender),
+            now,
+            size=incoming.size,
+            return_path_octets=len(_TOP),
+            body="8BITMIME",
+            smtputf8=entry.envelope.smtputf8,
+        )
+        yield from self._queue.accept(incoming, envelope)
+
+    def _beginning(self, entry: Entry) -> bytes:
+        try:
+            with open(self._queue.spool.path(entry.id), "rb") as file:
+                return file.read(_MOST_READ)[entry.envelope.return_path_octets :]
+        except OSError as error:
+            raise files.explained(error) from error
