@@ -112,6 +112,12 @@ def flush_directory(path: PathLike) -> None:
             os.close(fd)
 
 
+def flush_everything() -> None:
+    """Have the system write out all that any program has changed; may take a while."""
+    with act("flush everything", "/"):
+        os.sync()
+
+
 def rename(old: PathLike, new: PathLike) -> None:
     """Give a file its new name, replacing what had it."""
     with act("rename", new):

@@ -60,13 +60,14 @@ class State(StrEnum):
     PENDING = "pending"  # due as soon as somebody gets to it
     DEFERRED = "deferred"  # tried; will be tried again
     HELD = "held"  # waits until the owner lets it go
+    PLACED = "placed"  # in the mailbox, and gone again if the power goes now
     DELIVERED = "delivered"
     FAILED = "failed"  # given up; the sender was told
 
     @property
     def is_over(self) -> bool:
         """Nothing is left to do for this recipient."""
-        return self in {State.DELIVERED, State.FAILED}
+        return self in {State.PLACED, State.DELIVERED, State.FAILED}
 
 
 @dataclass(slots=True)

@@ -12,13 +12,16 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from appliance import files
 from appliance.clock import Clock
 from appliance.errors import NotFound, Temporary
 from appliance.queue.envelope import Entry, Envelope, Progress, State, from_json, to_json
 from appliance.queue.journal import Journal, Record
 from appliance.queue.spool import Incoming, Spool
+from appliance.store.runs import boot_id
 from appliance.threads import Steps
 
 log = logging.getLogger("pillarbox.queue")
@@ -27,7 +30,9 @@ log = logging.getLogger("pillarbox.queue")
 class Queue:
     """All entries, in memory and on disk. Belongs to the event loop."""
 
-    def __init__(self, directory: Path, clock: Clock) -> None:
+    def __init__(self, directory: Path, clock: Clock, *, boot: str = "") -> None:
+        """`boot` tells whether the power went since (default: the system's)."""
+        self._boot = boot or boot_id()
         self._clock = clock
         self.spool = Spool(directory)
         self._journal = Journal(directory / "journal", self._snapshot)
@@ -42,15 +47,32 @@ class Queue:
         Raises:
             StorageOffline, StorageFull: the disk does not allow it.
         """
-        self._entries, self._sources = _replayed(self._journal.read())
+        records = self._journal.read()
+        self._entries, self._sources = _replayed(records)
         there = self.spool.identities()
         for identity in list(self._entries):
             if identity not in there:
                 log.info("was delivered before the restart", extra={"queue_id": identity})
                 del self._entries[identity]
         self.spool.start(set(self._entries))
+        self._settle_placed(records)
         self._journal.rewrite()
         self.is_started = True
+
+    def _settle_placed(self, records: list[Record]) -> None:
+        """What was placed is safe if nothing but we ended; after a power cut it is done again."""
+        placed = [
+            (entry, number)
+            for entry in self._entries.values()
+            for number, progress in enumerate(entry.progress)
+            if progress.state is State.PLACED
+        ]
+        same = {"t": "boot", "id": self._boot} in records
+        if placed and same:
+            files.flush_everything()
+        for entry, number in placed:
+            state = State.DELIVERED if same else State.PENDING
+            entry.progress[number] = replace(entry.progress[number], state=state)
 
     def look(self) -> list[Entry]:
         """All entries as they are on the disk, oldest first, without starting. Blocks."""
@@ -186,7 +208,8 @@ class Queue:
                 self.note(entry, number, held)
 
     def _snapshot(self) -> list[Record]:
-        records: list[Record] = [{"t": "source", "source": each} for each in self._sources]
+        records: list[Record] = [{"t": "boot", "id": self._boot}]
+        records += [{"t": "source", "source": each} for each in self._sources]
         for entry in list(self._entries.values()):
             records.append(_accepted(entry))
             records.extend(

@@ -3,10 +3,11 @@
 The agenda tells which job is next; for each, one task asks a carrier: `local` (delivery into
 mailboxes) or `outside` (other servers). What they answer becomes the recipients' progress.
 
-A delivery into a mailbox is written down only after the directory it went to was flushed, many
-together about once a second; until then a crash delivers again, which changes nothing (the name
-in the Maildir is the same). What another server took is made durable at once: a second copy there
-would be seen. Bad news is written down after the sender's report is in the queue.
+A delivery into a mailbox is durable only after the directory it went to was flushed, many
+together about once a second; until then it is written down as placed, and a power cut delivers it
+again, which changes nothing where it is there (the name in the Maildir is the same). What another
+server took is made durable at once: a second copy there would be seen. Bad news is written down
+after the sender's report is in the queue.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Attempted = Callable[[Entry, int, Carried, Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Delivered:
+class _Placed:
     """In a mailbox, but its directory is not flushed yet."""
 
     entry: Entry
@@ -64,7 +65,7 @@ class Runner:
         self.outside: Outside = NoWayOut()
         self.on_attempt: Attempted = lambda _entry, _number, _carried, _progress: None
         self.agenda = self._new_agenda()
-        self._delivered: list[_Delivered] = []
+        self._placed: list[_Placed] = []
         self._over: list[Entry] = []
         self._wake = asyncio.Event()
         self._looks = True
@@ -93,7 +94,7 @@ class Runner:
     def forget(self) -> None:
         """The queue begins anew (its disk is gone): nothing that was in hand counts."""
         self.agenda = self._new_agenda()
-        self._delivered.clear()
+        self._placed.clear()
         self._over.clear()
 
     async def run(self) -> None:
@@ -233,12 +234,12 @@ class Runner:
             log.info("%s%s", state.value, said, extra=_fields(entry, recipient))
             self.on_attempt(entry, done.number, each, done.progress)
             if state is State.DELIVERED and recipient.is_local:
-                entry.progress[done.number] = done.progress  # written down after the flush
-                self._delivered.append(_Delivered(entry, done.number, each.flush))
+                self._queue.note(entry, done.number, replace(done.progress, state=State.PLACED))
+                self._placed.append(_Placed(entry, done.number, each.flush))
             elif not done.is_bad_news:
                 self._queue.note(entry, done.number, done.progress)
-        if job.destination != HERE:
-            await self._threads.carry_out(self._queue.durable())
+        sent = job.destination != HERE
+        await self._threads.carry_out(self._queue.durable() if sent else self._queue.written())
         await self._tell(entry, settled)
 
     async def _tell(self, entry: Entry, settled: Iterable[Settled]) -> None:
@@ -284,32 +285,35 @@ class Runner:
 
     async def tidy(self) -> None:
         """Flush what was delivered into, write it down, let go of entries that are over."""
-        delivered, self._delivered = self._delivered, []
+        placed, self._placed = self._placed, []
         over, self._over = self._over, []
-        if not delivered and not over:
+        if not placed and not over:
             return
         failed: set[Shared] = set()
-        for flush in {each.flush for each in delivered if each.flush is not None}:
+        for flush in {each.flush for each in placed if each.flush is not None}:
             try:
                 await self._threads.start(flush)
             except (Temporary, OSError) as error:
                 log.warning("a mailbox could not be flushed: %s", error)
                 failed.add(flush)
-        lost = {each.entry.id for each in delivered if each.flush in failed}
+        lost = {each.entry.id for each in placed if each.flush in failed}
         done = [entry for entry in over if entry.id not in lost]
         gone = {entry.id for entry in done}
-        for each in delivered:
+        for each in placed:
             if each.flush in failed:  # it may be lost with the flush: deliver it again
-                again = Progress(State.PENDING, each.entry.progress[each.number].attempts)
-                each.entry.progress[each.number] = again
+                self._become(each, State.PENDING)
                 self.agenda.add(each.entry, self._clock.wall())
             elif each.entry.id not in gone:
-                self._queue.note(each.entry, each.number, each.entry.progress[each.number])
+                self._become(each, State.DELIVERED)
         try:
             await self._threads.carry_out(self._queue.finish(done))
         except (Temporary, OSError) as error:
             log.warning("delivered messages stay in the queue for now: %s", error)
             self._over.extend(done)
+
+    def _become(self, placed: _Placed, state: State) -> None:
+        before = placed.entry.progress[placed.number]
+        self._queue.note(placed.entry, placed.number, replace(before, state=state))
 
 
 def _still_wanted(job: Job) -> Job:

@@ -275,3 +275,29 @@ def test_a_source_whose_message_was_not_accepted_is_not_remembered(make, monkeyp
     assert queue.sources == frozenset()
     accept(queue)
     assert make().sources == frozenset()
+
+
+# --- what was put into a mailbox shortly before the end
+
+
+@pytest.mark.parametrize(("boot", "state"), [("same", State.DELIVERED), ("another", State.PENDING)])
+def test_a_kill_delivers_nothing_twice_and_a_power_cut_delivers_again(tmp_path, boot, state):
+    queue = Queue(tmp_path / "queue", SetClock(), boot="same")
+    queue.start()
+    identity = accept(queue)
+    queue.note(queue.entry(identity), 0, Progress(State.PLACED, 1))
+    run_here(queue.written())
+    again = Queue(tmp_path / "queue", SetClock(), boot=boot)
+    again.start()
+    assert again.entry(identity).progress[0] == Progress(state, 1)
+
+
+def test_before_a_placed_message_counts_as_delivered_everything_is_flushed(tmp_path, monkeypatch):
+    queue = Queue(tmp_path / "queue", SetClock(), boot="same")
+    queue.start()
+    queue.note(queue.entry(accept(queue)), 0, Progress(State.PLACED, 1))
+    run_here(queue.written())
+    acts = []
+    monkeypatch.setattr(files, "fault", lambda act, _path: acts.append(act))
+    Queue(tmp_path / "queue", SetClock(), boot="same").start()
+    assert "after flush everything" in acts
