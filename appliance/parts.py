@@ -16,8 +16,13 @@ from appliance.delivery.mda import Mda
 from appliance.hardware import vitals
 from appliance.hardware.simulated import SimulatedBoard
 from appliance.net import certificates, tls
+from appliance.net.resolver import Resolver
 from appliance.queue.queue import Queue
 from appliance.queue.runner import Runner
+from appliance.relay.attempt import Relay
+from appliance.relay.memory import Memory
+from appliance.relay.options import Options as WaysOut
+from appliance.relay.registry import Registry as Ways
 from appliance.settings import Settings
 from appliance.store.store import Store
 from appliance.threads import Threads
@@ -25,6 +30,9 @@ from appliance.threads import Threads
 HAD_MAIL_DISK = "had-mail-disk"
 """A file in STATE with the identity of the mail disk: none, or another, is no normal state."""
 TLS = "tls"  # the directory in STATE
+
+
+_NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - addresses that lead back to us
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,9 @@ class Parts:
     store: Store
     queue: Queue
     runner: Runner
+    resolver: Resolver
+    ways: Ways
+    relay: Relay
     tls: ssl.SSLContext
 
 
@@ -65,15 +76,18 @@ def build(options: Options, tree: Settings) -> Parts:
     database = AccountsDatabase(options.state)
     people, pepper = database.directory(), database.secret("login")
     gate = Gate(people, clock, note_use=database.note_use, pepper=pepper)
-    had = options.state / HAD_MAIL_DISK
-    identity = files.read(had) if had.exists() else b""
-    store = Store(mail, clock, expect_marker=had.exists(), identity=identity)
+    store = _store(options.state / HAD_MAIL_DISK, mail, clock)
     queue = Queue(mail / "queue", clock)
     runner = Runner(
         queue, threads, clock, host=host, resolve=lambda sender: postroom.reports_to(gate, sender)
     )
     mda = Mda(store, lambda address: address in gate.directory.accounts)
     runner.local = postroom.LocalCarrier(queue, mda)
+    resolver = Resolver(tree.dns.servers)
+    ways = Ways(database)
+    out = out_options(options, tree, host)
+    relay = Relay(ways.options(out), resolver, Memory(database), clock)
+    runner.outside = postroom.OutsideCarrier(queue, relay)
     queue.on_accepted = runner.accepted
     certificates.ensure(options.state / TLS, names(options, host), clock.wall())
     return Parts(
@@ -90,7 +104,30 @@ def build(options: Options, tree: Settings) -> Parts:
         store=store,
         queue=queue,
         runner=runner,
+        resolver=resolver,
+        ways=ways,
+        relay=relay,
         tls=tls.server_context(options.state / TLS),
+    )
+
+
+def _store(had: Path, mail: Path, clock: Clock) -> Store:
+    identity = files.read(had) if had.exists() else b""
+    return Store(mail, clock, expect_marker=had.exists(), identity=identity)
+
+
+def out_options(options: Options, tree: Settings, host: str) -> WaysOut:
+    """How mail leaves, without what the owner set about relays and routes."""
+    here = () if options.simulate else (*vitals.addresses(), "127.0.0.1", "::1")
+    return WaysOut(
+        host,
+        port=tree.relay.port,
+        patience_seconds=float(tree.relay.patience_seconds),
+        dane=tree.relay.dane,
+        mta_sts=tree.relay.mta_sts,
+        ipv6=tree.relay.ipv6,
+        ca_file=tree.relay.ca_file,
+        own_addresses=frozenset((*here, *_NOWHERE)),
     )
 
 

@@ -1,6 +1,8 @@
-"""The post room's wiring: how the queue reaches the mailboxes. Part of the roof."""
+"""The post room's wiring: how the queue reaches mailboxes and other servers. Part of the roof."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from appliance.accounts.addresses import canonical
 from appliance.accounts.login import Gate
@@ -9,12 +11,21 @@ from appliance.errors import Refused
 from appliance.queue.carriers import Carried
 from appliance.queue.envelope import Entry, Recipient, State
 from appliance.queue.queue import Queue
+from appliance.relay.attempt import Relay
+from appliance.relay.letter import Letter, To, Verdict
+from appliance.relay.letter import Result as Sent
 from appliance.threads import Steps
 
 _STATES = {
     Result.DELIVERED: State.DELIVERED,
     Result.LATER: State.DEFERRED,
     Result.NEVER: State.FAILED,
+}
+
+_SENT = {
+    Sent.DONE: State.DELIVERED,
+    Sent.LATER: State.DEFERRED,
+    Sent.NEVER: State.FAILED,
 }
 
 
@@ -36,6 +47,53 @@ class LocalCarrier:
         )
         done = yield from self._mda.deliver(item)
         return Carried(_STATES[done.result], done.reason, done.status, done.flush)
+
+
+class OutsideCarrier:
+    """Brings queued messages to other servers."""
+
+    def __init__(self, queue: Queue, relay: Relay) -> None:
+        self._queue = queue
+        self._relay = relay
+
+    def destination(self, entry: Entry, number: int) -> str:
+        """Where it goes for recipient `number`."""
+        recipient = entry.envelope.recipients[number]
+        return self._relay.destination(entry.envelope.sender, recipient.address)
+
+    async def carry(
+        self, entry: Entry, numbers: Sequence[int], destination: str
+    ) -> Sequence[Carried]:
+        """One attempt for all these recipients."""
+        envelope = entry.envelope
+        letter = Letter(
+            self._queue.spool.path(entry.id),
+            envelope.sender,
+            skip=envelope.return_path_octets,
+            size=envelope.size,
+            body=envelope.body,
+            smtputf8=envelope.smtputf8,
+            ret=envelope.ret,
+            envid=envelope.envid,
+            require_tls=envelope.require_tls,
+            account=envelope.account,
+        )
+        recipients = [envelope.recipients[number] for number in numbers]
+        addressed = [To(each.address, tuple(each.notify), each.original) for each in recipients]
+        return [_carried(each) for each in await self._relay.send(letter, addressed, destination)]
+
+
+def _carried(verdict: Verdict) -> Carried:
+    return Carried(
+        _SENT[verdict.result],
+        verdict.reason,
+        verdict.status,
+        reached=verdict.reached,
+        remote=verdict.remote,
+        diagnostic=verdict.diagnostic,
+        security=verdict.security.value,
+        reports_itself=verdict.took_dsn and verdict.result is Sent.DONE,
+    )
 
 
 def reports_to(gate: Gate, sender: str) -> tuple[Recipient, ...]:

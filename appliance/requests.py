@@ -12,7 +12,7 @@ from appliance import __version__
 from appliance.accounts.directory import Directory
 from appliance.errors import NotFound, Refused
 from appliance.hardware import vitals
-from appliance.parts import Parts
+from appliance.parts import Parts, out_options
 from appliance.queue import listing
 from appliance.queue.dsn import Outcome
 from appliance.store import check
@@ -33,6 +33,8 @@ class Requests:
             "queue_list": self.queue_list,
             "queue_show": self.queue_show,
             "queue_retry": self.queue_retry,
+            "ways_changed": self.ways_changed,
+            "relay_refusals": self.relay_refusals,
             "queue_hold": self.queue_hold,
             "queue_delete": self.queue_delete,
             "index_check": self.index_check,
@@ -47,6 +49,17 @@ class Requests:
         """Domains, accounts, aliases or passwords have changed in the database."""
         directory = await asyncio.to_thread(self._parts.database.directory)
         self._change_people(directory)
+
+    async def ways_changed(self) -> None:
+        """Relays or routes have changed in the database."""
+        parts = self._parts
+        base = out_options(parts.options, parts.settings, parts.host)
+        parts.relay.change(await asyncio.to_thread(parts.ways.options, base))
+        parts.runner.look_again()
+
+    async def relay_refusals(self) -> list[dict[str, Any]]:
+        """Domains that refused our address; their mail goes through the fallback."""
+        return [dataclasses.asdict(each) for each in self._parts.relay.refusals()]
 
     async def status(self) -> dict[str, Any]:
         """How the box is."""

@@ -37,6 +37,11 @@ def number(default: int, help_text: str, low: int, high: int) -> Any:
     return field(default=default, metadata={"limits": Limits(help_text, low, high)})
 
 
+def switch(*, default: bool, help_text: str) -> Any:
+    """A field that is true or false."""
+    return field(default=default, metadata={"limits": Limits(help_text)})
+
+
 def text(
     default: str,
     help_text: str,
@@ -117,6 +122,33 @@ class Pop3:
 
 
 @dataclass(frozen=True, slots=True)
+class Dns:
+    """Asking for names."""
+
+    servers: str = text(
+        "",
+        "Name servers as addresses with commas between, a port behind @; empty: the machine's. "
+        "Only a validating one on this machine (127.0.0.1) can prove other servers by DANE.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Sending mail to other servers."""
+
+    port: int = number(25, "The port of other servers; another one only for trying out.", 1, 65_535)
+    patience_seconds: int = number(300, "How long a silent server is waited for.", 5, 3600)
+    dane: bool = switch(
+        default=True, help_text="Servers must prove themselves where their domain asks by DANE."
+    )
+    mta_sts: bool = switch(
+        default=True, help_text="Servers must prove themselves where their domain asks by MTA-STS."
+    )
+    ipv6: bool = switch(default=True, help_text="Other servers are tried by IPv6 too.")
+    ca_file: str = text("", "A file with further authorities to trust, as PEM.")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole tree."""
 
@@ -125,6 +157,8 @@ class Settings:
     smtp: Smtp = field(default_factory=Smtp)
     imap: Imap = field(default_factory=Imap)
     pop3: Pop3 = field(default_factory=Pop3)
+    dns: Dns = field(default_factory=Dns)
+    relay: Relay = field(default_factory=Relay)
 
 
 def load(path: Path) -> Settings:

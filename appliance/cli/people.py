@@ -106,7 +106,8 @@ def _add_password_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _read_password() -> str:
+def read_password() -> str:
+    """The first line of standard input. Raises Refused."""
     line = sys.stdin.readline()
     password = line.removesuffix("\n").removesuffix("\r")
     if not password:
@@ -115,7 +116,8 @@ def _read_password() -> str:
 
 
 @contextlib.contextmanager
-def _database(state: Path) -> Iterator[AccountsDatabase]:
+def open_database(state: Path) -> Iterator[AccountsDatabase]:
+    """The database of a box, whether or not it runs."""
     files.make_directories(state)
     database = AccountsDatabase(state)
     try:
@@ -126,7 +128,7 @@ def _database(state: Path) -> Iterator[AccountsDatabase]:
 
 def _change(arguments: argparse.Namespace, act: Any) -> Any:
     """Do one act on the registry and have a running daemon take it up before we return."""
-    with _database(arguments.state) as database:
+    with open_database(arguments.state) as database:
         result = act(Registry(database, time.time()))
     with contextlib.suppress(ConnectionError):
         control.ask(arguments.state, "people_changed")
@@ -134,7 +136,7 @@ def _change(arguments: argparse.Namespace, act: Any) -> Any:
 
 
 def _add(arguments: argparse.Namespace) -> None:
-    password = _read_password()
+    password = read_password()
     _change(
         arguments,
         lambda registry: registry.add_account(
@@ -144,7 +146,7 @@ def _add(arguments: argparse.Namespace) -> None:
 
 
 def _set_password(arguments: argparse.Namespace) -> None:
-    password = _read_password()
+    password = read_password()
     _change(arguments, lambda registry: registry.set_password(arguments.address, password))
 
 
@@ -158,7 +160,7 @@ def _add_app_password(arguments: argparse.Namespace) -> None:
 
 
 def _list_domains(arguments: argparse.Namespace) -> None:
-    with _database(arguments.state) as database:
+    with open_database(arguments.state) as database:
         domains = sorted(database.directory().domains)
     if arguments.json:
         print_json(domains)
@@ -167,7 +169,7 @@ def _list_domains(arguments: argparse.Namespace) -> None:
 
 
 def _list_accounts(arguments: argparse.Namespace) -> None:
-    with _database(arguments.state) as database:
+    with open_database(arguments.state) as database:
         accounts = database.directory().accounts.values()
     if arguments.json:
         print_json(
@@ -191,7 +193,7 @@ def _list_accounts(arguments: argparse.Namespace) -> None:
 
 
 def _list_app_passwords(arguments: argparse.Namespace) -> None:
-    with _database(arguments.state) as database:
+    with open_database(arguments.state) as database:
         account = database.directory().find(arguments.address)
     if account is None:
         raise NotFound(f"There is no account {arguments.address}.")
@@ -218,7 +220,7 @@ def _list_app_passwords(arguments: argparse.Namespace) -> None:
 
 
 def _list_aliases(arguments: argparse.Namespace) -> None:
-    with _database(arguments.state) as database:
+    with open_database(arguments.state) as database:
         aliases = database.directory().aliases
     if arguments.json:
         print_json({alias: list(targets) for alias, targets in aliases.items()})
