@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from appliance import files, postroom
@@ -78,15 +79,14 @@ def build(options: Options, tree: Settings) -> Parts:
     gate = Gate(people, clock, note_use=database.note_use, pepper=pepper)
     store = _store(options.state / HAD_MAIL_DISK, mail, clock)
     queue = Queue(mail / "queue", clock)
-    runner = Runner(
-        queue, threads, clock, host=host, resolve=lambda sender: postroom.reports_to(gate, sender)
-    )
+    resolve = partial(postroom.reports_to, gate)
+    runner = Runner(queue, threads, clock, host=host, resolve=resolve)
     mda = Mda(store, lambda address: address in gate.directory.accounts)
     runner.local = postroom.LocalCarrier(queue, mda)
     resolver = Resolver(tree.dns.servers)
     ways = Ways(database)
-    out = out_options(options, tree, host)
-    relay = Relay(ways.options(out), resolver, Memory(database), clock)
+    out = ways.options(out_options(options, tree, host))
+    relay = Relay(out, resolver, Memory(database), clock)
     runner.outside = postroom.OutsideCarrier(queue, relay)
     queue.on_accepted = runner.accepted
     certificates.ensure(options.state / TLS, names(options, host), clock.wall())

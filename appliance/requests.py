@@ -84,11 +84,12 @@ class Requests:
 
     async def queue_list(self) -> list[dict[str, Any]]:
         """All messages that wait."""
-        return [listing.summary(each) for each in listing.waiting(self._parts.queue.entries())]
+        waiting = listing.waiting(self._parts.queue.entries())
+        return [listing.summary(each, self._parts.runner.reason) for each in waiting]
 
     async def queue_show(self, identity: str) -> dict[str, Any]:
         """One message with all its recipients."""
-        return listing.details(self._parts.queue.entry(identity))
+        return listing.details(self._parts.queue.entry(identity), self._parts.runner.reason)
 
     async def queue_retry(self, identity: str = "") -> int:
         """Have one message, or all, tried now; how many."""

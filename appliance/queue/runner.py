@@ -91,6 +91,10 @@ class Runner:
                 self.agenda.wake(self.outside.destination(entry, number))
         self.accepted(entry)
 
+    def reason(self, entry: Entry, number: int) -> str:
+        """Why a recipient that was not tried yet waits."""
+        return self.agenda.reason(entry, number)
+
     def forget(self) -> None:
         """The queue begins anew (its disk is gone): nothing that was in hand counts."""
         self.agenda = self._new_agenda()

@@ -27,7 +27,7 @@ from appliance.relay.routes import Way, domain_of, way_for
 log = logging.getLogger("pillarbox.relay")
 
 NO_WAY_OUT = "no way out"
-_NO_WAY = Verdict(Result.LATER, "4.4.4", "No way out is set up for this mail yet.", reached=False)
+_NO_WAY = Verdict(Result.LATER, "4.4.4", "No way out is set up yet.", reached=False)
 
 
 class Relay:
