@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 PORT_BASE=${PILLARBOX_PORT_BASE:-10000}
 DEMO=${PILLARBOX_DEMO:-var/demo}
 MAIL_PROGRAMS="swaks libnet-ssleay-perl curl msmtp isync libsasl2-modules offlineimap3 neomutt fetchmail getmail6 mpop"
+WORLD="nsd unbound ldnsutils postfix"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -112,7 +113,7 @@ TEXT
 
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
-  install_packages $MAIL_PROGRAMS
+  install_packages $MAIL_PROGRAMS $WORLD
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi
   set_up requirements-dev.lock

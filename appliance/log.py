@@ -13,7 +13,19 @@ import logging
 import os
 import sys
 
-FIELDS = ("message_id", "queue_id", "account", "mailbox", "sender", "recipient", "peer", "service")
+FIELDS = (
+    "message_id",
+    "queue_id",
+    "account",
+    "mailbox",
+    "sender",
+    "recipient",
+    "peer",
+    "remote",
+    "security",
+    "reply",
+    "service",
+)
 _PRIORITY = {
     logging.DEBUG: 7,
     logging.INFO: 6,

@@ -235,7 +235,7 @@ class Runner:
             recipient = entry.envelope.recipients[done.number]
             state = done.progress.state
             said = f": {each.reason}" if each.reason else ""
-            log.info("%s%s", state.value, said, extra=_fields(entry, recipient))
+            log.info("%s%s", state.value, said, extra=_fields(entry, recipient, each))
             self.on_attempt(entry, done.number, each, done.progress)
             if state is State.DELIVERED and recipient.is_local:
                 self._queue.note(entry, done.number, replace(done.progress, state=State.PLACED))
@@ -328,10 +328,17 @@ def _still_wanted(job: Job) -> Job:
     )
 
 
-def _fields(entry: Entry, recipient: Recipient) -> dict[str, str]:
-    return {
+def _fields(entry: Entry, recipient: Recipient, carried: Carried) -> dict[str, str]:
+    fields = {
         "queue_id": entry.id,
         "message_id": entry.envelope.message_id,
         "sender": entry.envelope.sender or "<>",
         "recipient": recipient.address,
     }
+    if carried.remote:
+        fields |= {
+            "remote": carried.remote,
+            "security": carried.security,
+            "reply": carried.diagnostic,
+        }
+    return fields

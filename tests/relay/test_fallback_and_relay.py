@@ -1,18 +1,13 @@
 """Through a provider's relay, and by itself when a domain refuses our address."""
 
 import base64
-import datetime
-import ssl
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from appliance.net.resolver import Mx, Tlsa
 from appliance.relay.letter import Result, Security
 from appliance.relay.options import Smarthost, Tls
+from tests.relay.authority import Authority, key_hash, whole_hash
 from tests.relay.peers import Peer
 from tests.relay.test_sending import results
 
@@ -21,68 +16,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 DONE, LATER = Result.DONE, Result.LATER
 TLS_EHLO = "250-peer.test\r\n250-STARTTLS\r\n250-REQUIRETLS\r\n250 AUTH PLAIN LOGIN"
-
-
-class Authority:
-    """A certificate authority of our own and what it signs."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = self._sign("Test CA", self.key.public_key(), is_ca=True)
-        self.file = folder / "ca.pem"
-        self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-
-    def _sign(self, name, key, *, is_ca=False, days=(-1, 30)):
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        issuer = subject if is_ca else self.certificate.subject
-        now = datetime.datetime.now(datetime.UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now + datetime.timedelta(days=days[0]))
-            .not_valid_after(now + datetime.timedelta(days=days[1]))
-            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-        )
-        if not is_ca:
-            names = x509.SubjectAlternativeName([x509.DNSName(name)])
-            builder = builder.add_extension(names, critical=False)
-        return builder.sign(self.key, hashes.SHA256())
-
-    def server(self, name, *, days=(-1, 30)):
-        """A TLS context for a server, and its certificate."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        made = self._sign(name, key.public_key(), days=days)
-        path = self.folder / f"{name}-{days[1]}.pem"
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            + made.public_bytes(serialization.Encoding.PEM)
-            + self.certificate.public_bytes(serialization.Encoding.PEM)
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context, made
-
-
-def key_hash(certificate):
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(
-        certificate.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
-    return digest.finalize()
-
-
-def whole_hash(certificate):
-    return certificate.fingerprint(hashes.SHA256())
 
 
 @pytest.fixture
