@@ -95,7 +95,7 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         if parts.queue.is_started:
             await parts.runner.stop()
-            await parts.relay.close()
+            await parts.outside.close()
             try:
                 await parts.threads.carry_out(parts.store.settle())
             except (PillarboxError, OSError) as error:

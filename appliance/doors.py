@@ -99,6 +99,10 @@ class Doors:
             tls=parts.tls,
             doorkeeper=_doorkeeper(limits),
             refusal=self._refusal,
+            judge=parts.outside.judge,
+            judges_local_peers=parts.settings.filters.local_peers,
+            signer=parts.outside.signer,
+            srs_secret=parts.outside.srs_secret,
         )
         plain = parts.options.simulate
         strangers = Door(

@@ -96,6 +96,25 @@ def write_vector(fd: int, pieces: Sequence[bytes], path: PathLike = "") -> None:
     write(fd, b"".join(pieces), path)
 
 
+def insert(fd: int, at: int, data: bytes, path: PathLike = "") -> None:
+    """Put octets into a file before those at a place; not for what was promised to be there."""
+    with act("insert", path):
+        end = os.fstat(fd).st_size
+        while end > at:
+            start = max(at, end - (1 << 20))
+            _write_at(fd, os.pread(fd, end - start, start), start + len(data))
+            end = start
+        _write_at(fd, data, at)
+        os.lseek(fd, 0, os.SEEK_END)
+
+
+def _write_at(fd: int, data: bytes, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, at)
+        view, at = view[written:], at + written
+
+
 def flush(fd: int, path: PathLike = "") -> None:
     """Make the file's data and length durable."""
     with act("flush", path):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from appliance import files, postroom
+from appliance import files, outside, postroom
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.login import Gate
 from appliance.clock import Clock, SystemClock
@@ -17,13 +17,9 @@ from appliance.delivery.mda import Mda
 from appliance.hardware import vitals
 from appliance.hardware.simulated import SimulatedBoard
 from appliance.net import certificates, tls
-from appliance.net.resolver import Resolver
+from appliance.outside import Outside
 from appliance.queue.queue import Queue
 from appliance.queue.runner import Runner
-from appliance.relay.attempt import Relay
-from appliance.relay.memory import Memory
-from appliance.relay.options import Options as WaysOut
-from appliance.relay.registry import Registry as Ways
 from appliance.settings import Settings
 from appliance.store.store import Store
 from appliance.threads import Threads
@@ -31,9 +27,6 @@ from appliance.threads import Threads
 HAD_MAIL_DISK = "had-mail-disk"
 """A file in STATE with the identity of the mail disk: none, or another, is no normal state."""
 TLS = "tls"  # the directory in STATE
-
-
-_NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - addresses that lead back to us
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +56,7 @@ class Parts:
     store: Store
     queue: Queue
     runner: Runner
-    resolver: Resolver
-    ways: Ways
-    relay: Relay
+    outside: Outside
     tls: ssl.SSLContext
 
 
@@ -83,11 +74,8 @@ def build(options: Options, tree: Settings) -> Parts:
     runner = Runner(queue, threads, clock, host=host, resolve=resolve)
     mda = Mda(store, lambda address: address in gate.directory.accounts)
     runner.local = postroom.LocalCarrier(queue, mda)
-    resolver = Resolver(tree.dns.servers)
-    ways = Ways(database)
-    out = ways.options(out_options(options, tree, host))
-    relay = Relay(out, resolver, Memory(database), clock)
-    runner.outside = postroom.OutsideCarrier(queue, relay)
+    world = outside.build(tree, database, clock, host, simulate=options.simulate)
+    runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)
     queue.on_accepted = runner.accepted
     certificates.ensure(options.state / TLS, names(options, host), clock.wall())
     return Parts(
@@ -104,9 +92,7 @@ def build(options: Options, tree: Settings) -> Parts:
         store=store,
         queue=queue,
         runner=runner,
-        resolver=resolver,
-        ways=ways,
-        relay=relay,
+        outside=world,
         tls=tls.server_context(options.state / TLS),
     )
 
@@ -114,21 +100,6 @@ def build(options: Options, tree: Settings) -> Parts:
 def _store(had: Path, mail: Path, clock: Clock) -> Store:
     identity = files.read(had) if had.exists() else b""
     return Store(mail, clock, expect_marker=had.exists(), identity=identity)
-
-
-def out_options(options: Options, tree: Settings, host: str) -> WaysOut:
-    """How mail leaves, without what the owner set about relays and routes."""
-    here = () if options.simulate else (*vitals.addresses(), "127.0.0.1", "::1")
-    return WaysOut(
-        host,
-        port=tree.relay.port,
-        patience_seconds=float(tree.relay.patience_seconds),
-        dane=tree.relay.dane,
-        mta_sts=tree.relay.mta_sts,
-        ipv6=tree.relay.ipv6,
-        ca_file=tree.relay.ca_file,
-        own_addresses=frozenset((*here, *_NOWHERE)),
-    )
 
 
 def names(options: Options, host: str) -> certificates.Names:

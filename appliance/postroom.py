@@ -8,8 +8,9 @@ from appliance.accounts.addresses import canonical
 from appliance.accounts.login import Gate
 from appliance.delivery.mda import Item, Mda, Result
 from appliance.errors import Refused
+from appliance.filters import srs
 from appliance.queue.carriers import Carried
-from appliance.queue.envelope import Entry, Recipient, State
+from appliance.queue.envelope import Entry, Envelope, Recipient, State
 from appliance.queue.queue import Queue
 from appliance.relay.attempt import Relay
 from appliance.relay.letter import Letter, To, Verdict
@@ -44,6 +45,7 @@ class LocalCarrier:
             account=entry.envelope.recipients[number].address,
             size=entry.envelope.size,
             received_at=entry.envelope.received_at,
+            mailbox="Junk" if entry.envelope.is_junk else "INBOX",
         )
         done = yield from self._mda.deliver(item)
         return Carried(_STATES[done.result], done.reason, done.status, done.flush)
@@ -52,9 +54,11 @@ class LocalCarrier:
 class OutsideCarrier:
     """Brings queued messages to other servers."""
 
-    def __init__(self, queue: Queue, relay: Relay) -> None:
+    def __init__(self, queue: Queue, relay: Relay, gate: Gate, secret: bytes) -> None:
         self._queue = queue
         self._relay = relay
+        self._gate = gate
+        self._secret = secret  # of rewritten senders
 
     def destination(self, entry: Entry, number: int) -> str:
         """Where it goes for recipient `number`."""
@@ -68,7 +72,7 @@ class OutsideCarrier:
         envelope = entry.envelope
         letter = Letter(
             self._queue.spool.path(entry.id),
-            envelope.sender,
+            self._sender(envelope),
             skip=envelope.return_path_octets,
             size=envelope.size,
             body=envelope.body,
@@ -81,6 +85,19 @@ class OutsideCarrier:
         recipients = [envelope.recipients[number] for number in numbers]
         addressed = [To(each.address, tuple(each.notify), each.original) for each in recipients]
         return [_carried(each) for each in await self._relay.send(letter, addressed, destination)]
+
+    def _sender(self, envelope: Envelope) -> str:
+        """Mail that is passed on gets a sender of ours, or SPF would speak against it."""
+        people = self._gate.directory
+        domain = envelope.sender.rpartition("@")[2]
+        if not envelope.sender or envelope.account or people.is_our_domain(domain):
+            return envelope.sender
+        for each in envelope.recipients:
+            ours = each.named.rpartition("@")[2].lower()
+            if people.is_our_domain(ours):
+                now = envelope.received_at
+                return srs.forward(self._secret, envelope.sender, ours, now)
+        return envelope.sender
 
 
 def _carried(verdict: Verdict) -> Carried:

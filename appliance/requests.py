@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from appliance import __version__
+from appliance import __version__, outside
 from appliance.accounts.directory import Directory
 from appliance.errors import NotFound, Refused
 from appliance.hardware import vitals
-from appliance.parts import Parts, out_options
+from appliance.parts import Parts
 from appliance.queue import listing
 from appliance.queue.dsn import Outcome
 from appliance.store import check
@@ -53,13 +53,14 @@ class Requests:
     async def ways_changed(self) -> None:
         """Relays or routes have changed in the database."""
         parts = self._parts
-        base = out_options(parts.options, parts.settings, parts.host)
-        parts.relay.change(await asyncio.to_thread(parts.ways.options, base))
+        base = outside.options(parts.settings, parts.host, simulate=parts.options.simulate)
+        ways = await asyncio.to_thread(parts.outside.ways.options, base)
+        parts.outside.relay.change(ways)
         parts.runner.look_again()
 
     async def relay_refusals(self) -> list[dict[str, Any]]:
         """Domains that refused our address; their mail goes through the fallback."""
-        return [dataclasses.asdict(each) for each in self._parts.relay.refusals()]
+        return [dataclasses.asdict(each) for each in self._parts.outside.relay.refusals()]
 
     async def status(self) -> dict[str, Any]:
         """How the box is."""

@@ -149,6 +149,23 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
+class Filters:
+    """What is thought of mail from strangers."""
+
+    dmarc: str = text(
+        "enforce",
+        "What follows when mail is not proven to be from whom it says: enforce does what that "
+        "domain asks (refuse, or put it into Junk), mark only writes it down, off does not look.",
+        choices=("enforce", "mark", "off"),
+    )
+    local_peers: bool = switch(
+        default=False,
+        help_text="Mail from addresses of the office network is judged too; for a box behind a "
+        "gateway that hides who sends.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole tree."""
 
@@ -159,6 +176,7 @@ class Settings:
     pop3: Pop3 = field(default_factory=Pop3)
     dns: Dns = field(default_factory=Dns)
     relay: Relay = field(default_factory=Relay)
+    filters: Filters = field(default_factory=Filters)
 
 
 def load(path: Path) -> Settings:

@@ -7,12 +7,15 @@ doing it again after a crash changes nothing.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from appliance.errors import NotFound, OverQuota, Temporary
+from appliance.store.home import Home
+from appliance.store.mailbox import Mailbox
 from appliance.store.store import Store
 from appliance.threads import Shared, Steps
 
@@ -46,6 +49,7 @@ class Item:
     account: str
     size: int  # octets
     received_at: float  # becomes the internal date
+    mailbox: str = INBOX
 
 
 class Mda:
@@ -61,7 +65,7 @@ class Mda:
             return Delivered(Result.NEVER, "There is no such account any more.", "5.1.1")
         home = self._store.home(item.account)
         try:
-            mailbox = yield from home.open(INBOX)
+            mailbox = yield from _open(home, item.mailbox)
         except NotFound as error:
             return Delivered(Result.LATER, str(error), "4.3.0")
         try:
@@ -76,3 +80,11 @@ class Mda:
         finally:
             mailbox.close()
         return Delivered(Result.DELIVERED, flush=flush)
+
+
+def _open(home: Home, name: str) -> Steps[Mailbox]:
+    """The mailbox, or INBOX where there is none of that name."""
+    if name != INBOX:
+        with contextlib.suppress(NotFound):
+            return (yield from home.open(name))
+    return (yield from home.open(INBOX))

@@ -52,6 +52,7 @@ class Envelope:
     message_id: str = ""  # for the log and the trace
     source: str = ""  # where it was collected from; the same message has the same, always
     require_tls: bool = False  # RFC 8689 §2
+    is_junk: bool = False  # goes into the folder for junk
 
 
 class State(StrEnum):

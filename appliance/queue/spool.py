@@ -120,6 +120,24 @@ class Incoming:
         if self._buffered >= BUFFER:
             yield from self._write_out()
 
+    def insert(self, at: int, data: bytes) -> Steps[None]:
+        """Put octets in before those at a place. Raises StorageFull or StorageOffline."""
+        self.size += len(data)
+        if self._buffered == self.size - len(data):  # nothing has been written out yet
+            whole = b"".join(self._buffer)
+            self._buffer = [whole[:at], data, whole[at:]]
+            self._buffered += len(data)
+            return
+        yield from self._write_out()
+        yield from in_thread(lambda: files.insert(self._fd, at, data, self.path), self._lane)
+
+    def rest(self, at: int) -> Steps[bytes | None]:
+        """The octets from a place on if they are in memory; otherwise they are in the file."""
+        if self._buffered == self.size:
+            return b"".join(self._buffer)[at:]
+        yield from self._write_out()
+        return None
+
     def finish(self) -> Steps[None]:
         """The message is whole: its octets are on stable storage on return."""
         pieces, self._buffer, self._buffered = self._buffer, [], 0

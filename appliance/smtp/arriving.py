@@ -27,6 +27,7 @@ class Handling:
     on_top: Callable[[trace.Seen, str], bytes]  # header seen, queue id -> lines to write above it
     judge: Callable[[trace.Seen], None]  # may raise Reply
     may_be_binary: bool = False
+    clean: Callable[[bytes], bytes] = lambda header: header  # takes forged fields out
 
 
 class Arriving:
@@ -37,6 +38,8 @@ class Arriving:
         self.size = 0  # octets the peer sent
         self.seen = trace.look(b"")
         self.fault: PillarboxError | None = None
+        self.header = b""  # as it came
+        self.body_at = 0  # where the rest of the message begins in the spool
         self._handling = handling
         self._held: list[bytes] | None = []
         self._held_octets = 0
@@ -109,5 +112,9 @@ class Arriving:
         end = trace.header_end(content)
         self.seen = trace.look(content[: end if end >= 0 else trace.LONGEST_HEADER_READ])
         self._handling.judge(self.seen)
-        yield from self.incoming.write(self._handling.on_top(self.seen, self.incoming.id))
-        yield from self.incoming.write(content)
+        self.header = content[: end if end >= 0 else len(content)]
+        kept = self._handling.clean(self.header)
+        top = self._handling.on_top(self.seen, self.incoming.id)
+        self.body_at = len(top) + len(kept)
+        yield from self.incoming.write(top + kept)
+        yield from self.incoming.write(content[len(self.header) :])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from appliance.accounts.login import Gate
 from appliance.clock import Clock
+from appliance.filters.judge import Judge
+from appliance.filters.signing import Signer
 from appliance.net.doorkeeper import Doorkeeper
 from appliance.queue.queue import Queue
 from appliance.settings import Smtp
@@ -30,6 +32,10 @@ class SmtpContext:
     doorkeeper: Doorkeeper
     refusal: Callable[[], str]
     """Why no mail can be taken at the moment as a whole reply ("452 4.3.1 ..."), or ""."""
+    judge: Judge | None = None  # of mail from strangers
+    judges_local_peers: bool = False
+    signer: Signer | None = None  # of mail from our own people
+    srs_secret: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

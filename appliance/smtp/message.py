@@ -16,8 +16,10 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from appliance.errors import PillarboxError, Temporary
+from appliance.filters import results
 from appliance.smtp import replies, trace
 from appliance.smtp.arriving import Arriving, Handling
+from appliance.smtp.examining import examine
 from appliance.smtp.replies import Reply
 from appliance.smtp.stream import put_back
 from appliance.smtp.transparency import DotReader
@@ -109,8 +111,14 @@ async def _begin(connection: SmtpConnection) -> Arriving:
         on_top=lambda seen, queue_id: _on_top(connection, seen, queue_id),
         judge=lambda seen: connection.rules.message(seen, context.gate.directory, connection.login),
         may_be_binary=mail.parameters.body == "BINARYMIME",
+        clean=lambda header: _clean(connection, header),
     )
     return Arriving(await connection.carry_out(context.queue.incoming()), handling)
+
+
+def _clean(connection: SmtpConnection, header: bytes) -> bytes:
+    """RFC 8601 §5: what claims to be our verdict and came from outside."""
+    return results.without_forged(header, (connection.context.host,))
 
 
 def _on_top(connection: SmtpConnection, seen: trace.Seen, queue_id: str) -> bytes:
@@ -156,9 +164,15 @@ async def _accept(connection: SmtpConnection, arriving: Arriving) -> None:
 
     async def accept() -> str:
         incoming = await connection.carry_out(arriving.finish())
+        try:
+            is_junk = await examine(connection, arriving, envelope)
+        except PillarboxError:
+            await connection.carry_out(arriving.discard())
+            raise
         whole = dataclasses.replace(
             envelope,
             size=incoming.size,
+            is_junk=is_junk,
             return_path_octets=len(trace.return_path(envelope.sender)),
             message_id=arriving.seen.message_id,
         )

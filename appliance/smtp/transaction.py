@@ -8,6 +8,7 @@ from appliance.accounts.directory import Directory
 from appliance.accounts.directory import Recipient as Destination
 from appliance.accounts.login import Login
 from appliance.errors import OverQuota
+from appliance.filters import srs
 from appliance.queue.envelope import Envelope, Recipient
 from appliance.smtp import parameters, paths
 from appliance.smtp.context import SmtpContext
@@ -69,7 +70,9 @@ def add_recipient(
         raise Reply(553, "5.6.7", "An address that is not ASCII needs the parameter SMTPUTF8.")
     if transaction.named >= context.settings.most_recipients:
         raise Reply(452, "4.5.3", "That is enough recipients for one message; send it again.")
-    destinations = _destinations(transaction, path, rules, context.gate.directory)
+    destinations = _returned(transaction, path, rules, context) or _destinations(
+        transaction, path, rules, context.gate.directory
+    )
     for destination in destinations:
         yield from _refuse_if_full(destination, transaction, context)
     transaction.named += 1
@@ -80,6 +83,21 @@ def add_recipient(
                 each.address, each.is_local, str(path), given.orcpt, given.notify, each.detail
             ),
         )
+
+
+def _returned(
+    transaction: Transaction, path: Path, rules: Rules, context: SmtpContext
+) -> tuple[Destination, ...]:
+    """A report about mail that we passed on goes back to whom its rewritten sender stands for."""
+    is_report = not str(transaction.sender) and not rules.needs_login
+    if not is_report or not context.srs_secret or not srs.is_ours(str(path)):
+        return ()
+    if not context.gate.directory.is_our_domain(str(path).rpartition("@")[2].lower()):
+        return ()
+    original = srs.back(context.srs_secret, str(path), context.clock.wall())
+    if not original:
+        raise Reply(550, "5.1.1", "This address was not made here, or is too old.")
+    return (Destination(original, is_local=False),)
 
 
 def _destinations(

@@ -1,0 +1,159 @@
+"""The verdict on a message from outside, while its sender waits: SPF, DKIM, DMARC.
+
+Each has its time; one that gets no answer in time is noted as such and refuses nothing. Checking
+a large message costs seconds of computing, which another process does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+
+from appliance.filters import dmarc, signatures, spf
+from appliance.filters.arrived import Action, Arrived, Finding, Verdict
+from appliance.filters.dmarc import Identity
+from appliance.filters.worker import Worker
+from appliance.net.resolver import Outcome, Resolver
+
+log = logging.getLogger("pillarbox.filters")
+
+LARGE = 256 * 1024  # octets from which on another process checks signatures
+SECONDS = 20.0
+_TEMPORARY = "the DNS did not answer in time"
+
+
+class Judge:
+    """Judges messages from outside. Belongs to the event loop."""
+
+    def __init__(self, resolver: Resolver, *, enforce: bool = True) -> None:
+        self._resolver = resolver
+        self._enforce = enforce
+        self._worker = Worker()
+
+    async def judge(self, arrived: Arrived) -> Verdict:
+        """The verdict. Never raises."""
+        spf_finding, dkim_findings = await asyncio.gather(self._spf(arrived), self._dkim(arrived))
+        outcome = await self._dmarc(arrived, spf_finding, dkim_findings)
+        properties = (("header.from", outcome.author),)
+        asked = f"p={outcome.policy}" if outcome.result == "fail" else ""
+        findings = [spf_finding, *dkim_findings]
+        findings.append(Finding("dmarc", outcome.result, properties, asked))
+        facts = {each.method: each.result for each in reversed(findings)}
+        if outcome.result == "fail" and self._enforce:
+            return _failed(outcome, tuple(findings), facts)
+        return Verdict(findings=tuple(findings), facts=facts)
+
+    def close(self) -> None:
+        """End what computes."""
+        self._worker.close()
+
+    async def _spf(self, arrived: Arrived) -> Finding:
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await asyncio.to_thread(
+                    spf.check, self._resolver, arrived.peer, arrived.sender, arrived.helo
+                )
+        except TimeoutError:
+            return Finding("spf", "temperror", (("smtp.mailfrom", arrived.sender),), _TEMPORARY)
+
+    async def _dkim(self, arrived: Arrived) -> list[Finding]:
+        found = signatures.signatures(arrived.header)
+        if not found:
+            return [Finding("dkim", "none")]
+        keys: dict[str, bytes] = {}
+        late: set[str] = set()
+        names = {each.key_name.lower() for each in found if each is not None}
+        await asyncio.gather(*(self._fetch_key(name, keys, late) for name in names))
+        try:
+            async with asyncio.timeout(SECONDS * 3):
+                findings = await self._check(arrived, keys)
+        except TimeoutError:
+            return [Finding("dkim", "temperror", reason="checking took too long")]
+        except (OSError, BrokenProcessPool) as error:
+            log.warning("signatures could not be checked: %s", error)
+            return [Finding("dkim", "temperror")]
+        return [
+            each.finding("temperror", _TEMPORARY)
+            if each is not None and each.key_name.lower() in late
+            else finding
+            for each, finding in zip(found, findings, strict=True)
+        ]
+
+    async def _fetch_key(self, name: str, keys: dict[str, bytes], late: set[str]) -> None:
+        answer = await self._resolver.ask(name, "TXT")
+        if answer.outcome is Outcome.FAILED:
+            late.add(name)
+        for record in answer.records[:1]:
+            keys[name] = record
+
+    async def _check(self, arrived: Arrived, keys: dict[str, bytes]) -> list[Finding]:
+        if arrived.body is not None and len(arrived.body) <= LARGE:
+            return await asyncio.to_thread(signatures.check, arrived.header + arrived.body, keys)
+        found: list[Finding] = await self._worker.start(
+            signatures.check_file, arrived.header, str(arrived.path), arrived.body_at, keys
+        )
+        return found
+
+    async def _dmarc(
+        self, arrived: Arrived, spf_finding: Finding, dkim_findings: Sequence[Finding]
+    ) -> dmarc.Outcome:
+        author = dmarc.author_domain(arrived.header)
+        if not author:
+            return dmarc.Outcome("permerror")
+        identities = _identities(arrived, spf_finding, dkim_findings)
+        try:
+            async with asyncio.timeout(SECONDS):
+                exists = await self._exists(author)
+                walk = dmarc.evaluate(author, identities, exists=exists)
+                return await self._walked(walk)
+        except (TimeoutError, _NoAnswer):
+            return dmarc.Outcome("temperror", author)
+
+    async def _walked(self, walk: dmarc.Walk[dmarc.Outcome]) -> dmarc.Outcome:
+        name = next(walk)
+        while True:
+            answer = await self._resolver.ask(name, "TXT")
+            if answer.outcome is Outcome.FAILED:
+                raise _NoAnswer
+            try:
+                name = walk.send(answer.records)
+            except StopIteration as done:
+                outcome: dmarc.Outcome = done.value
+                return outcome
+
+    async def _exists(self, domain: str) -> bool:
+        kinds = ("MX", "A", "AAAA")
+        answers = await asyncio.gather(*(self._resolver.ask(domain, kind) for kind in kinds))
+        return any(each.outcome in {Outcome.FOUND, Outcome.FAILED} for each in answers)
+
+
+class _NoAnswer(Exception):
+    """The DNS did not answer."""
+
+
+def _identities(
+    arrived: Arrived, spf_finding: Finding, dkim_findings: Sequence[Finding]
+) -> list[Identity]:
+    proven = []
+    if spf_finding.result == "pass":
+        whole = arrived.sender or f"postmaster@{arrived.helo}"
+        proven.append(Identity(dmarc.domain_name(whole.rpartition("@")[2]), "spf"))
+    for each in dkim_findings:
+        if each.result == "pass":
+            domain = dict(each.properties)["header.d"]
+            proven.append(Identity(dmarc.domain_name(domain), "dkim"))
+    return proven
+
+
+def _failed(
+    outcome: dmarc.Outcome, findings: tuple[Finding, ...], facts: dict[str, str]
+) -> Verdict:
+    if outcome.policy == "reject":
+        reason = (
+            f"{outcome.author} asks that mail which is not proven to be from it is refused (DMARC)."
+        )
+        return Verdict(Action.REFUSE, findings, 550, "5.7.26", reason, facts)  # RFC 7372 §3.3
+    action = Action.JUNK if outcome.policy == "quarantine" else Action.ACCEPT
+    return Verdict(action, findings, facts=facts)

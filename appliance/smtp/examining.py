@@ -1,0 +1,81 @@
+"""Between the last octet of a message and its 250: a stranger's is judged, our own is signed.
+
+What is found goes to the top of the message, below Return-Path. A refusal is said while the
+sender still waits, so that nobody is told of mail that they never sent.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from typing import TYPE_CHECKING
+
+from appliance.filters import results
+from appliance.filters.arrived import Action, Arrived
+from appliance.queue.envelope import Envelope
+from appliance.smtp import trace
+from appliance.smtp.arriving import Arriving
+from appliance.smtp.replies import Reply
+
+if TYPE_CHECKING:
+    from appliance.smtp.server import SmtpConnection
+
+log = logging.getLogger("pillarbox.smtp")
+
+
+async def examine(connection: SmtpConnection, arriving: Arriving, envelope: Envelope) -> bool:
+    """Judge or sign a whole message; whether it is junk. Raises PillarboxError: it is refused."""
+    context = connection.context
+    found, is_junk = b"", False
+    if connection.door.is_submission:
+        if context.signer is not None:
+            found = await context.signer.sign(await _seen(connection, arriving, envelope))
+    elif context.judge is not None and _is_judged(connection):
+        found, is_junk = await _judged(connection, arriving, envelope)
+    if found:
+        at = len(trace.return_path(envelope.sender))
+        await connection.carry_out(arriving.incoming.insert(at, found))
+    return is_junk
+
+
+async def _judged(
+    connection: SmtpConnection, arriving: Arriving, envelope: Envelope
+) -> tuple[bytes, bool]:
+    context = connection.context
+    assert context.judge is not None
+    verdict = await context.judge.judge(await _seen(connection, arriving, envelope))
+    said = " ".join(f"{method}={result}" for method, result in verdict.facts.items())
+    log.info(
+        "%s: %s",
+        verdict.action.value,
+        said,
+        extra={"sender": envelope.sender or "<>", "peer": envelope.peer},
+    )
+    if verdict.action is Action.REFUSE:
+        raise Reply(verdict.code, verdict.status, verdict.reason)
+    return results.field(context.host, verdict.findings), verdict.action is Action.JUNK
+
+
+async def _seen(connection: SmtpConnection, arriving: Arriving, envelope: Envelope) -> Arrived:
+    body = await connection.carry_out(arriving.incoming.rest(arriving.body_at))
+    session = connection.session
+    return Arrived(
+        envelope.peer,
+        str(session.host_name or "") if session is not None else "",
+        envelope.sender,
+        arriving.header,
+        arriving.incoming.path,
+        arriving.body_at,
+        body,
+        arriving.size,
+    )
+
+
+def _is_judged(connection: SmtpConnection) -> bool:
+    """A host of the office has no SPF record and needs none."""
+    if connection.context.judges_local_peers:
+        return True
+    try:
+        return not ipaddress.ip_address(connection.peer.host).is_private
+    except ValueError:
+        return True
