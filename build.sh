@@ -8,6 +8,7 @@ PORT_BASE=${PILLARBOX_PORT_BASE:-10000}
 DEMO=${PILLARBOX_DEMO:-var/demo}
 MAIL_PROGRAMS="swaks libnet-ssleay-perl curl msmtp isync libsasl2-modules offlineimap3 neomutt fetchmail getmail6 mpop"
 WORLD="nsd unbound ldnsutils postfix"
+SECOND_OPINIONS="opendkim libmail-spf-perl libmail-dkim-perl libmail-dmarc-perl"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -113,7 +114,7 @@ TEXT
 
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
-  install_packages $MAIL_PROGRAMS $WORLD
+  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi
   set_up requirements-dev.lock

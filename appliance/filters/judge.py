@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 
 from appliance.filters import dmarc, signatures, spf
 from appliance.filters.arrived import Action, Arrived, Finding, Verdict
@@ -71,7 +70,7 @@ class Judge:
                 findings = await self._check(arrived, keys)
         except TimeoutError:
             return [Finding("dkim", "temperror", reason="checking took too long")]
-        except (OSError, BrokenProcessPool) as error:
+        except OSError as error:
             log.warning("signatures could not be checked: %s", error)
             return [Finding("dkim", "temperror")]
         return [
@@ -91,7 +90,7 @@ class Judge:
     async def _check(self, arrived: Arrived, keys: dict[str, bytes]) -> list[Finding]:
         if arrived.body is not None and len(arrived.body) <= LARGE:
             return await asyncio.to_thread(signatures.check, arrived.header + arrived.body, keys)
-        found: list[Finding] = await self._worker.start(
+        found: list[Finding] = await self._worker.run(
             signatures.check_file, arrived.header, str(arrived.path), arrived.body_at, keys
         )
         return found

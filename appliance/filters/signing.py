@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import dkim
@@ -49,11 +48,11 @@ class Signer:
                 if message.body is not None and len(message.body) <= LARGE:
                     whole = message.header + message.body
                     return await asyncio.to_thread(fields, whole, keys)
-                found: bytes = await self._worker.start(
+                found: bytes = await self._worker.run(
                     fields_of_file, message.header, str(message.path), message.body_at, keys
                 )
                 return found
-        except (TimeoutError, OSError, BrokenProcessPool) as error:
+        except (TimeoutError, OSError) as error:
             log.warning("a message goes unsigned: %s", error)
             return b""
 

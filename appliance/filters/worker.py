@@ -1,53 +1,57 @@
-"""Long computing in another process of low priority, so that nobody else waits for it.
+"""Long computing in a process of its own with low priority, so that nobody else waits for it.
 
-The process is started when it is first needed and ends when it has been idle for a while.
+One process at a time, and a fresh one for each message: it gives back all memory, and what a
+hostile message does to it ends with it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
+import pickle
+import sys
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
-
-IDLE_SECONDS = 60.0
 
 
 class Worker:
-    """At most one process. Belongs to the event loop."""
+    """Belongs to the event loop."""
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        self._idle: asyncio.TimerHandle | None = None
-        self._running = 0
+        self._one = asyncio.Semaphore(1)
+        self._running: set[Process] = set()
 
-    def start(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
-        """Have it computed; functions and arguments are sent to the other process."""
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_be_polite)
-        self._running += 1
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._pool, work, *arguments)
-        future.add_done_callback(lambda _: self._ended(loop))
-        return future
+    async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Have it computed; function and arguments are sent. Raises OSError when that fails."""
+        async with self._one:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", __name__, stdin=PIPE, stdout=PIPE
+            )
+            self._running.add(process)
+            try:
+                out, _ = await process.communicate(pickle.dumps((work, arguments)))
+            finally:
+                self._running.discard(process)
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+            if process.returncode:
+                raise ChildProcessError(f"a helping process ended with {process.returncode}")
+            return pickle.loads(out)  # noqa: S301 - made by our own child
 
     def close(self) -> None:
-        """End the process."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _ended(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._running -= 1
-        if not self._running and self._pool is not None:
-            self._idle = loop.call_later(IDLE_SECONDS, self.close)
+        """End what computes."""
+        for process in list(self._running):
+            process.kill()
 
 
-def _be_polite() -> None:
+def main() -> None:
+    """In the helping process: one piece of work from standard input, its result to output."""
     os.nice(10)
+    work, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 - sent by our own parent
+    sys.stdout.buffer.write(pickle.dumps(work(*arguments)))
+
+
+if __name__ == "__main__":
+    main()

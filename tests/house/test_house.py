@@ -61,7 +61,7 @@ MAY_BE_ASYNC = re.compile(
     r"|smtp/login|smtp/message|smtp/examining"
     r"|relay/(client|attempt|pool|hosts|policy|sts|reports)"
     r"|fetch/(collector|oauth)"
-    r"|filters/(judge|signing|reports|blocklists)"
+    r"|filters/(judge|signing|worker|reports|blocklists)"
     r")\.py$"
 )
 MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 400, 40, 7

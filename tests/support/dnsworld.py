@@ -42,6 +42,7 @@ server:
     num-threads: 1
     do-ip6: no
     local-zone: "test." nodefault
+    local-zone: "2.0.192.in-addr.arpa." nodefault
 remote-control:
     control-enable: no
 """

@@ -1,0 +1,64 @@
+"""A real DNS with the zones of the cases, and the second opinion."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.net.resolver import Resolver
+from tests.filters import dkim_cases, dmarc_cases, spf_cases
+from tests.support.dnsworld import DnsWorld
+
+OTHER = Path(__file__).with_name("other.pl")
+
+
+class Opinions:
+    """The DNS of the cases, and whom else to ask about them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.dns = DnsWorld(folder / "dns")
+        self.dns.zone("example.com", *spf_cases.EXAMPLE_COM)
+        self.dns.zone("example.org", *spf_cases.EXAMPLE_ORG)
+        self.dns.zone("2.0.192.in-addr.arpa", *spf_cases.REVERSE)
+        lines = [line for case in spf_cases.CASES for line in spf_cases.records(case)]
+        self.dns.zone("spf.test", *lines)
+        self.dns.zone("dkim.test", *dkim_cases.records())
+        self.dns.zone("test")  # names above the others are asked for too
+        for zone, found in dmarc_cases.ZONES.items():
+            self.dns.zone(zone, *found)
+        self.dns.start()
+        self.resolver = Resolver(self.dns.servers)
+        self._perl = subprocess.Popen(
+            ["perl", str(OTHER), *self.dns.servers.split("@")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def other(self, **case: object) -> str:
+        """What the other implementation says."""
+        assert self._perl.stdin is not None
+        assert self._perl.stdout is not None
+        self._perl.stdin.write(json.dumps(case) + "\n")
+        self._perl.stdin.flush()
+        return self._perl.stdout.readline().strip()
+
+    def stop(self) -> None:
+        self._perl.terminate()
+        self._perl.wait(10)
+        self.dns.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def opinions() -> Iterator[Opinions]:
+    folder = Path(tempfile.mkdtemp(prefix="opinions-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    found = Opinions(folder)
+    yield found
+    found.stop()
