@@ -19,7 +19,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from appliance import files, settings
+from appliance import files, intake, settings
 from appliance.accounts.directory import Directory
 from appliance.control import ControlServer
 from appliance.doors import Doors
@@ -44,7 +44,8 @@ class Daemon:
         self._parts = parts
         self._disk = MailDisk(parts, lambda: self.change_people(parts.gate.directory))
         self._doors = Doors(parts, self._disk.refusal)
-        self._requests = Requests(parts, self.change_people)
+        self._collector = intake.collector(parts, self._disk.refusal)
+        self._requests = Requests(parts, self._collector, self.change_people)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -66,6 +67,7 @@ class Daemon:
             ("certificate", self._renew_certificate),
             ("watchdog", _feed_watchdog),
         )
+        await self._collector.reload()
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
         gc.collect()
         gc.freeze()
@@ -90,6 +92,7 @@ class Daemon:
         """Finish what was acknowledged, write everything, let go."""
         parts = self._parts
         await self._doors.close()
+        await self._collector.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

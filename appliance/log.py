@@ -25,6 +25,7 @@ FIELDS = (
     "security",
     "reply",
     "service",
+    "source",
 )
 _PRIORITY = {
     logging.DEBUG: 7,

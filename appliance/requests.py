@@ -11,6 +11,7 @@ from typing import Any
 from appliance import __version__, outside
 from appliance.accounts.directory import Directory
 from appliance.errors import NotFound, Refused
+from appliance.fetch.collector import Collector
 from appliance.hardware import vitals
 from appliance.parts import Parts
 from appliance.queue import listing
@@ -21,8 +22,11 @@ from appliance.store import check
 class Requests:
     """One method an act; arguments and results are plain JSON values."""
 
-    def __init__(self, parts: Parts, change_people: Callable[[Directory], None]) -> None:
+    def __init__(
+        self, parts: Parts, collector: Collector, change_people: Callable[[Directory], None]
+    ) -> None:
         self._parts = parts
+        self._collector = collector
         self._change_people = change_people
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
@@ -35,6 +39,9 @@ class Requests:
             "queue_retry": self.queue_retry,
             "ways_changed": self.ways_changed,
             "relay_refusals": self.relay_refusals,
+            "fetch_changed": self._collector.reload,
+            "fetch_status": self.fetch_status,
+            "fetch_now": self.fetch_now,
             "queue_hold": self.queue_hold,
             "queue_delete": self.queue_delete,
             "index_check": self.index_check,
@@ -61,6 +68,14 @@ class Requests:
     async def relay_refusals(self) -> list[dict[str, Any]]:
         """Domains that refused our address; their mail goes through the fallback."""
         return [dataclasses.asdict(each) for each in self._parts.outside.relay.refusals()]
+
+    async def fetch_status(self) -> dict[str, dict[str, Any]]:
+        """How each source does."""
+        return {name: dataclasses.asdict(each) for name, each in self._collector.standing.items()}
+
+    async def fetch_now(self, name: str) -> None:
+        """Visit a source at once."""
+        self._collector.visit_now(name)
 
     async def status(self) -> dict[str, Any]:
         """How the box is."""

@@ -149,6 +149,13 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetch:
+    """Mail that is collected from mailboxes at providers."""
+
+    ca_file: str = text("", "A file with further authorities to trust, as PEM.")
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """What is thought of mail from strangers."""
 
@@ -177,6 +184,7 @@ class Settings:
     dns: Dns = field(default_factory=Dns)
     relay: Relay = field(default_factory=Relay)
     filters: Filters = field(default_factory=Filters)
+    fetch: Fetch = field(default_factory=Fetch)
 
 
 def load(path: Path) -> Settings:

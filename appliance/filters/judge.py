@@ -90,9 +90,12 @@ class Judge:
     async def _check(self, arrived: Arrived, keys: dict[str, bytes]) -> list[Finding]:
         if arrived.body is not None and len(arrived.body) <= LARGE:
             return await asyncio.to_thread(signatures.check, arrived.header + arrived.body, keys)
-        found: list[Finding] = await self._worker.run(
-            signatures.check_file, arrived.header, str(arrived.path), arrived.body_at, keys
-        )
+        if arrived.body is not None:
+            work = self._worker.run(signatures.check, arrived.header + arrived.body, keys)
+        else:
+            where = (str(arrived.path), arrived.body_at)
+            work = self._worker.run(signatures.check_file, arrived.header, *where, keys)
+        found: list[Finding] = await work
         return found
 
     async def _dmarc(

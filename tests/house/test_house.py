@@ -29,6 +29,7 @@ FLOORS = {
             "parts",
             "maildisk",
             "outside",
+            "intake",
             "postroom",
             "control",
         ),
@@ -56,11 +57,11 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|job|panel|watch|daemon|doors|outside|maildisk|requests|control|threads|postroom"
+    r"/(server|runner|job|panel|watch|daemon|doors|outside|intake|maildisk|requests|control|threads|postroom"
     r"|net/connection|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining"
     r"|relay/(client|attempt|pool|hosts|policy|sts|reports)"
-    r"|fetch/(collector|oauth)"
+    r"|fetch/collector"
     r"|filters/(judge|signing|worker|reports|blocklists)"
     r")\.py$"
 )

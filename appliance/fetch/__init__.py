@@ -1,0 +1,1 @@
+"""Collecting mail from mailboxes at providers, each message exactly once."""

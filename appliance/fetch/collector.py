@@ -1,0 +1,225 @@
+"""Collects from all sources, each in a thread of its own. Belongs to the event loop.
+
+IMAP with IDLE stays connected and has new mail within seconds; everything else is visited every
+few minutes. A source that fails is tried less and less often and stands on the board.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from appliance.clock import Clock
+from appliance.conditions import Board, Condition, Severity
+from appliance.errors import NotFound, PillarboxError
+from appliance.fetch import wording
+from appliance.fetch.imap import ImapRemote
+from appliance.fetch.ledger import Ledger
+from appliance.fetch.oauth import Tokens
+from appliance.fetch.pop3 import Pop3Remote
+from appliance.fetch.registry import Registry
+from appliance.fetch.remote import Trouble
+from appliance.fetch.source import Kind, Source
+from appliance.fetch.visit import Intake, Visit
+
+log = logging.getLogger("pillarbox.fetch")
+
+_FAILURES_SHOWN = 2  # in a row; one alone is the weather
+_STOP_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Standing:
+    """How a source does."""
+
+    last_visit: float = 0.0  # seconds since the epoch; 0: never
+    taken: int = 0  # since the start
+    failures: int = 0  # in a row
+    trouble: str = ""
+    remedy: str = ""
+    next_visit: float = 0.0
+
+
+@dataclass(slots=True)
+class _Running:
+    source: Source
+    task: asyncio.Task[None] | None = None
+    visit: Visit | None = None
+    stopped: threading.Event = field(default_factory=threading.Event)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Collector:
+    """All sources."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        ledger: Ledger,
+        intake: Callable[[asyncio.AbstractEventLoop], Intake],
+        board: Board,
+        clock: Clock,
+        context: ssl.SSLContext,
+    ) -> None:
+        self._registry = registry
+        self._ledger = ledger
+        self._make_intake = intake
+        self._board = board
+        self._clock = clock
+        self._context = context
+        self._running: dict[str, _Running] = {}
+        self.standing: dict[str, Standing] = {}
+
+    async def reload(self) -> None:
+        """Begin, change and end sources as they are set now."""
+        found = {each.name: each for each in await asyncio.to_thread(self._registry.sources)}
+        for name, running in list(self._running.items()):
+            if found.get(name) != running.source:
+                await self._end(name)
+        for name in list(self.standing):
+            if name not in found:
+                del self.standing[name]
+                self._board.take_down(_condition(name))
+        for name, source in found.items():
+            if name not in self._running:
+                running = _Running(source)
+                self._running[name] = running
+                self.standing.setdefault(name, Standing())
+                running.task = asyncio.create_task(self._collect(running), name=f"fetch {name}")
+
+    def visit_now(self, name: str) -> None:
+        """Do not wait for the next visit. Raises NotFound."""
+        if name not in self._running:
+            raise NotFound(f"There is no source {name}.")
+        self._running[name].wake.set()
+
+    async def close(self) -> None:
+        """End all; what is under way is finished or taken again later."""
+        await asyncio.gather(*(self._end(name) for name in list(self._running)))
+
+    async def _end(self, name: str) -> None:
+        running = self._running.pop(name)
+        running.stopped.set()
+        running.wake.set()
+        if running.visit is not None:
+            running.visit.stop()
+        if running.task is not None:
+            done, _ = await asyncio.wait([running.task], timeout=_STOP_SECONDS)
+            if not done:
+                running.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running.task
+
+    async def _collect(self, running: _Running) -> None:
+        loop = asyncio.get_running_loop()
+        source, standing = running.source, self.standing[running.source.name]
+        while not running.stopped.is_set():
+            trouble: Trouble | None = None
+            try:
+                await _in_own_thread(lambda: self._connected(running, loop))
+            except (PillarboxError, OSError) as error:
+                trouble = wording.explained(source, error)
+            except Exception:
+                log.exception("collecting failed", extra={"source": source.name})
+                trouble = Trouble("Collecting failed for a reason that was not foreseen.")
+            if running.stopped.is_set():
+                return
+            seconds = self._note(source, standing, trouble)
+            standing.next_visit = self._clock.wall() + seconds
+            running.wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await running.wake.wait()
+
+    def _note(self, source: Source, standing: Standing, trouble: Trouble | None) -> float:
+        """Write down how it went; seconds until the next connection."""
+        if trouble is None:
+            return source.minutes * 60.0
+        standing.failures += 1
+        standing.trouble, standing.remedy = str(trouble), trouble.remedy
+        log.warning("cannot collect: %s", trouble, extra={"source": source.name})
+        if standing.failures >= _FAILURES_SHOWN or trouble.is_login:
+            self._board.put_up(
+                Condition(
+                    _condition(source.name),
+                    Severity.ATTENTION,
+                    f"Mail cannot be collected from {source.name}: {trouble}",
+                    trouble.remedy,
+                    self._clock.wall(),
+                )
+            )
+        return wording.pause(trouble, standing.failures)
+
+    def _visited(self, source: Source, standing: Standing, taken: int) -> None:
+        standing.last_visit, standing.failures = self._clock.wall(), 0
+        standing.trouble = standing.remedy = ""
+        standing.taken += taken
+        self._board.take_down(_condition(source.name))
+
+    def _connected(self, running: _Running, loop: asyncio.AbstractEventLoop) -> None:
+        """One connection from its beginning to its end. Blocks."""
+        source = running.source
+        remote_class = ImapRemote if source.kind is Kind.IMAP else Pop3Remote
+        remote = remote_class(source, self._context, self._tokens(source))
+        try:
+            intake = self._make_intake(loop)
+            visit = Visit(source, remote, self._ledger, intake, self._clock.wall)
+            running.visit = visit
+            while not running.stopped.is_set():
+                count = visit.run()
+                if count.taken or count.too_large or count.deleted:
+                    log.info("collected %d, too large %d, deleted there %d",
+                             count.taken, count.too_large, count.deleted,
+                             extra={"source": source.name})  # fmt: skip
+                standing = self.standing[source.name]
+                loop.call_soon_threadsafe(self._visited, source, standing, count.taken)
+                if running.stopped.is_set() or not remote.wait(source.minutes * 60.0):
+                    break
+        finally:
+            running.visit = None
+            remote.close()
+
+    def _tokens(self, source: Source) -> Callable[[], str]:
+        if source.consent is None:
+            return lambda: ""
+        return Tokens(
+            source.consent,
+            source.secret,
+            self._context,
+            lambda token: self._registry.set_secret(source.name, token),
+        ).access
+
+
+async def _in_own_thread(work: Callable[[], None]) -> None:
+    """Threads of a pool would hold up the end of the program while a provider keeps silent."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except Exception as failure:  # noqa: BLE001 - it is raised where it is awaited
+            error = failure
+        with contextlib.suppress(RuntimeError):  # the loop is gone
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=run, name="fetch", daemon=True).start()
+    await done
+
+
+def _condition(name: str) -> str:
+    return f"fetch-{name}"

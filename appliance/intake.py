@@ -1,0 +1,213 @@
+"""The road of collected mail: from a provider's mailbox into the queue. Part of the roof.
+
+It is judged as if the host that brought it to the provider had brought it here; what would be
+refused at our door goes to the folder for junk, for the provider has accepted it already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from appliance.accounts.addresses import canonical
+from appliance.accounts.directory import Recipient as Destination
+from appliance.accounts.login import Gate
+from appliance.clock import Clock
+from appliance.errors import Refused, Temporary
+from appliance.fetch.collector import Collector
+from appliance.fetch.ledger import Ledger
+from appliance.fetch.origin import Origin, origin, return_path
+from appliance.fetch.registry import Registry as FetchRegistry
+from appliance.fetch.source import Collected
+from appliance.filters import results
+from appliance.filters.arrived import Action, Arrived
+from appliance.filters.judge import Judge
+from appliance.message.header import raw_fields
+from appliance.parts import Parts
+from appliance.queue.envelope import Envelope, Recipient
+from appliance.queue.queue import Queue
+from appliance.queue.spool import Incoming
+from appliance.smtp import trace
+from appliance.threads import Threads
+
+T = TypeVar("T")
+log = logging.getLogger("pillarbox.fetch")
+_LONGEST_HEADER = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """What the way into the queue needs. Belongs to the event loop."""
+
+    host: str
+    gate: Gate
+    queue: Queue
+    threads: Threads
+    clock: Clock
+    judge: Judge | None
+
+    async def take(self, message: Collected) -> None:
+        """Accept a message; durable on return. Raises Temporary with the reason."""
+        destinations = self._destinations(message)
+        header, body = _split(message.content)
+        cleaned = results.without_forged(_without_return_path(header), (self.host,))
+        came_from, sender = origin(header), _sender(return_path(header))
+        incoming = await self.threads.carry_out(self.queue.incoming())
+        try:
+            verdict_line, is_junk = await self._judged(came_from, sender, header, body, incoming)
+            top = trace.return_path(sender) + verdict_line + self._hop(message, incoming.id)
+            await self.threads.carry_out(incoming.write(top + cleaned + body))
+        except BaseException:
+            await self.threads.carry_out(incoming.discard())
+            raise
+        envelope = Envelope(
+            sender=sender,
+            recipients=tuple(_recipient(each) for each in destinations),
+            received_at=self.clock.wall(),
+            size=incoming.size,
+            return_path_octets=len(trace.return_path(sender)),
+            body="8BITMIME",
+            smtputf8=not header.isascii(),
+            peer=came_from.peer if came_from else "",
+            message_id=trace.look(header).message_id,
+            source=message.key,
+            is_junk=is_junk,
+        )
+        identity = await self.threads.carry_out(self.queue.accept(incoming, envelope))
+        fields = {"queue_id": identity, "source": message.source.name, "sender": sender or "<>"}
+        log.info("accepted", extra=fields)
+
+    async def forget(self, keys: list[str]) -> None:
+        """Keys that the ledger holds."""
+        await self.threads.carry_out(self.queue.forget_sources(keys))
+
+    def is_known(self, address: str) -> bool:
+        """Whether somebody here gets mail for this address."""
+        return bool(self._resolved(address))
+
+    def _destinations(self, message: Collected) -> tuple[Destination, ...]:
+        found = {d.address: d for each in message.recipients for d in self._resolved(each)}
+        if found:
+            return tuple(found.values())
+        owner = self.gate.directory.owner()
+        if owner is None:
+            raise Temporary("There is no account here yet that could get it.")
+        return (Destination(owner, is_local=True),)
+
+    def _resolved(self, address: str) -> tuple[Destination, ...]:
+        try:
+            return self.gate.directory.resolve(canonical(address))
+        except Refused:
+            return ()
+
+    def _hop(self, message: Collected, queue_id: str) -> bytes:
+        source = message.source
+        hop = trace.Hop(
+            helo=source.host,
+            peer="",
+            host=self.host,
+            protocol=message.protocol,
+            queue_id=queue_id,
+            single_recipient=message.recipients[0] if len(message.recipients) == 1 else "",
+            tls="",
+        )
+        return trace.received(hop, self.clock.wall())
+
+    async def _judged(
+        self, came_from: Origin | None, sender: str, header: bytes, body: bytes, incoming: Incoming
+    ) -> tuple[bytes, bool]:
+        if self.judge is None or came_from is None:
+            return b"", False
+        arrived = Arrived(
+            came_from.peer, came_from.helo, sender, header, incoming.path, 0, body, len(body)
+        )
+        verdict = await self.judge.judge(arrived)
+        return results.field(self.host, verdict.findings), verdict.action is not Action.ACCEPT
+
+
+class FromThreads:
+    """The road for a thread that collects. Everything blocks."""
+
+    def __init__(
+        self, road: Road, loop: asyncio.AbstractEventLoop, refusal: Callable[[], str]
+    ) -> None:
+        self._road = road
+        self._loop = loop
+        self._refusal = refusal
+
+    def take(self, message: Collected) -> None:
+        """Accept it; durable on return."""
+        self._wait(self._road.take(message))
+
+    def is_known(self, address: str) -> bool:
+        """Whether somebody here gets mail for this address."""
+        return self._road.is_known(address)
+
+    def recorded(self) -> frozenset[str]:
+        """Keys that the queue keeps."""
+        return self._wait(self._recorded())
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """They are in the ledger."""
+        self._wait(self._road.forget(list(keys)))
+
+    async def _recorded(self) -> frozenset[str]:
+        return self._road.queue.sources
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        async def unless_refused() -> T:
+            if refusal := self._refusal():  # "452 4.3.1 words"
+                work.close()
+                raise Temporary(refusal.split(" ", 2)[-1])
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(unless_refused(), self._loop).result()
+
+
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    ends = [at + len(end) // 2 for end in (b"\r\n\r\n", b"\n\n") if (at := content.find(end)) >= 0]
+    if not ends:
+        return content, b""
+    return content[: min(ends)], content[min(ends) :]
+
+
+def _without_return_path(header: bytes) -> bytes:
+    """RFC 5321 §4.4: there is one Return-Path, that of the last delivery."""
+    return b"".join(raw for name, raw in raw_fields(header) if name != b"return-path")
+
+
+def _sender(text: str) -> str:
+    try:
+        return canonical(text) if text else ""
+    except Refused:
+        return ""
+
+
+def _recipient(destination: Destination) -> Recipient:
+    return Recipient(
+        destination.address,
+        destination.is_local,
+        named=destination.address,
+        detail=destination.detail,
+    )
+
+
+def collector(parts: Parts, refusal: Callable[[], str]) -> Collector:
+    """What collects for this appliance. Blocks."""
+    world = parts.outside
+    road = Road(parts.host, parts.gate, parts.queue, parts.threads, parts.clock, world.judge)
+    context = ssl.create_default_context()
+    if parts.settings.fetch.ca_file:
+        context.load_verify_locations(parts.settings.fetch.ca_file)
+    return Collector(
+        FetchRegistry(parts.database),
+        Ledger(parts.database),
+        lambda loop: FromThreads(road, loop, refusal),
+        parts.board,
+        parts.clock,
+        context,
+    )
