@@ -113,7 +113,8 @@ class Pop3Remote:
             try:
                 lines = ask(number)[1]
             except poplib.error_proto as error:
-                if not _words(error).startswith("-ERR"):
+                said = _words(error)
+                if not said.startswith("-ERR") or said == "-ERR EOF":  # the library's own words
                     raise
                 raise Gone(f"Message {mark} of {self._source.name} is gone.") from None
         return b"\r\n".join([*lines, b""])
