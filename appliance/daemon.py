@@ -64,6 +64,7 @@ class Daemon:
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
             ("control", control.run),
+            ("trace", parts.recorder.run),
             ("certificate", self._renew_certificate),
             ("watchdog", _feed_watchdog),
         )
@@ -99,6 +100,7 @@ class Daemon:
         if parts.queue.is_started:
             await parts.runner.stop()
             await parts.outside.close()
+            await parts.recorder.write()
             try:
                 await parts.threads.carry_out(parts.store.settle())
             except (PillarboxError, OSError) as error:

@@ -99,6 +99,8 @@ class Doors:
             tls=parts.tls,
             doorkeeper=_doorkeeper(limits),
             refusal=self._refusal,
+            on_refused=parts.recorder.refused,
+            keeps_subjects=parts.settings.trace.subjects,
             judge=parts.outside.judge,
             judges_local_peers=parts.settings.filters.local_peers,
             signer=parts.outside.signer,

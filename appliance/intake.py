@@ -58,7 +58,9 @@ class Road:
         came_from, sender = origin(header), _sender(return_path(header))
         incoming = await self.threads.carry_out(self.queue.incoming())
         try:
-            verdict_line, is_junk = await self._judged(came_from, sender, header, body, incoming)
+            verdict_line, is_junk, said = await self._judged(
+                came_from, sender, header, body, incoming
+            )
             top = trace.return_path(sender) + verdict_line + self._hop(message, incoming.id)
             await self.threads.carry_out(incoming.write(top + cleaned + body))
         except BaseException:
@@ -76,6 +78,7 @@ class Road:
             message_id=trace.look(header).message_id,
             source=message.key,
             is_junk=is_junk,
+            verdict=said,
         )
         identity = await self.threads.carry_out(self.queue.accept(incoming, envelope))
         fields = {"queue_id": identity, "source": message.source.name, "sender": sender or "<>"}
@@ -119,14 +122,16 @@ class Road:
 
     async def _judged(
         self, came_from: Origin | None, sender: str, header: bytes, body: bytes, incoming: Incoming
-    ) -> tuple[bytes, bool]:
+    ) -> tuple[bytes, bool, str]:
         if self.judge is None or came_from is None:
-            return b"", False
+            return b"", False, ""
         arrived = Arrived(
             came_from.peer, came_from.helo, sender, header, incoming.path, 0, body, len(body)
         )
         verdict = await self.judge.judge(arrived)
-        return results.field(self.host, verdict.findings), verdict.action is not Action.ACCEPT
+        said = " ".join(f"{method}={result}" for method, result in verdict.facts.items())
+        line = results.field(self.host, verdict.findings)
+        return line, verdict.action is not Action.ACCEPT, said
 
 
 class FromThreads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,14 @@ from appliance.hardware import vitals
 from appliance.hardware.simulated import SimulatedBoard
 from appliance.net import certificates, tls
 from appliance.outside import Outside
+from appliance.queue.envelope import Entry
 from appliance.queue.queue import Queue
 from appliance.queue.runner import Runner
 from appliance.settings import Settings
 from appliance.store.store import Store
 from appliance.threads import Threads
+from appliance.trace.archive import Archive
+from appliance.trace.recorder import Recorder
 
 HAD_MAIL_DISK = "had-mail-disk"
 """A file in STATE with the identity of the mail disk: none, or another, is no normal state."""
@@ -57,6 +61,7 @@ class Parts:
     queue: Queue
     runner: Runner
     outside: Outside
+    recorder: Recorder
     tls: ssl.SSLContext
 
 
@@ -76,7 +81,9 @@ def build(options: Options, tree: Settings) -> Parts:
     runner.local = postroom.LocalCarrier(queue, mda)
     world = outside.build(tree, database, clock, host, simulate=options.simulate)
     runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)
-    queue.on_accepted = runner.accepted
+    recorder = _recorder(database, clock, tree)
+    runner.on_attempt = recorder.attempted
+    queue.on_accepted = partial(_both, runner.accepted, recorder.accepted)
     certificates.ensure(options.state / TLS, names(options, host), clock.wall())
     return Parts(
         options=options,
@@ -93,8 +100,19 @@ def build(options: Options, tree: Settings) -> Parts:
         queue=queue,
         runner=runner,
         outside=world,
+        recorder=recorder,
         tls=tls.server_context(options.state / TLS),
     )
+
+
+def _recorder(database: AccountsDatabase, clock: Clock, tree: Settings) -> Recorder:
+    kept = tree.trace
+    return Recorder(Archive(database), clock, days=kept.days, most=kept.most_events)
+
+
+def _both(first: Callable[[Entry], None], second: Callable[[Entry], None], entry: Entry) -> None:
+    first(entry)
+    second(entry)
 
 
 def _store(had: Path, mail: Path, clock: Clock) -> Store:

@@ -39,6 +39,7 @@ class Requests:
             "queue_retry": self.queue_retry,
             "ways_changed": self.ways_changed,
             "relay_refusals": self.relay_refusals,
+            "trace_written": self._parts.recorder.write,
             "fetch_changed": self._collector.reload,
             "fetch_status": self.fetch_status,
             "fetch_now": self.fetch_now,
@@ -119,7 +120,9 @@ class Requests:
     async def queue_hold(self, identity: str) -> None:
         """Let a message wait until it is retried by hand."""
         queue = self._parts.queue
-        queue.hold(queue.entry(identity), "It is held by the administrator.")
+        entry = queue.entry(identity)
+        queue.hold(entry, "It is held by the administrator.")
+        self._parts.recorder.noted(entry, "held")
         await self._parts.threads.carry_out(queue.durable())
 
     async def queue_delete(self, identity: str, *, bounce: bool = False) -> None:
@@ -135,6 +138,7 @@ class Requests:
                 if not progress.state.is_over
             )
             await parts.runner.bounce(entry, outcomes)
+        parts.recorder.noted(entry, "deleted", "The sender was told." if bounce else "")
         await parts.threads.carry_out(parts.queue.finish([entry]))
         await parts.threads.carry_out(parts.queue.durable())
 

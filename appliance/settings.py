@@ -173,6 +173,17 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """The story of each message (pillarbox trace)."""
+
+    days: int = number(30, "How many days it is kept.", 1, 366)
+    most_events: int = number(
+        300_000, "How many entries are kept at most; the oldest go first.", 1_000, 10_000_000
+    )
+    subjects: bool = switch(default=False, help_text="Keep the subject of each message too.")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole tree."""
 
@@ -185,6 +196,7 @@ class Settings:
     relay: Relay = field(default_factory=Relay)
     filters: Filters = field(default_factory=Filters)
     fetch: Fetch = field(default_factory=Fetch)
+    trace: Trace = field(default_factory=Trace)
 
 
 def load(path: Path) -> Settings:

@@ -53,6 +53,8 @@ class Envelope:
     source: str = ""  # where it was collected from; the same message has the same, always
     require_tls: bool = False  # RFC 8689 §2
     is_junk: bool = False  # goes into the folder for junk
+    verdict: str = ""  # what was found about it: "spf=pass dkim=none dmarc=none"
+    subject: str = ""  # for the trace, where the owner wants it there
 
 
 class State(StrEnum):

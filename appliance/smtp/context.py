@@ -32,6 +32,9 @@ class SmtpContext:
     doorkeeper: Doorkeeper
     refusal: Callable[[], str]
     """Why no mail can be taken at the moment as a whole reply ("452 4.3.1 ..."), or ""."""
+    on_refused: Callable[[str, str, str, str], None] = lambda *_: None
+    """Told of what is not accepted: peer, sender, recipient, reply."""
+    keeps_subjects: bool = False
     judge: Judge | None = None  # of mail from strangers
     judges_local_peers: bool = False
     signer: Signer | None = None  # of mail from our own people

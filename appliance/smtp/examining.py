@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.errors import PillarboxError
 from appliance.filters import results
 from appliance.filters.arrived import Action, Arrived
 from appliance.queue.envelope import Envelope
@@ -23,24 +25,40 @@ if TYPE_CHECKING:
 log = logging.getLogger("pillarbox.smtp")
 
 
-async def examine(connection: SmtpConnection, arriving: Arriving, envelope: Envelope) -> bool:
-    """Judge or sign a whole message; whether it is junk. Raises PillarboxError: it is refused."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of a message now."""
+
+    is_junk: bool = False
+    words: str = ""  # method=result, for the trace
+
+
+async def examine(connection: SmtpConnection, arriving: Arriving, envelope: Envelope) -> Found:
+    """Judge or sign a whole message. Raises PillarboxError: it is refused, and gone."""
+    try:
+        return await _examined(connection, arriving, envelope)
+    except PillarboxError:
+        await connection.carry_out(arriving.discard())
+        raise
+
+
+async def _examined(connection: SmtpConnection, arriving: Arriving, envelope: Envelope) -> Found:
     context = connection.context
-    found, is_junk = b"", False
+    fields, found = b"", Found()
     if connection.door.is_submission:
         if context.signer is not None:
-            found = await context.signer.sign(await _seen(connection, arriving, envelope))
+            fields = await context.signer.sign(await _seen(connection, arriving, envelope))
     elif context.judge is not None and _is_judged(connection):
-        found, is_junk = await _judged(connection, arriving, envelope)
-    if found:
+        fields, found = await _judged(connection, arriving, envelope)
+    if fields:
         at = len(trace.return_path(envelope.sender))
-        await connection.carry_out(arriving.incoming.insert(at, found))
-    return is_junk
+        await connection.carry_out(arriving.incoming.insert(at, fields))
+    return found
 
 
 async def _judged(
     connection: SmtpConnection, arriving: Arriving, envelope: Envelope
-) -> tuple[bytes, bool]:
+) -> tuple[bytes, Found]:
     context = connection.context
     assert context.judge is not None
     verdict = await context.judge.judge(await _seen(connection, arriving, envelope))
@@ -53,7 +71,8 @@ async def _judged(
     )
     if verdict.action is Action.REFUSE:
         raise Reply(verdict.code, verdict.status, verdict.reason)
-    return results.field(context.host, verdict.findings), verdict.action is Action.JUNK
+    found = Found(verdict.action is Action.JUNK, said)
+    return results.field(context.host, verdict.findings), found
 
 
 async def _seen(connection: SmtpConnection, arriving: Arriving, envelope: Envelope) -> Arrived:

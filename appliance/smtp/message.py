@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from appliance.errors import PillarboxError, Temporary
 from appliance.filters import results
+from appliance.message.words import decoded_header
+from appliance.queue.envelope import Envelope
 from appliance.smtp import replies, trace
 from appliance.smtp.arriving import Arriving, Handling
 from appliance.smtp.examining import examine
@@ -164,15 +166,13 @@ async def _accept(connection: SmtpConnection, arriving: Arriving) -> None:
 
     async def accept() -> str:
         incoming = await connection.carry_out(arriving.finish())
-        try:
-            is_junk = await examine(connection, arriving, envelope)
-        except PillarboxError:
-            await connection.carry_out(arriving.discard())
-            raise
+        found = await examine(connection, arriving, envelope)
         whole = dataclasses.replace(
             envelope,
             size=incoming.size,
-            is_junk=is_junk,
+            is_junk=found.is_junk,
+            verdict=found.words,
+            subject=_subject(connection, arriving.seen),
             return_path_octets=len(trace.return_path(envelope.sender)),
             message_id=arriving.seen.message_id,
         )
@@ -185,6 +185,7 @@ async def _accept(connection: SmtpConnection, arriving: Arriving) -> None:
     except (PillarboxError, OSError) as error:
         expected = error if isinstance(error, PillarboxError) else Temporary(str(error))
         log.warning("refused: %s", error, extra=fields)
+        _trace_refusal(connection, envelope, error)
         await connection.push(replies.reply_for(expected))
     else:
         found = {"queue_id": queue_id, "message_id": arriving.seen.message_id}
@@ -192,6 +193,18 @@ async def _accept(connection: SmtpConnection, arriving: Arriving) -> None:
         await connection.push(f"250 2.0.0 Accepted as {queue_id}.")
     finally:
         connection.forget_mail()
+
+
+def _subject(connection: SmtpConnection, seen: trace.Seen) -> str:
+    if not connection.context.keeps_subjects:
+        return ""
+    return decoded_header(seen.subject.encode("utf-8", "replace"))
+
+
+def _trace_refusal(connection: SmtpConnection, envelope: Envelope, error: Exception) -> None:
+    for each in envelope.recipients:
+        who = each.named or each.address
+        connection.context.on_refused(envelope.peer, envelope.sender, who, str(error))
 
 
 def _bound(connection: SmtpConnection, arriving: Arriving) -> None:

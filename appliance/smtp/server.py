@@ -291,7 +291,14 @@ class SmtpConnection(SMTP):
         if self.mail is None:
             raise Reply(503, "5.5.1", "MAIL comes before RCPT.")
         mail = self.mail
-        await self.carry_out(transaction.add_recipient(mail, arg or "", self.rules, self.context))
+        try:
+            await self.carry_out(
+                transaction.add_recipient(mail, arg or "", self.rules, self.context)
+            )
+        except PillarboxError as error:
+            who = (arg or "").partition(":")[2].partition(" ")[0].strip("<>")
+            self.context.on_refused(self.peer.host, str(mail.sender), who, str(error))
+            raise
         await self.push("250 2.1.5 Recipient accepted.")
 
     async def smtp_DATA(self, arg: str | None) -> None:

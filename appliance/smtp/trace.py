@@ -40,6 +40,7 @@ class Seen:
     has_date: bool
     has_message_id: bool
     senders: tuple[str, ...]  # addresses of From and Sender
+    subject: str = ""  # as it stands there
 
 
 def protocol_name(*, extended: bool, tls: bool, authenticated: bool, smtputf8: bool) -> str:
@@ -89,7 +90,7 @@ def header_end(data: bytes) -> int:
 def look(header: bytes) -> Seen:
     """Read what we need of a header; never raises, whatever it holds."""
     hops, message_id, dated, senders = 0, "", False, []
-    has_message_id = False
+    has_message_id, subject = False, b""
     for line in re.sub(rb"\r\n(?=[ \t])", b"", header).split(b"\r\n"):
         match = _NAME.match(line)
         if match is None:
@@ -103,10 +104,13 @@ def look(header: bytes) -> Seen:
         elif name == b"message-id":
             has_message_id = True
             message_id = value.decode("utf-8", "replace")[:998]
+        elif name == b"subject":
+            subject = value
         elif name in {b"from", b"sender"}:
             text = value.decode("utf-8", "replace")
             senders += [a or b for a, b in _ADDRESS.findall(text)]
-    return Seen(hops, message_id, dated, has_message_id, tuple(senders))
+    text = subject.decode("utf-8", "replace")
+    return Seen(hops, message_id, dated, has_message_id, tuple(senders), text)
 
 
 def _atom(helo: str) -> str:

@@ -17,7 +17,9 @@ FLOORS = {
     "sieve": 2,
     **dict.fromkeys(("store", "accounts"), 3),
     **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters"), 4),
-    **dict.fromkeys(("smtp", "imap", "pop3", "managesieve", "backup", "health", "panel"), 5),
+    **dict.fromkeys(
+        ("smtp", "imap", "pop3", "managesieve", "backup", "health", "panel", "trace"), 5
+    ),
     "web": 6,
     **dict.fromkeys(
         (
@@ -57,7 +59,7 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|job|panel|watch|daemon|doors|outside|intake|maildisk|requests|control|threads|postroom"
+    r"/(server|runner|recorder|job|panel|watch|daemon|doors|outside|intake|maildisk|requests|control|threads|postroom"
     r"|net/connection|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining"
     r"|relay/(client|attempt|pool|hosts|policy|sts|reports)"
