@@ -65,6 +65,7 @@ class Daemon:
             ("queue", parts.runner.run),
             ("control", control.run),
             ("trace", parts.recorder.run),
+            ("signing keys", parts.outside.publishing.run),
             ("certificate", self._renew_certificate),
             ("watchdog", _feed_watchdog),
         )

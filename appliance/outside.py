@@ -11,6 +11,7 @@ from appliance.filters.keys import Keys
 from appliance.filters.signing import Signer
 from appliance.hardware import vitals
 from appliance.net.resolver import Resolver
+from appliance.publishing import Publishing
 from appliance.relay.attempt import Relay
 from appliance.relay.memory import Memory
 from appliance.relay.options import Options as WaysOut
@@ -31,6 +32,7 @@ class Outside:
     keys: Keys
     signer: Signer
     srs_secret: bytes
+    publishing: Publishing
 
     async def close(self) -> None:
         """Let connections and helping processes go."""
@@ -46,6 +48,7 @@ def build(
     """Build them; nothing runs yet. Blocks."""
     resolver, ways, keys = Resolver(tree.dns.servers), Ways(database), Keys(database)
     out = ways.options(options(tree, host, simulate=simulate))
+    signer = Signer(keys.current())
     enforce = tree.filters.dmarc == "enforce"
     return Outside(
         resolver=resolver,
@@ -53,8 +56,9 @@ def build(
         relay=Relay(out, resolver, Memory(database), clock),
         judge=None if tree.filters.dmarc == "off" else Judge(resolver, enforce=enforce),
         keys=keys,
-        signer=Signer(keys.current()),
+        signer=signer,
         srs_secret=database.secret("srs"),
+        publishing=Publishing(keys, signer, resolver, clock),
     )
 
 

@@ -39,6 +39,7 @@ class Requests:
             "queue_retry": self.queue_retry,
             "ways_changed": self.ways_changed,
             "relay_refusals": self.relay_refusals,
+            "keys_changed": self._parts.outside.publishing.look,
             "trace_written": self._parts.recorder.write,
             "fetch_changed": self._collector.reload,
             "fetch_status": self.fetch_status,

@@ -1,11 +1,14 @@
-"""How a command reaches the running daemon, or the mail when none runs."""
+"""How a command reaches the running daemon, the database, or the mail when none runs."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from appliance import control, settings
+from appliance import control, files, settings
+from appliance.accounts.database import AccountsDatabase
 from appliance.errors import Refused
 
 
@@ -21,3 +24,14 @@ def mail_directory(state: Path) -> Path:
     """Where the mail is, by the settings."""
     tree = settings.load(state / "settings.toml")
     return Path(tree.storage.mail) if tree.storage.mail else state / "mail"
+
+
+@contextlib.contextmanager
+def open_database(state: Path) -> Iterator[AccountsDatabase]:
+    """The database of a box, whether or not it runs."""
+    files.make_directories(state)
+    database = AccountsDatabase(state)
+    try:
+        yield database
+    finally:
+        database.close()

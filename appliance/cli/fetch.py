@@ -8,8 +8,9 @@ import ssl
 from typing import Any
 
 from appliance import control
+from appliance.cli.asking import open_database
 from appliance.cli.output import add_json_option, moment, parse_size, print_json, print_table
-from appliance.cli.people import open_database, read_password
+from appliance.cli.people import read_password
 from appliance.errors import Refused
 from appliance.fetch import oauth
 from appliance.fetch.registry import Registry

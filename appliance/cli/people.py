@@ -6,13 +6,12 @@ import argparse
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from appliance import control, files
-from appliance.accounts.database import AccountsDatabase
+from appliance import control
 from appliance.accounts.registry import SERVICES, Registry
+from appliance.cli.asking import open_database
+from appliance.cli.dns import add_domain_acts
 from appliance.cli.output import add_json_option, moment, parse_size, print_json, print_table, size
 from appliance.errors import NotFound, Refused
 
@@ -32,6 +31,7 @@ def _add_domain(parser: argparse.ArgumentParser) -> None:
     remove = acts.add_parser("remove", help="take no more mail for a domain")
     remove.add_argument("domain")
     remove.set_defaults(handler=lambda a: _change(a, lambda r: r.remove_domain(a.domain)))
+    add_domain_acts(acts)
     show = acts.add_parser("list", help="all domains")
     add_json_option(show)
     show.set_defaults(handler=_list_domains)
@@ -113,17 +113,6 @@ def read_password() -> str:
     if not password:
         raise Refused("There is no password on standard input.")
     return password
-
-
-@contextlib.contextmanager
-def open_database(state: Path) -> Iterator[AccountsDatabase]:
-    """The database of a box, whether or not it runs."""
-    files.make_directories(state)
-    database = AccountsDatabase(state)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _change(arguments: argparse.Namespace, act: Any) -> Any:

@@ -7,8 +7,9 @@ import contextlib
 from typing import Any
 
 from appliance import control
+from appliance.cli.asking import open_database
 from appliance.cli.output import add_json_option, moment, print_json, print_table
-from appliance.cli.people import open_database, read_password
+from appliance.cli.people import read_password
 from appliance.relay.options import DIRECT, NO_WAY, Route, Smarthost, Tls
 from appliance.relay.registry import Registry
 

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from typing import Any
 
 from appliance import control
+from appliance.cli.asking import open_database
 from appliance.cli.output import add_json_option, moment, print_json, size
-from appliance.cli.people import open_database
 from appliance.trace.archive import Archive, Event, Message, Story, Wanted
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400}

@@ -99,18 +99,25 @@ class Keys:
 
     def current(self) -> dict[str, tuple[Key, ...]]:
         """The keys that are used, by domain."""
+        return self._by_domain(Stage.CURRENT)
+
+    def _by_domain(self, stage: Stage) -> dict[str, tuple[Key, ...]]:
         found: dict[str, tuple[Key, ...]] = {}
         with self._database.change() as db:
-            for row in db.query("select * from dkim_keys where stage = ?", [Stage.CURRENT.value]):
+            for row in db.query("select * from dkim_keys where stage = ?", [stage.value]):
                 key = _key(row)
                 found[key.domain] = (*found.get(key.domain, ()), key)
         return found
 
     def ensure(self, domain: str, now: float) -> list[Key]:
-        """The keys of a domain, made when there are none."""
+        """The keys of a domain; the first ones are made here, to be used once published."""
         if not self.of(domain):
-            self._make(domain, Stage.CURRENT, now)
+            self._make(domain, Stage.NEXT, now)
         return self.of(domain)
+
+    def prepared(self) -> dict[str, tuple[Key, ...]]:
+        """The keys that wait to be seen in the DNS, by domain."""
+        return self._by_domain(Stage.NEXT)
 
     def prepare(self, domain: str, now: float) -> list[Key]:
         """Make the next pair, to be published; what was prepared before is kept."""

@@ -62,6 +62,8 @@ def verified_by_opendkim(folder: Path, key, message: bytes) -> str:
 def test_next_keys_are_published_before_they_are_used_and_old_ones_stay_a_while(keys: Keys) -> None:
     first = keys.ensure("office.test", NOW)
     assert {key.algorithm for key in first} == {RSA, ED25519}
+    assert keys.current() == {}
+    keys.take("office.test", NOW)
     following = keys.prepare("office.test", NOW + 1)
     assert keys.prepare("office.test", NOW + 2) == following
     assert {key.selector for key in keys.current()["office.test"]} == {k.selector for k in first}

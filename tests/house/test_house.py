@@ -16,7 +16,7 @@ FLOORS = {
     **dict.fromkeys(("message", "net", "hardware", "helper"), 1),
     "sieve": 2,
     **dict.fromkeys(("store", "accounts"), 3),
-    **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters"), 4),
+    **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters", "zone"), 4),
     **dict.fromkeys(
         ("smtp", "imap", "pop3", "managesieve", "backup", "health", "panel", "trace"), 5
     ),
@@ -32,6 +32,7 @@ FLOORS = {
             "maildisk",
             "outside",
             "intake",
+            "publishing",
             "postroom",
             "control",
         ),
@@ -59,9 +60,10 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|panel|watch|daemon|doors|outside|intake|maildisk|requests|control|threads|postroom"
+    r"/(server|runner|recorder|job|panel|watch|daemon|doors|outside|intake|publishing|maildisk|requests|control|threads|postroom"
     r"|net/connection|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining"
+    r"|net/blocklists|zone/checking"
     r"|relay/(client|attempt|pool|hosts|policy|sts|reports)"
     r"|fetch/collector"
     r"|filters/(judge|signing|worker|reports|blocklists)"
