@@ -99,6 +99,8 @@ class Doors:
             tls=parts.tls,
             doorkeeper=_doorkeeper(limits),
             refusal=self._refusal,
+            allowance=parts.sending.allowance,
+            on_frozen=lambda key: parts.sending.freeze(key, parts.threads, parts.host),
             on_refused=parts.recorder.refused,
             keeps_subjects=parts.settings.trace.subjects,
             judge=parts.outside.judge,

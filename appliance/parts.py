@@ -22,6 +22,7 @@ from appliance.outside import Outside
 from appliance.queue.envelope import Entry
 from appliance.queue.queue import Queue
 from appliance.queue.runner import Runner
+from appliance.sending import Sending
 from appliance.settings import Settings
 from appliance.store.store import Store
 from appliance.threads import Threads
@@ -62,6 +63,7 @@ class Parts:
     runner: Runner
     outside: Outside
     recorder: Recorder
+    sending: Sending
     tls: ssl.SSLContext
 
 
@@ -73,6 +75,7 @@ def build(options: Options, tree: Settings) -> Parts:
     database = AccountsDatabase(options.state)
     people, pepper = database.directory(), database.secret("login")
     gate = Gate(people, clock, note_use=database.note_use, pepper=pepper)
+    board = Board()
     store = _store(options.state / HAD_MAIL_DISK, mail, clock)
     queue = Queue(mail / "queue", clock)
     resolve = partial(postroom.reports_to, gate)
@@ -92,7 +95,7 @@ def build(options: Options, tree: Settings) -> Parts:
         mail=mail,
         clock=clock,
         threads=threads,
-        board=Board(),
+        board=board,
         hardware=SimulatedBoard(),
         database=database,
         gate=gate,
@@ -101,6 +104,7 @@ def build(options: Options, tree: Settings) -> Parts:
         runner=runner,
         outside=world,
         recorder=recorder,
+        sending=Sending(database, tree.sending, queue, gate, board, clock),
         tls=tls.server_context(options.state / TLS),
     )
 

@@ -40,6 +40,7 @@ class Requests:
             "ways_changed": self.ways_changed,
             "relay_refusals": self.relay_refusals,
             "keys_changed": self._parts.outside.publishing.look,
+            "senders_changed": self._parts.sending.reload,
             "trace_written": self._parts.recorder.write,
             "fetch_changed": self._collector.reload,
             "fetch_status": self.fetch_status,

@@ -173,6 +173,14 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """What each account may send to the outside; who goes over it is stopped."""
+
+    recipients_per_hour: int = number(500, "Most recipients within an hour.", 1, 1_000_000)
+    recipients_per_day: int = number(2000, "Most recipients within a day.", 1, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """The story of each message (pillarbox trace)."""
 
@@ -196,6 +204,7 @@ class Settings:
     relay: Relay = field(default_factory=Relay)
     filters: Filters = field(default_factory=Filters)
     fetch: Fetch = field(default_factory=Fetch)
+    sending: Sending = field(default_factory=Sending)
     trace: Trace = field(default_factory=Trace)
 
 

@@ -13,7 +13,7 @@ import logging
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from appliance.accounts import passwords
@@ -46,6 +46,7 @@ class Login:
 
     address: str
     quota_octets: int = 0  # 0: none
+    device: str = ""  # the name of the app password that was used
 
 
 NoteUse = Callable[[int, float, str], None]
@@ -100,11 +101,15 @@ class Gate:
         account = self._directory.find(name)
         key = account.address if account is not None else name.lower()[:320]
         yield from self.wait_in_line(peer_host, key)
-        right = yield from self._matches(account, password, service, peer_host)
-        if account is None or not right:
+        device = ""
+        app = _app_password(account, password, service) if account is not None else None
+        if app is not None:
+            device = app.name
+            yield from self._use(app, peer_host)
+        elif not (yield from self._matches(account, password)):
             self.note_failure(peer_host, key, service)
         assert account is not None
-        return self.welcome(account, peer_host)
+        return replace(self.welcome(account, peer_host), device=device)
 
     def wait_in_line(self, peer_host: str, account_key: str) -> Steps[None]:
         """Hold an attempt back, or refuse it, as the throttle says."""
@@ -126,16 +131,9 @@ class Gate:
         self._throttle.succeeded(peer_host, account.address)
         return Login(account.address, account.quota_octets)
 
-    def _matches(
-        self, account: Account | None, password: str, service: Service, peer_host: str
-    ) -> Steps[bool]:
-        if account is not None:
-            app = _app_password(account, password, service)
-            if app is not None:
-                yield from self._use(app, peer_host)
-                return True
-            if self._is_remembered(account, password):
-                return True
+    def _matches(self, account: Account | None, password: str) -> Steps[bool]:
+        if account is not None and self._is_remembered(account, password):
+            return True
         phc = account.argon2 if account is not None else (yield from self._dummy_hash())
         right = yield from in_thread(
             lambda: passwords.argon2_matches(password, phc), self._next_lane()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
+from appliance.accounts.allowance import Allowance, Limits
 from appliance.accounts.login import Gate
 from appliance.clock import Clock
 from appliance.filters.judge import Judge
@@ -15,6 +16,10 @@ from appliance.queue.queue import Queue
 from appliance.settings import Smtp
 from appliance.store.store import Store
 from appliance.threads import Threads
+
+
+async def _ignore(_key: str) -> None:
+    """For a server without an owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,9 @@ class SmtpContext:
     doorkeeper: Doorkeeper
     refusal: Callable[[], str]
     """Why no mail can be taken at the moment as a whole reply ("452 4.3.1 ..."), or ""."""
+    allowance: Allowance = field(default_factory=lambda: Allowance(Limits()))
+    on_frozen: Callable[[str], Awaitable[None]] = _ignore
+    """Told of who has just gone over the limit."""
     on_refused: Callable[[str, str, str, str], None] = lambda *_: None
     """Told of what is not accepted: peer, sender, recipient, reply."""
     keeps_subjects: bool = False

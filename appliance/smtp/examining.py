@@ -46,6 +46,7 @@ async def _examined(connection: SmtpConnection, arriving: Arriving, envelope: En
     context = connection.context
     fields, found = b"", Found()
     if connection.door.is_submission:
+        await _count(connection, envelope)
         if context.signer is not None:
             fields = await context.signer.sign(await _seen(connection, arriving, envelope))
     elif context.judge is not None and _is_judged(connection):
@@ -54,6 +55,18 @@ async def _examined(connection: SmtpConnection, arriving: Arriving, envelope: En
         at = len(trace.return_path(envelope.sender))
         await connection.carry_out(arriving.incoming.insert(at, fields))
     return found
+
+
+async def _count(connection: SmtpConnection, envelope: Envelope) -> None:
+    """Against what this login may send to the outside."""
+    context, login = connection.context, connection.login
+    assert login is not None
+    outside = sum(not each.is_local for each in envelope.recipients)
+    if refusal := context.allowance.refusal(login):
+        raise Reply(550, "5.7.1", refusal)
+    if key := context.allowance.count(login, outside, context.clock.wall()):
+        await context.on_frozen(key)
+        raise Reply(550, "5.7.1", context.allowance.refusal(login))
 
 
 async def _judged(

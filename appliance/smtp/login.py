@@ -7,6 +7,7 @@ import binascii
 import logging
 from typing import TYPE_CHECKING
 
+from appliance.accounts.allowance import device_key
 from appliance.accounts.login import Login, Service
 from appliance.accounts.sasl import LONGEST_RESPONSE, MECHANISMS, Exchange
 from appliance.errors import PeerError, Temporary
@@ -51,6 +52,20 @@ async def authenticate(connection: SmtpConnection, argument: str) -> None:
     fields = {"account": answer.address, "peer": connection.peer.host}
     log.info("logged in", extra=fields)
     await connection.push("235 2.7.0 Logged in.")
+
+
+def need_login(connection: SmtpConnection) -> None:
+    """Only who logged in sends, and devices of the office by their address. Raises Reply."""
+    allowance = connection.context.allowance
+    device = allowance.device(connection.peer.host)
+    if connection.login is None and device is not None:
+        connection.login = Login(device.account, device=device_key(device.name))
+    if connection.login is None and not connection.may_log_in:
+        raise Reply(530, "5.7.0", "Begin TLS first (STARTTLS), then log in.")
+    if connection.login is None:
+        raise Reply(530, "5.7.0", "Log in first.")
+    if refusal := allowance.refusal(connection.login):
+        raise Reply(550, "5.7.1", refusal)
 
 
 async def _ask(connection: SmtpConnection, challenge: bytes) -> bytes:

@@ -186,6 +186,7 @@ class SmtpConnection(SMTP):
     def may_log_in(self) -> bool:
         """AUTH may be used now (RFC 4954 §4: not in clear)."""
         in_clear = self.door.plain_login_allowed and self.peer.is_loopback
+        in_clear = in_clear or self.context.allowance.device(self.peer.host) is not None
         return self.door.is_submission and (self.is_secure or in_clear)
 
     @property
@@ -274,10 +275,8 @@ class SmtpConnection(SMTP):
         await self._need_hello()
         if self.mail is not None:
             raise Reply(503, "5.5.1", "A message has been begun already; RSET ends it.")
-        if self.door.is_submission and self.login is None:
-            if not self.may_log_in:
-                raise Reply(530, "5.7.0", "Begin TLS first (STARTTLS), then log in.")
-            raise Reply(530, "5.7.0", "Log in first.")
+        if self.door.is_submission:
+            authentication.need_login(self)
         refusal = self.context.refusal()
         if refusal:
             await self.push(refusal)

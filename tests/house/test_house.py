@@ -33,6 +33,7 @@ FLOORS = {
             "outside",
             "intake",
             "publishing",
+            "sending",
             "postroom",
             "control",
         ),
@@ -60,9 +61,9 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|panel|watch|daemon|doors|outside|intake|publishing|maildisk|requests|control|threads|postroom"
+    r"/(server|runner|recorder|job|panel|watch|daemon|doors|outside|intake|publishing|sending|maildisk|requests|control|threads|postroom"
     r"|net/connection|net/resolver|queue/carriers"
-    r"|smtp/login|smtp/message|smtp/examining"
+    r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"
     r"|relay/(client|attempt|pool|hosts|policy|sts|reports)"
     r"|fetch/collector"

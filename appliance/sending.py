@@ -1,0 +1,154 @@
+"""When somebody sends far too much: stopped, held, and the owner told. Part of the roof."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import logging
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from appliance.accounts.allowance import Allowance, Device, Limits
+from appliance.accounts.database import AccountsDatabase
+from appliance.accounts.login import Gate
+from appliance.accounts.senders import Senders
+from appliance.clock import Clock
+from appliance.conditions import Board, Condition, Severity
+from appliance.errors import PillarboxError
+from appliance.queue.envelope import Entry, Envelope, Recipient
+from appliance.queue.queue import Queue
+from appliance.settings import Sending as SendingSettings
+from appliance.threads import Threads
+
+log = logging.getLogger("pillarbox.smtp")
+_TEXT = """\
+{who} has sent to {reason}. That is far more than usual, so it may send nothing to
+the outside any more. {held} messages that were waiting are held.
+
+If somebody has learned the password, give a new one:
+
+    pillarbox account password {account}
+
+Then, or if all is as it should be, let it send again:
+
+    pillarbox account thaw {thaw}
+
+Held messages: pillarbox queue list, queue retry, queue delete.
+"""
+
+
+class Sending:
+    """Who may send how much. Belongs to the event loop."""
+
+    def __init__(
+        self,
+        database: AccountsDatabase,
+        limits: SendingSettings,
+        queue: Queue,
+        gate: Gate,
+        board: Board,
+        clock: Clock,
+    ) -> None:
+        """Blocks."""
+        self._senders = Senders(database)
+        self.allowance = Allowance(Limits(limits.recipients_per_hour, limits.recipients_per_day))
+        self._queue = queue
+        self._gate = gate
+        self._board = board
+        self._clock = clock
+        self._shown: set[str] = set()
+        self._apply(self._senders.devices(), self._senders.frozen())
+
+    async def reload(self) -> None:
+        """Devices or the frozen have changed in the database."""
+        devices = await asyncio.to_thread(self._senders.devices)
+        self._apply(devices, await asyncio.to_thread(self._senders.frozen))
+
+    async def freeze(self, key: str, threads: Threads, host: str) -> None:
+        """Somebody has just gone over the limit."""
+        reason = self.allowance.frozen.get(key, "")
+        log.warning("frozen: %s", reason, extra={"account": key})
+        held = 0
+        for entry in self._queue.entries():
+            if _is_from(entry, key):
+                self._queue.hold(entry, "Its sender is stopped for having sent too much.")
+                held += 1
+        self._show(key, reason)
+        try:
+            await asyncio.to_thread(self._senders.freeze, key, reason, self._clock.wall())
+            await threads.carry_out(self._queue.durable())
+            await self._tell(key, reason, held, threads, host)
+        except (PillarboxError, OSError) as error:
+            log.warning("the alert could not be written: %s", error)
+
+    def _apply(self, devices: list[Device], frozen: dict[str, str]) -> None:
+        self.allowance.change(devices, frozen)
+        for key in self._shown - frozen.keys():
+            self._board.take_down(_condition(key))
+            self._shown.discard(key)
+        for key, reason in frozen.items():
+            self._show(key, reason)
+
+    def _show(self, key: str, reason: str) -> None:
+        self._shown.add(key)
+        self._board.put_up(
+            Condition(
+                _condition(key),
+                Severity.ATTENTION,
+                f"{_name(key)} may send nothing any more: {reason}.",
+                f"Give a new password if it was stolen; then: pillarbox account thaw {_who(key)}",
+                self._clock.wall(),
+            )
+        )
+
+    async def _tell(self, key: str, reason: str, held: int, threads: Threads, host: str) -> None:
+        """A letter to the owner."""
+        owner = self._gate.directory.owner()
+        if owner is None:
+            return
+        letter = EmailMessage(policy=SMTP)
+        letter["From"] = f"Mail server <postmaster@{owner.rpartition('@')[2]}>"
+        letter["To"] = owner
+        letter["Subject"] = f"{_name(key)} has been stopped"
+        letter["Date"] = email.utils.formatdate(self._clock.wall(), localtime=True)
+        letter["Message-ID"] = email.utils.make_msgid(domain=host)
+        letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5
+        account = _who(key)
+        letter.set_content(
+            _TEXT.format(who=_name(key), reason=reason, held=held, account=account, thaw=account)
+        )
+        top = b"Return-Path: <>\r\n"
+        incoming = await threads.carry_out(self._queue.incoming())
+        await threads.carry_out(incoming.write(top + bytes(letter)))
+        envelope = Envelope(
+            "",
+            (Recipient(owner, is_local=True, named=owner),),
+            self._clock.wall(),
+            size=incoming.size,
+            return_path_octets=len(top),
+            message_id=str(letter["Message-ID"]),
+        )
+        await threads.carry_out(self._queue.accept(incoming, envelope))
+
+
+def _is_from(entry: Entry, key: str) -> bool:
+    if key.startswith("device:"):
+        return False  # its mail cannot be told from its account's
+    outside = any(not each.is_local for each in entry.envelope.recipients)
+    return outside and entry.envelope.account == _who(key)
+
+
+def _who(key: str) -> str:
+    """The account, or the name of the office device."""
+    return key.removeprefix("device:").partition("/")[0]
+
+
+def _name(key: str) -> str:
+    if key.startswith("device:"):
+        return f"The device {_who(key)}"
+    account, _, device = key.partition("/")
+    return f"{account} ({device})" if device else account
+
+
+def _condition(key: str) -> str:
+    return f"frozen-{key}"

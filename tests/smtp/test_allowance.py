@@ -1,0 +1,120 @@
+"""A stolen password cannot send ten thousand messages; a scanner needs no password at all."""
+
+from __future__ import annotations
+
+import smtplib
+from pathlib import Path
+
+import pytest
+
+from appliance.accounts.allowance import DAY, HOUR, Allowance, Device, Limits
+from appliance.accounts.login import Login
+from tests.support.box import Box, wait_until
+from tests.support.mail import letter, stored_messages, wait_for_mail
+
+ANNA = Login("anna@office.test")
+
+
+def test_who_goes_over_the_hour_is_frozen_until_thawed() -> None:
+    allowance = Allowance(Limits(per_hour=10, per_day=100))
+    assert [allowance.count(ANNA, 5, now) for now in (0, 60)] == ["", ""]
+    assert allowance.count(ANNA, 1, 120) == "anna@office.test"
+    assert "stopped" in allowance.refusal(ANNA)
+    assert allowance.refusal(Login("ben@office.test")) == ""
+    allowance.change([], {})
+    assert allowance.refusal(ANNA) == ""
+    assert allowance.count(ANNA, 10, 130) == ""
+
+
+def test_what_was_sent_long_ago_does_not_count() -> None:
+    allowance = Allowance(Limits(per_hour=10, per_day=25))
+    assert allowance.count(ANNA, 10, 0) == ""
+    assert allowance.count(ANNA, 10, HOUR + 1) == ""
+    assert allowance.count(ANNA, 10, 2 * HOUR + 2) == "anna@office.test"
+    allowance.change([], {})
+    assert allowance.count(ANNA, 10, DAY * 2) == ""
+
+
+def test_mail_within_the_office_does_not_count() -> None:
+    allowance = Allowance(Limits(per_hour=1))
+    assert [allowance.count(ANNA, 0, 0) for _ in range(100)] == [""] * 100
+
+
+def test_one_stolen_app_password_does_not_stop_the_other_devices() -> None:
+    allowance = Allowance(Limits(per_hour=10))
+    phone, desk = Login(ANNA.address, device="phone"), Login(ANNA.address, device="desk")
+    assert allowance.count(phone, 11, 0) == "anna@office.test/phone"
+    assert allowance.refusal(phone)
+    assert not allowance.refusal(desk)
+    assert allowance.count(desk, 5, 0) == ""
+
+
+def test_a_device_has_its_own_limit() -> None:
+    allowance = Allowance(Limits(per_hour=1))
+    allowance.change([Device("scanner", "192.168.1.9", ANNA.address, 3)], {})
+    scanner = Login(ANNA.address, device="device:scanner")
+    assert allowance.count(scanner, 3, 0) == ""
+    assert allowance.count(scanner, 1, 0) == "device:scanner"
+    assert not allowance.refusal(ANNA)
+
+
+@pytest.fixture
+def strict(tmp_path: Path):
+    with Box(tmp_path, settings="[sending]\nrecipients_per_hour = 20\n") as box:
+        yield box
+
+
+def test_a_stolen_password_is_stopped_and_the_owner_told(strict: Box) -> None:
+    box, owner, ben = strict, strict.account("anna"), strict.account("ben")
+
+    def sends(client: smtplib.SMTP, number: int) -> int:
+        recipients = [f"r{n}@far.test" for n in range(5)]
+        content = letter(f"spam{number}", ben.address, "you")
+        try:
+            client.sendmail(ben.address, recipients, content)
+        except smtplib.SMTPDataError as error:
+            return error.smtp_code
+        except smtplib.SMTPSenderRefused as error:
+            return error.smtp_code
+        return 250
+
+    with smtplib.SMTP_SSL("127.0.0.1", box.port(465), context=box.tls()) as client:
+        client.login(ben.address, ben.password)
+        said = [sends(client, number) for number in range(8)]
+    assert said == [250] * 4 + [550] * 4
+    (alert,) = wait_for_mail(box, owner, 1)
+    assert b"Subject: ben@office.test has been stopped" in alert
+    assert b"4 messages that were waiting are held" in alert
+    assert "ben@office.test may send nothing any more" in box.cli("status")
+    wait_until(lambda: box.cli("queue", "list").count("sent too much") == 4, "they are held")
+
+    box.terminate()
+    box.start()
+    assert "ben@office.test may send nothing any more" in box.cli("status")
+    box.cli("account", "thaw", ben.address)
+    assert "may send nothing" not in box.cli("status")
+    with smtplib.SMTP_SSL("127.0.0.1", box.port(465), context=box.tls()) as client:
+        client.login(ben.address, ben.password)
+        assert sends(client, 9) == 250
+    assert box.try_cli("account", "thaw", ben.address).returncode == 1
+
+
+def test_a_scanner_sends_by_its_address_in_its_accounts_name(box: Box) -> None:
+    anna, ben = box.person("anna"), box.person("ben")
+    box.cli("device", "add", "scanner", "127.0.0.9", "--account", anna.address)
+    try:
+        with smtplib.SMTP(
+            "127.0.0.1", box.port(587), source_address=("127.0.0.9", 0), timeout=10
+        ) as client:
+            client.sendmail(anna.address, [ben.address], letter("scan", anna.address, ben.address))
+            with pytest.raises(smtplib.SMTPSenderRefused):
+                client.sendmail(ben.address, [anna.address], b"x")
+        wait_until(lambda: len(stored_messages(box, ben)) == 1, "it arrives")
+        with (
+            smtplib.SMTP("127.0.0.1", box.port(587), timeout=10) as other,
+            pytest.raises(smtplib.SMTPSenderRefused),
+        ):
+            other.sendmail(anna.address, [ben.address], b"x")
+    finally:
+        box.cli("device", "remove", "scanner")
+    assert box.try_cli("device", "add", "far", "8.8.8.8", "--account", anna.address).returncode == 1
