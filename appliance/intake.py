@@ -126,7 +126,15 @@ class Road:
         if self.judge is None or came_from is None:
             return b"", False, ""
         arrived = Arrived(
-            came_from.peer, came_from.helo, sender, header, incoming.path, 0, body, len(body)
+            came_from.peer,
+            came_from.helo,
+            sender,
+            header,
+            incoming.path,
+            0,
+            body,
+            len(body),
+            comes_again=False,
         )
         verdict = await self.judge.judge(arrived)
         said = " ".join(f"{method}={result}" for method, result in verdict.facts.items())

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from appliance.accounts.database import AccountsDatabase
 from appliance.clock import Clock
+from appliance.filters.blocklists import BlockLists
+from appliance.filters.greylist import Greylist
 from appliance.filters.judge import Judge
 from appliance.filters.keys import Keys
 from appliance.filters.signing import Signer
@@ -49,16 +51,31 @@ def build(
     resolver, ways, keys = Resolver(tree.dns.servers), Ways(database), Keys(database)
     out = ways.options(options(tree, host, simulate=simulate))
     signer = Signer(keys.current())
-    enforce = tree.filters.dmarc == "enforce"
     return Outside(
         resolver=resolver,
         ways=ways,
         relay=Relay(out, resolver, Memory(database), clock),
-        judge=None if tree.filters.dmarc == "off" else Judge(resolver, enforce=enforce),
+        judge=_judge(tree, database, resolver, clock),
         keys=keys,
         signer=signer,
         srs_secret=database.secret("srs"),
         publishing=Publishing(keys, signer, resolver, clock),
+    )
+
+
+def _judge(
+    tree: Settings, database: AccountsDatabase, resolver: Resolver, clock: Clock
+) -> Judge | None:
+    chosen = tree.filters
+    if chosen.dmarc == "off":
+        return None
+    zones = [each.strip() for each in chosen.block_lists.split(",") if each.strip()]
+    return Judge(
+        resolver,
+        clock,
+        enforce=chosen.dmarc == "enforce",
+        lists=BlockLists(resolver, zones, clock),
+        greylist=Greylist(database) if chosen.greylist else None,
     )
 
 

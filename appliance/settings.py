@@ -165,6 +165,16 @@ class Filters:
         "domain asks (refuse, or put it into Junk), mark only writes it down, off does not look.",
         choices=("enforce", "mark", "off"),
     )
+    block_lists: str = text(
+        "",
+        "DNS block lists, with commas between them, that refuse mail from the hosts they name; a "
+        "list that does not answer truthfully is not believed. Some want to be paid by offices.",
+    )
+    greylist: bool = switch(
+        default=True,
+        help_text="A host that nothing speaks for (no SPF, DKIM or DMARC result is good) has to "
+        "come again after five minutes when it brings mail for the first time.",
+    )
     local_peers: bool = switch(
         default=False,
         help_text="Mail from addresses of the office network is judged too; for a box behind a "

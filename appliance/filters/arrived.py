@@ -19,6 +19,8 @@ class Arrived:
     body_at: int
     body: bytes | None = None  # the same body where it is in memory; begins with the blank line
     size: int = 0
+    recipient: str = ""  # the first of them
+    comes_again: bool = True  # whoever brought it would try again after a refusal for now
 
 
 class Action(Enum):

@@ -10,9 +10,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from appliance.clock import Clock
+from appliance.errors import PillarboxError
 from appliance.filters import dmarc, signatures, spf
 from appliance.filters.arrived import Action, Arrived, Finding, Verdict
+from appliance.filters.blocklists import BlockLists
 from appliance.filters.dmarc import Identity
+from appliance.filters.greylist import Greylist
 from appliance.filters.worker import Worker
 from appliance.net.resolver import Outcome, Resolver
 
@@ -26,23 +30,62 @@ _TEMPORARY = "the DNS did not answer in time"
 class Judge:
     """Judges messages from outside. Belongs to the event loop."""
 
-    def __init__(self, resolver: Resolver, *, enforce: bool = True) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        clock: Clock,
+        *,
+        enforce: bool = True,
+        lists: BlockLists | None = None,
+        greylist: Greylist | None = None,
+    ) -> None:
         self._resolver = resolver
+        self._clock = clock
         self._enforce = enforce
+        self._lists = lists or BlockLists(resolver, (), clock)
+        self._greylist = greylist
         self._worker = Worker()
 
     async def judge(self, arrived: Arrived) -> Verdict:
         """The verdict. Never raises."""
-        spf_finding, dkim_findings = await asyncio.gather(self._spf(arrived), self._dkim(arrived))
+        spf_finding, dkim_findings, listing = await asyncio.gather(
+            self._spf(arrived), self._dkim(arrived), self._lists.listing(arrived.peer)
+        )
         outcome = await self._dmarc(arrived, spf_finding, dkim_findings)
         properties = (("header.from", outcome.author),)
         asked = f"p={outcome.policy}" if outcome.result == "fail" else ""
-        findings = [spf_finding, *dkim_findings]
-        findings.append(Finding("dmarc", outcome.result, properties, asked))
-        facts = {each.method: each.result for each in reversed(findings)}
+        found = (spf_finding, *dkim_findings, Finding("dmarc", outcome.result, properties, asked))
+        facts = {each.method: each.result for each in reversed(found)}
+        if listing is not None:
+            reason = f"{arrived.peer} is on the block list {listing.zone}. {listing.reason}".strip()
+            facts["block list"] = listing.zone
+            return Verdict(Action.REFUSE, found, 550, "5.7.1", reason, facts)
         if outcome.result == "fail" and self._enforce:
-            return _failed(outcome, tuple(findings), facts)
-        return Verdict(findings=tuple(findings), facts=facts)
+            verdict = _failed(outcome, found, facts)
+            if verdict.action is not Action.ACCEPT:
+                return verdict
+        seconds = await self._wait(arrived) if "pass" not in facts.values() else 0.0
+        if seconds:
+            reason = f"You are not known here yet; try again in {int(seconds // 60) + 1} minutes."
+            facts["greylist"] = "wait"
+            return Verdict(Action.REFUSE, found, 451, "4.7.1", reason, facts)
+        return Verdict(findings=found, facts=facts)
+
+    async def _wait(self, arrived: Arrived) -> float:
+        """Seconds until this first contact is believed; nothing speaks for it."""
+        if self._greylist is None or not arrived.comes_again:
+            return 0.0
+        try:
+            return await asyncio.to_thread(
+                self._greylist.wait,
+                arrived.peer,
+                arrived.sender,
+                arrived.recipient,
+                self._clock.wall(),
+            )
+        except (PillarboxError, ValueError) as error:
+            log.warning("a first contact is let in: %s", error)
+            return 0.0
 
     def close(self) -> None:
         """End what computes."""

@@ -100,6 +100,7 @@ async def _seen(connection: SmtpConnection, arriving: Arriving, envelope: Envelo
         arriving.body_at,
         body,
         arriving.size,
+        envelope.recipients[0].named,
     )
 
 

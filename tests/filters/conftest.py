@@ -31,6 +31,10 @@ class Opinions:
         self.dns.zone("spf.test", *lines)
         self.dns.zone("dkim.test", *dkim_cases.records())
         self.dns.zone("test")  # names above the others are asked for too
+        self.dns.zone(
+            "lists.test", "2.0.0.127.good A 127.0.0.2", "66.0.0.127.good A 127.0.0.4",
+            '66.0.0.127.good TXT "it sends spam: see http://x"', "*.always A 127.0.0.2",
+        )  # fmt: skip
         for zone, found in dmarc_cases.ZONES.items():
             self.dns.zone(zone, *found)
         self.dns.start()
