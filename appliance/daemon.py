@@ -65,6 +65,7 @@ class Daemon:
             ("queue", parts.runner.run),
             ("control", control.run),
             ("trace", parts.recorder.run),
+            ("reports", parts.reporting.run),
             ("signing keys", parts.outside.publishing.run),
             ("certificate", self._renew_certificate),
             ("watchdog", _feed_watchdog),
@@ -102,6 +103,7 @@ class Daemon:
             await parts.runner.stop()
             await parts.outside.close()
             await parts.recorder.write()
+            await parts.reporting.write()
             try:
                 await parts.threads.carry_out(parts.store.settle())
             except (PillarboxError, OSError) as error:

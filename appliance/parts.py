@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from appliance.outside import Outside
 from appliance.queue.envelope import Entry
 from appliance.queue.queue import Queue
 from appliance.queue.runner import Runner
+from appliance.reporting import Means, Reporting
 from appliance.sending import Sending
 from appliance.settings import Settings
 from appliance.store.store import Store
@@ -63,6 +64,7 @@ class Parts:
     runner: Runner
     outside: Outside
     recorder: Recorder
+    reporting: Reporting
     sending: Sending
     tls: ssl.SSLContext
 
@@ -80,15 +82,12 @@ def build(options: Options, tree: Settings) -> Parts:
     queue = Queue(mail / "queue", clock)
     resolve = partial(postroom.reports_to, gate)
     runner = Runner(queue, threads, clock, host=host, resolve=resolve)
-    mda = Mda(store, lambda address: address in gate.directory.accounts)
-    runner.local = postroom.LocalCarrier(queue, mda)
     world = outside.build(tree, database, clock, host, simulate=options.simulate)
-    runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)
-    recorder = _recorder(database, clock, tree)
-    runner.on_attempt = recorder.attempted
-    queue.on_accepted = partial(_both, runner.accepted, recorder.accepted)
+    means = Means(
+        database, gate, queue, threads, clock, world.resolver, world.relay, world.signer, host
+    )
     certificates.ensure(options.state / TLS, names(options, host), clock.wall())
-    return Parts(
+    parts = Parts(
         options=options,
         settings=tree,
         host=host,
@@ -103,10 +102,27 @@ def build(options: Options, tree: Settings) -> Parts:
         queue=queue,
         runner=runner,
         outside=world,
-        recorder=recorder,
+        recorder=_recorder(database, clock, tree),
+        reporting=Reporting(means, sends=tree.reports.send),
         sending=Sending(database, tree.sending, queue, gate, board, clock),
         tls=tls.server_context(options.state / TLS),
     )
+    _wire(parts)
+    return parts
+
+
+def _wire(parts: Parts) -> None:
+    """Who tells whom."""
+    queue, runner, world, gate = parts.queue, parts.runner, parts.outside, parts.gate
+    mda = Mda(parts.store, lambda address: address in gate.directory.accounts)
+    runner.local = postroom.LocalCarrier(queue, mda)
+    runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)
+    runner.on_attempt = parts.recorder.attempted
+    told = (runner.accepted, parts.recorder.accepted, parts.reporting.accepted)
+    queue.on_accepted = partial(_each, told)
+    world.relay.on_session = parts.reporting.session
+    if world.judge is not None:
+        world.judge.on_judged = parts.reporting.judged
 
 
 def _recorder(database: AccountsDatabase, clock: Clock, tree: Settings) -> Recorder:
@@ -114,9 +130,9 @@ def _recorder(database: AccountsDatabase, clock: Clock, tree: Settings) -> Recor
     return Recorder(Archive(database), clock, days=kept.days, most=kept.most_events)
 
 
-def _both(first: Callable[[Entry], None], second: Callable[[Entry], None], entry: Entry) -> None:
-    first(entry)
-    second(entry)
+def _each(told: Sequence[Callable[[Entry], None]], entry: Entry) -> None:
+    for each in told:
+        each(entry)
 
 
 def _store(had: Path, mail: Path, clock: Clock) -> Store:

@@ -41,6 +41,8 @@ class Requests:
             "relay_refusals": self.relay_refusals,
             "keys_changed": self._parts.outside.publishing.look,
             "senders_changed": self._parts.sending.reload,
+            "reports_written": self._parts.reporting.write,
+            "reports_send": self.reports_send,
             "trace_written": self._parts.recorder.write,
             "fetch_changed": self._collector.reload,
             "fetch_status": self.fetch_status,
@@ -79,6 +81,11 @@ class Requests:
     async def fetch_now(self, name: str) -> None:
         """Visit a source at once."""
         self._collector.visit_now(name)
+
+    async def reports_send(self) -> int:
+        """Send the reports of today at once, for trying it out; how many letters."""
+        await self._parts.reporting.write()
+        return await self._parts.reporting.send("9999")
 
     async def status(self) -> dict[str, Any]:
         """How the box is."""

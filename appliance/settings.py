@@ -191,6 +191,15 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class Reports:
+    """Reports between mail servers (TLS-RPT, DMARC)."""
+
+    send: bool = switch(
+        default=True, help_text="Tell other domains once a day how their mail fared here."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """The story of each message (pillarbox trace)."""
 
@@ -216,6 +225,7 @@ class Settings:
     fetch: Fetch = field(default_factory=Fetch)
     sending: Sending = field(default_factory=Sending)
     trace: Trace = field(default_factory=Trace)
+    reports: Reports = field(default_factory=Reports)
 
 
 def load(path: Path) -> Settings:

@@ -12,10 +12,11 @@ from typing import Any
 from appliance import control, settings
 from appliance.accounts.database import AccountsDatabase
 from appliance.cli.asking import open_database
-from appliance.cli.output import add_json_option, print_json
+from appliance.cli.output import add_json_option, moment, print_json
 from appliance.errors import NotFound, Refused
 from appliance.filters.keys import Keys, Stage
 from appliance.net.resolver import Resolver
+from appliance.reports.archive import Archive
 from appliance.zone import checking, records
 from appliance.zone.records import Need, Situation, Topic
 from appliance.zone.verdicts import Verdict
@@ -33,6 +34,10 @@ def add_domain_acts(acts: Any) -> None:
     show.add_argument("--no-check", action="store_true", help="print them only")
     add_json_option(show)
     show.set_defaults(handler=_dns)
+    reports = acts.add_parser("reports", help="what others reported about a domain")
+    reports.add_argument("domain")
+    add_json_option(reports)
+    reports.set_defaults(handler=_reports)
     keys = acts.add_parser("dkim", help="make new keys for signatures, or use them now")
     keys.add_argument("domain")
     keys.add_argument("what", choices=("rotate", "use"))
@@ -100,6 +105,29 @@ def _dkim(arguments: argparse.Namespace) -> None:
     if found:
         print("Publish these; they are used as soon as they are seen. Leave the old ones there")
         print("for two weeks more.")
+
+
+def _reports(arguments: argparse.Namespace) -> None:
+    with open_database(arguments.state) as database:
+        _must_be_ours(database, arguments.domain)
+        found = Archive(database).received(arguments.domain)
+    if arguments.json:
+        print_json(found)
+        return
+    for each in found:
+        what = "mail in our name" if each["kind"] == "dmarc" else "encryption to this box"
+        print(
+            f"{moment(each['at'])}  {each['organization']} about {what}: "
+            f"{each['good']} good, {each['bad']} not"
+        )
+        for detail in each["details"]:
+            print(f"    {detail if isinstance(detail, str) else _source(detail)}")
+    if not found:
+        print("Nobody has reported anything yet.")
+
+
+def _source(detail: dict[str, Any]) -> str:
+    return f"{detail['count']} from {detail['ip']} were not proven ({detail['disposition']})"
 
 
 def _reach(arguments: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from appliance.clock import Clock
 from appliance.errors import PillarboxError
@@ -25,6 +25,10 @@ log = logging.getLogger("pillarbox.filters")
 LARGE = 256 * 1024  # octets from which on another process checks signatures
 SECONDS = 20.0
 _TEMPORARY = "the DNS did not answer in time"
+
+
+Judged = Callable[[Arrived, dmarc.Outcome, tuple[Finding, ...], Action], None]
+"""Told of each message: what DMARC says, all findings, and what DMARC leads to."""
 
 
 class Judge:
@@ -45,6 +49,7 @@ class Judge:
         self._lists = lists or BlockLists(resolver, (), clock)
         self._greylist = greylist
         self._worker = Worker()
+        self.on_judged: Judged = lambda *_: None
 
     async def judge(self, arrived: Arrived) -> Verdict:
         """The verdict. Never raises."""
@@ -56,20 +61,21 @@ class Judge:
         asked = f"p={outcome.policy}" if outcome.result == "fail" else ""
         found = (spf_finding, *dkim_findings, Finding("dmarc", outcome.result, properties, asked))
         facts = {each.method: each.result for each in reversed(found)}
+        failed = outcome.result == "fail" and self._enforce
+        verdict = _failed(outcome, found, facts) if failed else Verdict(findings=found, facts=facts)
+        self.on_judged(arrived, outcome, found, verdict.action)
         if listing is not None:
             reason = f"{arrived.peer} is on the block list {listing.zone}. {listing.reason}".strip()
             facts["block list"] = listing.zone
             return Verdict(Action.REFUSE, found, 550, "5.7.1", reason, facts)
-        if outcome.result == "fail" and self._enforce:
-            verdict = _failed(outcome, found, facts)
-            if verdict.action is not Action.ACCEPT:
-                return verdict
+        if verdict.action is not Action.ACCEPT:
+            return verdict
         seconds = await self._wait(arrived) if "pass" not in facts.values() else 0.0
         if seconds:
             reason = f"You are not known here yet; try again in {int(seconds // 60) + 1} minutes."
             facts["greylist"] = "wait"
             return Verdict(Action.REFUSE, found, 451, "4.7.1", reason, facts)
-        return Verdict(findings=found, facts=facts)
+        return verdict
 
     async def _wait(self, arrived: Arrived) -> float:
         """Seconds until this first contact is believed; nothing speaks for it."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from appliance.clock import Clock
 from appliance.net.resolver import Resolver
@@ -28,6 +29,10 @@ log = logging.getLogger("pillarbox.relay")
 
 NO_WAY_OUT = "no way out"
 _NO_WAY = Verdict(Result.LATER, "4.4.4", "No way out is set up yet.", reached=False)
+
+
+Session = Callable[[str, str, str, str], None]
+"""Told of each session with a domain's server: domain, kind of policy, host, failure or ""."""
 
 
 class Relay:
@@ -48,6 +53,7 @@ class Relay:
         self._policies = policies or Policies(resolver, memory, clock, options)
         self._pool = Pool()
         self._ways: dict[str, Way] = {}
+        self.on_session: Session = lambda *_: None
 
     def change(self, options: Options) -> None:
         """From now on mail goes these ways."""
@@ -165,7 +171,9 @@ class Relay:
             if letter.require_tls:
                 proof = stricter(proof, name)
             for address in found:
-                yield (way.domain, address), _Opening(self._options, name, address, proof=proof)
+                report = partial(self.on_session, way.domain, proof.kind, name)
+                opening = _Opening(self._options, name, address, proof=proof, report=report)
+                yield (way.domain, address), opening
         if nobody is not None:
             raise nobody
 
@@ -180,31 +188,39 @@ class _Opening:
         address: str,
         smarthost: Smarthost | None = None,
         proof: Proof = Proof(Demand.NOTHING),  # noqa: B008 - immutable
+        report: Callable[[str], None] = lambda _failure: None,
     ) -> None:
         self._options = options
         self._name = name
         self._address = address
         self._smarthost = smarthost
         self._proof = proof
+        self._report = report
 
     async def open(self) -> Client:
         """Connect, secure, log in. Raises Trouble."""
         remote = f"{self._name} [{self._address}]"
         if self._proof.demand is Demand.REFUSED:
+            self._report("validation-failure")
             raise Trouble(Verdict(Result.LATER, "4.7.5", self._proof.reason, remote=remote))
         if self._smarthost is not None:
             return await self._enter(self._smarthost)
         client = await self._connect(self._options.port)
         try:
             await client.secure(self._name, self._proof)
-        except TlsTrouble:
+        except TlsTrouble as trouble:
             client.abort()
+            self._report(trouble.verdict.tls_failure)
             if self._proof.demand is not Demand.NOTHING:
                 raise
             return await self._connect(self._options.port)  # in clear, as RFC 3207 allows
-        except Trouble:
+        except Trouble as trouble:
             client.abort()
+            if trouble.verdict.tls_failure:
+                self._report(trouble.verdict.tls_failure)
             raise
+        if client.security is not Security.NONE:
+            self._report("")
         return client
 
     async def _enter(self, smarthost: Smarthost) -> Client:

@@ -124,7 +124,8 @@ class Client:
             if proof.demand is Demand.NOTHING:
                 return
             reason = f"{name} does not encrypt, and mail for it must be encrypted."
-            raise Trouble(replace(base, status="4.7.5", reason=reason))
+            failure = "starttls-not-supported"
+            raise Trouble(replace(base, status="4.7.5", reason=reason, tls_failure=failure))
         by_name = proof.demand is Demand.CERTIFICATE
         context = verifying_context(self._options) if by_name else opportunistic_context()
         try:
@@ -133,12 +134,14 @@ class Client:
                 self._chain(), proof.records, proof.names
             ):
                 reason = f"{name} could not prove that it is the right server (DANE)."
-                raise Trouble(replace(base, status="4.7.5", reason=reason))
+                failure = "validation-failure"
+                raise Trouble(replace(base, status="4.7.5", reason=reason, tls_failure=failure))
             await self._greet()
         except ssl.SSLError as error:
             raise TlsTrouble(_tls_verdict(base, name, error)) from None
         except Failures as error:
-            raise TlsTrouble(_explained(base, error, "STARTTLS")) from None
+            found = _explained(base, error, "STARTTLS")
+            raise TlsTrouble(replace(found, tls_failure="validation-failure")) from None
         self.security = {
             Demand.DANE: Security.DANE,
             Demand.CERTIFICATE: Security.STS,
@@ -342,11 +345,17 @@ def _explained(base: Verdict, error: BaseException, what: str) -> Verdict:
     return replace(base, result=Result.LATER, status="4.4.2", reason=reason)
 
 
+_FAILURES = {10: "certificate-expired", 62: "certificate-host-mismatch"}
+"""OpenSSL's numbers for why a certificate does not hold, and RFC 8460 §4.3."""
+
+
 def _tls_verdict(base: Verdict, name: str, error: ssl.SSLError) -> Verdict:
     reason = f"{name} could not prove that it is the right server"
+    failure = "validation-failure"
     if isinstance(error, ssl.SSLCertVerificationError):
+        failure = _FAILURES.get(error.verify_code, "certificate-not-trusted")
         words = str(error.verify_message or "its certificate is not valid").rstrip(".")
         reason = f"{reason}: {words}."
     else:
         reason = f"Encryption with {name} failed ({error.reason or 'TLS'})."
-    return replace(base, result=Result.LATER, status="4.7.5", reason=reason)
+    return replace(base, result=Result.LATER, status="4.7.5", reason=reason, tls_failure=failure)

@@ -67,4 +67,5 @@ class Verdict:
     security: Security = Security.NONE
     reached: bool = True  # a server answered, whatever it said
     refuses_us: bool = False  # it does not like our address, whatever the message
+    tls_failure: str = ""  # RFC 8460 §4.3, of a session that could not be secured
     took_dsn: bool = False  # the peer reports success itself (RFC 3461 §5.2.1)

@@ -46,6 +46,7 @@ class Proof:
     names: tuple[str, ...] = ()
     reason: str = ""  # of REFUSED
     is_testing: bool = False  # MTA-STS in testing mode: failures are only reported
+    kind: str = "no-policy-found"  # RFC 8460 §4.2: tlsa, sts
 
 
 Fetch = Callable[[str], Awaitable[str]]
@@ -81,25 +82,27 @@ class Policies:
         if policy is None or policy.mode == "none":
             return Proof(Demand.NOTHING)
         if policy.mode == "testing":
-            return Proof(Demand.NOTHING, is_testing=True)
+            return Proof(Demand.NOTHING, is_testing=True, kind="sts")
         if not policy.fits(host):
             return Proof(
                 Demand.REFUSED,
                 reason=f"{domain} says that {host} is none of its servers (MTA-STS).",
+                kind="sts",
             )
-        return Proof(Demand.CERTIFICATE, names=(host,))
+        return Proof(Demand.CERTIFICATE, names=(host,), kind="sts")
 
     async def _dane(self, domain: str, host: str) -> Proof | None:
         answer = await self._resolver.ask(f"_{self._options.port}._tcp.{host}", "TLSA")
         if answer.outcome is Outcome.FAILED:  # RFC 7672 §2.1.1: this must not lead to less
-            return Proof(Demand.REFUSED, reason=f"The DNS does not say how to prove {host} (DANE).")
+            reason = f"The DNS does not say how to prove {host} (DANE)."
+            return Proof(Demand.REFUSED, reason=reason, kind="tlsa")
         if answer.outcome is not Outcome.FOUND or not answer.is_secure:
             return None
         records = dane.usable(answer.records)
         if not records:
-            return Proof(Demand.TLS)
+            return Proof(Demand.TLS, kind="tlsa")
         names = tuple(dict.fromkeys((host, answer.name.partition("._tcp.")[2] or host, domain)))
-        return Proof(Demand.DANE, records, names)
+        return Proof(Demand.DANE, records, names, kind="tlsa")
 
     async def sts(self, domain: str) -> sts.Policy | None:
         """The policy of a domain that holds now (RFC 8461 §3.3, §5.1)."""

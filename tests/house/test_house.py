@@ -18,7 +18,7 @@ FLOORS = {
     **dict.fromkeys(("store", "accounts"), 3),
     **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters", "zone"), 4),
     **dict.fromkeys(
-        ("smtp", "imap", "pop3", "managesieve", "backup", "health", "panel", "trace"), 5
+        ("smtp", "imap", "pop3", "managesieve", "backup", "health", "panel", "trace", "reports"), 5
     ),
     "web": 6,
     **dict.fromkeys(
@@ -34,6 +34,7 @@ FLOORS = {
             "intake",
             "publishing",
             "sending",
+            "reporting",
             "postroom",
             "control",
         ),
@@ -56,12 +57,12 @@ ADDRESS_OF_LIBRARY = {
     "authheaders": "appliance/filters/",
     "authres": "appliance/filters/",
     "nacl": "appliance/filters/",
-    "defusedxml": "appliance/filters/",
+    "defusedxml": "appliance/reports/",
 }
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|panel|watch|daemon|doors|outside|intake|publishing|sending|maildisk|requests|control|threads|postroom"
+    r"/(server|runner|recorder|job|panel|watch|daemon|doors|outside|intake|publishing|sending|reporting|maildisk|requests|control|threads|postroom"
     r"|net/connection|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"

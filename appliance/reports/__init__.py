@@ -1,0 +1,1 @@
+"""Reports between servers: how our mail and mail in our name fared there, and theirs here."""
