@@ -10,6 +10,7 @@ MAIL_PROGRAMS="swaks libnet-ssleay-perl curl msmtp isync libsasl2-modules offlin
 WORLD="nsd unbound ldnsutils postfix"
 SECOND_OPINIONS="opendkim libmail-spf-perl libmail-dkim-perl libmail-dmarc-perl"
 PROVIDER="dovecot-imapd dovecot-pop3d"
+ROOTS="mmdebstrap"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -115,7 +116,7 @@ TEXT
 
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
-  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER
+  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi
   set_up requirements-dev.lock

@@ -5,7 +5,7 @@ import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 
@@ -38,9 +38,11 @@ class Authority:
             builder = builder.add_extension(names, critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def server(self, name, *, days=(-1, 30)):
+    def server(self, name, *, days=(-1, 30), is_rsa=False):
         """A TLS context for a server, and its certificate."""
         key = ec.generate_private_key(ec.SECP256R1())
+        if is_rsa:
+            key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
         made = self._sign(name, key.public_key(), days=days)
         path = self.folder / f"{name}-{days[1]}.pem"
         path.write_bytes(

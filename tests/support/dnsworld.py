@@ -57,8 +57,10 @@ ns IN A 127.0.0.1
 class DnsWorld:
     """Zones in; a validating resolver at `servers` out."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, address: str = "") -> None:
+        """`address`: where it also answers at port 53, for programs that know no other port."""
         self.folder = folder
+        self.address = address
         folder.mkdir(parents=True, exist_ok=True)
         self.zones: dict[str, tuple[list[str], bool, bool]] = {}
         self.port = _free_port()
@@ -77,6 +79,8 @@ class DnsWorld:
     def start(self) -> None:
         """Sign, serve, resolve."""
         nsd, unbound = _NSD, _UNBOUND
+        if self.address:
+            unbound += f"server:\n    interface: {self.address}@53\n"
         for name, (records, signed, broken) in self.zones.items():
             file = self.folder / f"{name}.zone"
             file.write_text(_HEAD.format(name=name) + "\n".join(records) + "\n")
