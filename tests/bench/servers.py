@@ -83,7 +83,7 @@ class Ours:
         self.state.mkdir(parents=True, exist_ok=True)
         generous = "connections_per_address = 10000\nconnections_per_minute = 1000000\n"
         (self.state / "settings.toml").write_text(
-            f"[server]\nlog_level = 'warning'\n[smtp]\n{generous}greeting_delay_ms = 0\n[imap]\n{generous}connections_per_account = 1000\n[pop3]\n{generous}"
+            f"[server]\nlog_level = 'warning'\n[smtp]\n{generous}greeting_delay_ms = 0\n[imap]\n{generous}connections_per_account = 1000\n[pop3]\n{generous}[sending]\nrecipients_per_hour = 1000000\nrecipients_per_day = 1000000\n"
         )
 
     def pillarbox(self, *words, given=b""):
@@ -294,11 +294,12 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 myhostname = mx.office.test
 mydestination =
-mynetworks =
+mynetworks = 127.0.0.0/8
+relayhost = [127.0.0.1]:24026
 virtual_mailbox_domains = office.test
 virtual_mailbox_maps = static:ok
 virtual_transport = lmtp:inet:127.0.0.1:{lmtp}
-smtpd_relay_restrictions = reject_unauth_destination
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 maillog_file = {folder}/postfix.log
 maillog_file_prefixes = {folder}
 lmtp_destination_concurrency_limit = 20

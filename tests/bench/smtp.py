@@ -10,6 +10,7 @@ import time
 
 import psutil
 
+from tests.bench import relay
 from tests.bench.servers import PASSWORD, Postfix
 from tests.bench.wire import Imap, Lines
 
@@ -208,6 +209,7 @@ def measure_all(folder, sides, user):
                     **{k: statistics.median(r[k] for r in runs) for k in runs[0]},
                 }
             )
+        found += relay.measure(ours, postfix, user, 24026)
         for name, port, processes in (
             ("Pillarbox", ours.port(25), [ours.process]),
             ("Postfix + LMTP", 24025, [postfix.process, dovecot.process]),

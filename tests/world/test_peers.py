@@ -120,7 +120,9 @@ def test_postfix_sends_to_us_and_verifies_us_by_dane(peers: Peers, box: Box) -> 
                 assert "status=sent (250 2.0.0 Accepted as " in log
             else:
                 assert "Verified" not in log
-                assert re.search(r"status=deferred \(Server certificate not (trusted|verified)\)", log)
+                assert re.search(
+                    r"status=deferred \(Server certificate not (trusted|verified)\)", log
+                )
     finally:
         dns.stop()
     assert [b"About good.test" in each for each in stored_messages(box, anna)] == [True]
