@@ -232,6 +232,15 @@ def replace(path: Path, data: bytes, *, durable: bool = True) -> None:
         flush_directory(path.parent)
 
 
+def write_plainly(path: PathLike, data: bytes) -> None:
+    """Write a file that nobody has been promised; not durable."""
+    fd = open_new(path)
+    try:
+        write(fd, data, path)
+    finally:
+        os.close(fd)
+
+
 def copy_file(source: PathLike, target: PathLike) -> None:
     """Copy a file to a new name, its data durable; for disks that cannot link."""
     with open(source, "rb") as reading:

@@ -22,6 +22,7 @@ from appliance import files
 from appliance.threads import Lane, Shared, Steps, flushed, in_thread
 
 Record = dict[str, Any]
+JOURNAL = "journal"  # its name in the queue
 _LONG_ENOUGH = 8 * 1024 * 1024  # octets after which it is written anew
 
 

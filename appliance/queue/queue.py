@@ -19,10 +19,10 @@ from appliance import files
 from appliance.clock import Clock
 from appliance.errors import NotFound, Temporary
 from appliance.queue.envelope import Entry, Envelope, Progress, State, from_json, to_json
-from appliance.queue.journal import Journal, Record
+from appliance.queue.journal import JOURNAL, Journal, Record, line_of
 from appliance.queue.spool import Incoming, Spool
 from appliance.store.runs import boot_id
-from appliance.threads import Steps
+from appliance.threads import Steps, in_thread
 
 log = logging.getLogger("pillarbox.queue")
 
@@ -35,7 +35,7 @@ class Queue:
         self._boot = boot or boot_id()
         self._clock = clock
         self.spool = Spool(directory)
-        self._journal = Journal(directory / "journal", self._snapshot)
+        self._journal = Journal(directory / JOURNAL, self._snapshot)
         self._entries: dict[str, Entry] = {}
         self._sources: set[str] = set()
         self.on_accepted: Callable[[Entry], None] = lambda _entry: None
@@ -206,6 +206,26 @@ class Queue:
             if not progress.state.is_over:
                 held = Progress(State.HELD, progress.attempts, 0.0, reason, progress.warned)
                 self.note(entry, number, held)
+
+    def freeze(self, view: Path) -> Steps[int]:
+        """A frozen view of what waits: hard links and a journal of its own; how many messages.
+
+        What is delivered meanwhile may be missing, so mailboxes are frozen after the queue. Not
+        flushed. Raises StorageFull, StorageOffline.
+        """
+        records = self._snapshot()
+        return (yield from in_thread(lambda: self._freeze(records, view)))
+
+    def _freeze(self, records: list[Record], view: Path) -> int:
+        files.make_directories(view, durable=False)
+        there = set()
+        for identity in {each["id"] for each in records if each["t"] == "accepted"}:
+            with contextlib.suppress(FileNotFoundError):
+                files.link(self.spool.path(identity), view / f"{identity}.eml")
+                there.add(identity)
+        kept = [each for each in records if "id" not in each or each["id"] in there]
+        files.write_plainly(view / JOURNAL, b"".join(map(line_of, kept)))
+        return len(there)
 
     def _snapshot(self) -> list[Record]:
         records: list[Record] = [{"t": "boot", "id": self._boot}]

@@ -31,6 +31,7 @@ from appliance.store.blobs import Blobs, open_blobs
 from appliance.store.events import Event
 from appliance.store.folder import Folder
 from appliance.store.guard import Guard
+from appliance.store.leaving import Leaving
 from appliance.store.rows import NEW
 
 _LOG_HEADER = struct.Struct("<8sQ")
@@ -49,6 +50,7 @@ class Place:
     run: int
     is_trusted_run: Callable[[int], bool]
     wall: Callable[[], float]
+    leaving: Leaving
 
 
 class Disk:
@@ -148,6 +150,16 @@ class Disk:
         self.acts += 1
         with contextlib.suppress(PillarboxError, OSError):
             self.times = self.stat_times()
+
+    def rename(self, path: bytes, new: bytes) -> None:
+        """Give a message's file another name. Raises FileNotFoundError."""
+        self.place.leaving.goes(path)
+        files.rename(path, new)
+
+    def unlink(self, path: bytes) -> bool:
+        """Take a message's file away; whether it was there."""
+        self.place.leaving.goes(path)
+        return files.unlink_if_there(path)
 
     def named(self, path: bytes) -> None:
         """A file has got or lost this name, not durably yet. Called after the act, not before."""

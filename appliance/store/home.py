@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from appliance.clock import Clock
 from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused
 from appliance.store import names, quota
 from appliance.store.disk import Disk, Place
+from appliance.store.freezing import Freezing, Frozen
 from appliance.store.home_files import Found, HomeFiles
 from appliance.store.mailbox import Mailbox
 from appliance.store.quota import Figure, Usage
@@ -210,6 +212,7 @@ class Home:
             self._runs.number,
             self._runs.is_trusted,
             self._clock.wall,
+            self._files.leaving,
         )
 
     # --- quota
@@ -284,6 +287,21 @@ class Home:
                     figures[box.name] = Figure(box.octets, len(box.rows), box.recorded_times())
             yield from in_thread(lambda: quota.keep(self._files.index, figures), self._lane)
 
+    def freeze(self, view: Path) -> Steps[Frozen]:
+        """Make a frozen view of this account (`freezing.py`). Raises Refused, StorageFull ..."""
+        yield from self._ready()
+        for box in list(self.boxes.values()):
+            if box.is_loaded and not box.is_gone:
+                yield from box.settle()
+        freezing = Freezing(self._files, view)
+        try:
+            yield from in_thread(freezing.begin)
+            for lane in [self._lane, *(box.lane for box in self.boxes.values())]:
+                yield from in_thread(_nothing, lane)  # whatever it is at ends; then it knows
+            return Frozen(self.address, (yield from in_thread(freezing.link_all)))
+        finally:
+            freezing.end()
+
     def end(self) -> None:
         """The mail disk is gone: whoever has a mailbox open is told."""
         for box in self.boxes.values():
@@ -302,6 +320,10 @@ class Home:
     def _ensure(self) -> None:
         if not self._is_ready:
             self._files.ensure()
+
+
+def _nothing() -> None:
+    """A piece of work that shows that those before it are done."""
 
 
 def _changed(boxes: Iterable[Mailbox]) -> Boxes:

@@ -26,6 +26,7 @@ from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused, S
 from appliance.store import names
 from appliance.store.folder import Folder
 from appliance.store.guard import Guard
+from appliance.store.leaving import Leaving
 
 DEFAULTS = (
     ("Drafts", b"\\Drafts"),
@@ -57,6 +58,7 @@ class HomeFiles:
         self._wall = wall
         self._counting = threading.Lock()
         self._special_uses: dict[str, bytes] = {}
+        self.leaving = Leaving(os.fsencode(people))
 
     def folder_path(self, name: str) -> Path:
         """The directory of a mailbox. Raises Refused for a name that cannot be one."""
@@ -167,7 +169,8 @@ class HomeFiles:
             folder = Folder(building)
             folder.found(self.new_uidvalidity(), int(self._wall() * 1e6), special_use)
             files.remove_tree(self.index_path(name))
-            files.rename(building, target)
+            with self.leaving.folders:
+                files.rename(building, target)
         except BaseException:
             with contextlib.suppress(OSError, StorageOffline):
                 files.remove_tree(building)
@@ -180,7 +183,8 @@ class HomeFiles:
         self.guard.check()
         away = self.path / "tmp" / f"deleted.{secrets.token_hex(8)}"
         try:
-            files.rename(self.folder_path(name), away)
+            with self.leaving.folders:
+                files.rename(self.folder_path(name), away)
         except FileNotFoundError:
             self.guard.check()
             raise NotFound("There is no such mailbox.") from None
@@ -194,7 +198,8 @@ class HomeFiles:
     def rename(self, old: str, new: str) -> None:
         """Give one mailbox, and its index, a new name; durable after `flush`."""
         files.remove_tree(self.index_path(new))
-        files.rename(self.folder_path(old), self.folder_path(new))
+        with self.leaving.folders:
+            files.rename(self.folder_path(old), self.folder_path(new))
         with contextlib.suppress(FileNotFoundError):
             files.rename(self.index_path(old), self.index_path(new))
         if old in self._special_uses:

@@ -249,11 +249,11 @@ def remove(disk: Disk, chosen: Sequence[Located]) -> list[int]:
         with disk.acting():
             for located in chosen:
                 path = finder.expected(located)
-                if path is None or not files.unlink_if_there(path):
+                if path is None or not disk.unlink(path):
                     entry = finder.actual(located.uid)
                     path = path_of(disk, entry) if entry else None
                     if path is not None:
-                        files.unlink_if_there(path)
+                        disk.unlink(path)
                 if path is not None:
                     disk.named(path)
                 gone.append(located.uid)
@@ -297,13 +297,13 @@ def _rename(disk: Disk, finder: Finder, located: Located, flags: int, keywords: 
     if expected == target:
         return True
     try:
-        files.rename(expected, target)
+        disk.rename(expected, target)
     except FileNotFoundError:
         entry = finder.actual(located.uid)
         if entry is None:
             return False
         try:
-            files.rename(path_of(disk, entry), target)
+            disk.rename(path_of(disk, entry), target)
         except FileNotFoundError:
             return False
     return True

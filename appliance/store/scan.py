@@ -213,7 +213,7 @@ def _letters(disk: Disk, entry: Entry) -> bytes:
 
 def _rename(disk: Disk, entry: Entry, new: Entry) -> None:
     with contextlib.suppress(FileNotFoundError):
-        files.rename(path_of(disk, entry), path_of(disk, new))
+        disk.rename(path_of(disk, entry), path_of(disk, new))
 
 
 def path_of(disk: Disk, entry: Entry) -> bytes:
@@ -239,7 +239,7 @@ def _adopt(disk: Disk, entry: Entry) -> tuple[Row, Entry]:
     base = names.make_base(known, uid, size, virtual)
     is_new = entry.is_new and not entry.said
     adopted = Entry(uid, base, is_new, None if is_new else _letters(disk, entry))
-    files.rename(path, path_of(disk, adopted))
+    disk.rename(path, path_of(disk, adopted))
     return read_row(disk, adopted), adopted
 
 

@@ -17,6 +17,7 @@ from appliance import files
 from appliance.clock import Clock
 from appliance.errors import PillarboxError, Refused, StorageOffline
 from appliance.store import check, names
+from appliance.store.freezing import Frozen
 from appliance.store.guard import Guard
 from appliance.store.home import Home
 from appliance.store.home_files import HomeFiles
@@ -114,6 +115,18 @@ class Store:
             yield from home.settle()
             home.end()
             yield from in_thread(partial(check.rebuild, self._mail, one))
+
+    def freeze(self, view: Path) -> Steps[list[Frozen]]:
+        """Frozen views of all accounts, below `view`; see `freezing.py`.
+
+        Raises:
+            Refused, StorageFull, StorageOffline: there is no whole view.
+        """
+        self._guard.check()
+        made: list[Frozen] = []
+        for one in check.addresses(self._mail):
+            made += [(yield from self.home(one).freeze(view / one))]
+        return made
 
     def unlock(self) -> None:
         """Let another daemon use the disk."""
