@@ -53,7 +53,27 @@ class AccountsDatabase:
 
     @contextmanager
     def change(self) -> Iterator[Database]:
-        """One transaction; the disk's refusals become ours."""
+        """One transaction; the disk's refusals become ours.
+
+        It is a writer from its beginning. One that only becomes a writer after it has read is
+        refused at once, without waiting, when somebody else has written meanwhile.
+        """
+        with self._lock, _our_errors():
+            if self.db.conn.in_transaction:
+                with self.db.atomic():
+                    yield self.db
+                return
+            self.db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.db
+                self.db.conn.execute("COMMIT")
+            except BaseException:
+                self.db.rollback()
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[Database]:
+        """One picture of what is there; it waits for no writer, and nobody waits for it."""
         with self._lock, _our_errors(), self.db.atomic():
             yield self.db
 
@@ -67,7 +87,7 @@ class AccountsDatabase:
 
     def directory(self) -> Directory:
         """All people as they are now."""
-        with self.change() as db:
+        with self.read() as db:
             apps: dict[str, list[AppPassword]] = {}
             for row in db["app_passwords"].rows:
                 apps.setdefault(row["address"], []).append(_app_password(row))

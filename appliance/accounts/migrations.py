@@ -98,6 +98,8 @@ def migrate_room(db: Database, room: str, steps: tuple[Callable[[Database], None
             f"appliance.db was written by a newer Pillarbox ({room} {version}, this one knows "
             f"{len(steps)}). Install the newer version again."
         )
+    if version == len(steps):
+        return
     for step in steps[version:]:
         step(db)
     db.execute("insert or replace into rooms values (?, ?)", [room, len(steps)])

@@ -1,6 +1,8 @@
 """Who is here: domains, accounts, aliases, passwords, through the database and back."""
 
 import sqlite3
+import threading
+from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
@@ -169,3 +171,26 @@ def test_a_step_that_fails_leaves_the_schema_before_it(tmp_path):
 
 def test_the_database_is_readable_by_its_owner_only(database, tmp_path):
     assert (tmp_path / "appliance.db").stat().st_mode & 0o077 == 0
+
+
+def test_two_programs_that_read_and_then_write_wait_for_each_other(tmp_path: Path) -> None:
+    one, other = AccountsDatabase(tmp_path), AccountsDatabase(tmp_path)
+    began, written = threading.Event(), threading.Event()
+
+    def write() -> None:
+        began.wait(5)
+        with other.change() as db:
+            db.execute("insert into domains values ('b.test', 0)")
+        written.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with one.change() as db:
+        assert not list(db.query("select * from domains"))
+        began.set()
+        written.wait(0.2)
+        db.execute("insert into domains values ('a.test', 0)")
+    thread.join()
+    assert one.directory().domains == {"a.test", "b.test"}
+    one.close()
+    other.close()
