@@ -11,6 +11,7 @@ WORLD="nsd unbound ldnsutils postfix"
 SECOND_OPINIONS="opendkim libmail-spf-perl libmail-dkim-perl libmail-dmarc-perl"
 PROVIDER="dovecot-imapd dovecot-pop3d"
 ROOTS="mmdebstrap"
+HARDWARE="umockdev smartmontools exfat-fuse exfatprogs ntfs-3g dosfstools"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -116,7 +117,7 @@ TEXT
 
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
-  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS
+  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $HARDWARE
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi
   set_up requirements-dev.lock

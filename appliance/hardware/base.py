@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Led(Enum):
-    """The lamps on the box."""
+    """The lamps on the box. A box with one lamp shows STATUS on it."""
 
     STATUS = "status"
     BACKUP = "backup"
@@ -36,14 +36,31 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A drive that is plugged in."""
+    """A file system on a disk or partition that is plugged in, or a disk without any."""
 
-    path: Path
-    label: str
+    path: Path  # the device; in simulation the folder or the image
+    label: str = ""
+    uuid: str = ""  # of the file system; "" when there is none
+    file_system: str = ""  # ext4, exfat, vfat, ntfs; "" when there is none or it is unknown
+    size_octets: int = 0
+    model: str = ""
+    serial: str = ""
+    disk: Path | None = None  # the whole disk, where `path` is a partition
+    is_removable: bool = True  # on USB, or in a slot: not the card the box runs from
+    is_read_only: bool = False
+    mounted_at: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """For people: its label, else what it is."""
+        return self.label or self.model or self.path.name
+
+
+Listener = Callable[[], None]
 
 
 class Board(Protocol):
-    """The lamps and the button, and the drives that come and go."""
+    """The lamps and the button."""
 
     def show(self, led: Led, light: Light) -> None:
         """Have a lamp shine like this until told otherwise."""
@@ -52,7 +69,45 @@ class Board(Protocol):
         """How the lamps shine now."""
 
     def on_button(self, pressed: Callable[[bool, float], None]) -> None:
-        """Have `pressed(is_down, monotonic_seconds)` called at each edge of the button."""
+        """Have `pressed(is_down, monotonic_seconds)` called at each edge of the button.
+
+        It is called in any thread.
+        """
+
+    def is_pressed(self) -> bool:
+        """Whether the button is held down now."""
+
+    def close(self) -> None:
+        """Let go of lamps and button."""
+
+
+class Mounter(Protocol):
+    """Who may mount. Blocks. Raises Refused, Temporary with a sentence."""
+
+    def mount(self, drive: Drive) -> Path:
+        """Make its files reachable; where."""
+
+    def unmount(self, drive: Drive) -> None:
+        """Write everything and let go of it, or only let go of one that was pulled."""
+
+
+class Drives(Protocol):
+    """The drives that come and go. Everything but `on_change` may block."""
 
     def drives(self) -> tuple[Drive, ...]:
-        """The drives that are plugged in now."""
+        """What is plugged in now."""
+
+    def on_change(self, changed: Listener) -> None:
+        """Have `changed` called, in any thread, when a drive has come or gone."""
+
+    def mount(self, drive: Drive) -> Path:
+        """Make its files reachable; where. Raises Refused, Temporary with a sentence."""
+
+    def unmount(self, drive: Drive) -> None:
+        """Write everything and let go of it. Raises Refused, Temporary with a sentence."""
+
+    def is_present(self, drive: Drive) -> bool:
+        """Whether it is still plugged in; quick, asks no drive."""
+
+    def close(self) -> None:
+        """Watch no more."""

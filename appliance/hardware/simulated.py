@@ -1,15 +1,13 @@
 """A board without hardware: it remembers what was shown, and is pressed by command.
 
-It serves `--simulate` and tests, and the appliance on machines that have no lamps at all.
+It serves `--simulate` and tests. Drives are folders, or images of drives (`simulated_drives.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-from appliance.errors import AlreadyExists, NotFound
-from appliance.hardware.base import Color, Drive, Led, Light
+from appliance.hardware.base import Color, Led, Light
 
 
 class SimulatedBoard:
@@ -18,7 +16,7 @@ class SimulatedBoard:
     def __init__(self) -> None:
         self._shown = {led: Light(Color.OFF) for led in Led}
         self._listeners: list[Callable[[bool, float], None]] = []
-        self._drives: dict[Path, Drive] = {}
+        self._is_down = False
 
     def show(self, led: Led, light: Light) -> None:
         """Have a lamp shine like this until told otherwise."""
@@ -32,30 +30,17 @@ class SimulatedBoard:
         """Have `pressed` called at each edge."""
         self._listeners.append(pressed)
 
-    def drives(self) -> tuple[Drive, ...]:
-        """The drives that are plugged in now."""
-        return tuple(self._drives.values())
+    def is_pressed(self) -> bool:
+        """Whether the button is held down now."""
+        return self._is_down
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
     # --- what `pillarbox sim` does
 
-    def press(self, now: float, seconds: float) -> None:
-        """Press the button at `now` and let it go `seconds` later."""
+    def push(self, now: float, *, is_down: bool) -> None:
+        """Push the button down, or let it go."""
+        self._is_down = is_down
         for listener in self._listeners:
-            for is_down, moment in ((True, now), (False, now + seconds)):
-                listener(is_down, moment)
-
-    def plug(self, path: Path) -> Drive:
-        """Plug in a folder or an image as a drive."""
-        if not path.exists():
-            raise NotFound(f"{path} does not exist.")
-        if path in self._drives:
-            raise AlreadyExists(f"{path} is plugged in already.")
-        self._drives[path] = Drive(path, path.name)
-        return self._drives[path]
-
-    def unplug(self, path: Path | None) -> None:
-        """Pull one drive, or the only one."""
-        if path is None and len(self._drives) == 1:
-            path = next(iter(self._drives))
-        if path is None or self._drives.pop(path, None) is None:
-            raise NotFound("There is no such drive.")
+            listener(is_down, now)

@@ -1,0 +1,144 @@
+"""Drives without hardware: folders, or images of drives, plugged in and pulled by command."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from appliance.errors import AlreadyExists, NotFound, Refused, StorageOffline
+from appliance.hardware.base import Drive, Listener
+
+
+class Images(Protocol):
+    """Who can mount an image of a drive. Blocks. Raises Refused with a sentence."""
+
+    def identify(self, image: Path) -> tuple[str, str]:
+        """Kind and UUID of the file system in it."""
+
+    def mount(self, drive: Drive) -> Path:
+        """Make its files reachable; where."""
+
+    def unmount(self, drive: Drive) -> None:
+        """Write everything and let go of it."""
+
+    def pull(self, drive: Drive) -> None:
+        """As if it was pulled out: whatever is done with it fails from now on."""
+
+
+class SimulatedDrives:
+    """What is plugged in is a folder or an image; what is unplugged is gone at once."""
+
+    def __init__(self, images: Images | None = None) -> None:
+        """`images`: None where nobody may mount any."""
+        self._images = images
+        self._lock = threading.Lock()
+        self._drives: dict[Path, Drive] = {}
+        self._listeners: list[Listener] = []
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What is plugged in now."""
+        with self._lock:
+            return tuple(self._drives.values())
+
+    def on_change(self, changed: Listener) -> None:
+        """Have `changed` called when a drive has come or gone."""
+        self._listeners.append(changed)
+
+    def mount(self, drive: Drive) -> Path:
+        """The folder itself, or where the image is mounted."""
+        if not self.is_present(drive):
+            raise StorageOffline(f"The drive {drive.name} is not plugged in.")
+        if drive.path.is_dir() or self._images is None:
+            return drive.path
+        at = self._images.mount(drive)
+        with self._lock:
+            if drive.path in self._drives:
+                self._drives[drive.path] = replace(drive, mounted_at=at)
+        return at
+
+    def unmount(self, drive: Drive) -> None:
+        """Write everything and let go of it."""
+        if not self.is_present(drive):
+            return
+        if drive.path.is_dir() or self._images is None:
+            os.sync()
+            return
+        self._images.unmount(drive)
+        with self._lock:
+            if drive.path in self._drives:
+                self._drives[drive.path] = replace(drive, mounted_at=None)
+
+    def is_present(self, drive: Drive) -> bool:
+        """Whether it is still plugged in."""
+        with self._lock:
+            return drive.path in self._drives
+
+    def close(self) -> None:
+        """Pull everything that is mounted, so that nothing is left behind."""
+        for drive in self.drives():
+            self.unplug(drive.path)
+
+    # --- what `pillarbox sim` does
+
+    def plug(self, path: Path) -> Drive:
+        """Plug in a folder or an image. Raises NotFound, AlreadyExists, Refused."""
+        if not path.exists():
+            raise NotFound(f"{path} does not exist.")
+        drive = _folder(path) if path.is_dir() else self._image(path)
+        with self._lock:
+            if path in self._drives:
+                raise AlreadyExists(f"{path} is plugged in already.")
+            self._drives[path] = drive
+        self._tell()
+        return drive
+
+    def unplug(self, path: Path | None) -> None:
+        """Pull one drive, or the only one. Raises NotFound."""
+        with self._lock:
+            if path is None and len(self._drives) == 1:
+                path = next(iter(self._drives))
+            drive = self._drives.pop(path, None) if path is not None else None
+        if drive is None:
+            raise NotFound("There is no such drive.")
+        if self._images is not None and not drive.path.is_dir():
+            self._images.pull(drive)
+        self._tell()
+
+    def _image(self, path: Path) -> Drive:
+        if self._images is None:
+            raise Refused("Only root can plug in the image of a drive; use a folder.")
+        kind, uuid = self._images.identify(path)
+        return Drive(
+            path,
+            path.stem,
+            uuid=uuid,
+            file_system=kind,
+            size_octets=path.stat().st_size,
+            model="simulated drive",
+            serial=uuid[:8],
+            is_read_only=not os.access(path, os.W_OK) or not path.stat().st_mode & 0o200,
+        )
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+def _folder(path: Path) -> Drive:
+    room = os.statvfs(path)
+    uuid = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Drive(
+        path,
+        path.name,
+        uuid=uuid,
+        file_system="folder",
+        size_octets=room.f_blocks * room.f_frsize,
+        model="simulated drive",
+        serial=uuid[:8],
+        is_read_only=not os.access(path, os.W_OK),
+        mounted_at=path,
+    )

@@ -1,0 +1,141 @@
+"""Drives as the kernel tells of them, by pyudev: what is plugged in, and when that changes.
+
+Loop, RAM and optical devices are no drives. The disk that the running system is on is listed (the
+page shows it) but not removable, and nobody may format it. Mounting needs root and is asked of
+somebody else (`Mounter`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyudev
+
+from appliance.hardware.base import Drive, Listener, Mounter
+
+log = logging.getLogger("pillarbox.hardware")
+
+_library: Any = pyudev
+_NO_DRIVES = ("loop", "ram", "zram", "sr", "fd", "dm-", "md", "nbd", "mtd")
+_SECTOR = 512
+
+
+class UdevDrives:
+    """Watches the machine's drives in a thread of its own."""
+
+    def __init__(self, mounter: Mounter, context: Any = None) -> None:
+        self._context = context if context is not None else _library.Context()
+        self._mounter = mounter
+        self._listeners: list[Listener] = []
+        monitor = _library.Monitor.from_netlink(self._context)
+        monitor.filter_by("block")
+        self._observer = _library.MonitorObserver(
+            monitor, callback=self._happened, name="udev", daemon=True
+        )
+        self._observer.start()
+
+    def drives(self) -> tuple[Drive, ...]:
+        """What is plugged in now."""
+        mounted = mounts()
+        devices = list(self._context.list_devices(subsystem="block"))
+        return tuple(_drives(devices, mounted))
+
+    def on_change(self, changed: Listener) -> None:
+        """Have `changed` called, in the thread that watches."""
+        self._listeners.append(changed)
+
+    def mount(self, drive: Drive) -> Path:
+        """Make its files reachable; where."""
+        return self._mounter.mount(drive)
+
+    def unmount(self, drive: Drive) -> None:
+        """Write everything and let go of it."""
+        self._mounter.unmount(drive)
+
+    def is_present(self, drive: Drive) -> bool:
+        """Whether the device is there; the node goes with the plug."""
+        return drive.path.exists()
+
+    def close(self) -> None:
+        """Watch no more."""
+        if threading.current_thread() is not self._observer:
+            self._observer.stop()
+
+    def _happened(self, device: Any) -> None:
+        log.info("%s: %s", device.action, device.device_node)
+        for listener in self._listeners:
+            listener()
+
+
+def _drives(devices: list[Any], mounted: dict[str, str]) -> Iterator[Drive]:
+    with_parts = {
+        each.parent.device_node
+        for each in devices
+        if each.device_type == "partition" and each.parent is not None
+    }
+    system = _of_the_system(devices, mounted)
+    for device in sorted(devices, key=lambda each: str(each.device_node)):
+        node = device.device_node
+        if not node or device.sys_name.startswith(_NO_DRIVES) or node in with_parts:
+            continue
+        if size := _number(device, "size") * _SECTOR:
+            yield _drive(device, size, system, mounted)
+
+
+def _drive(device: Any, size: int, system: set[str], mounted: dict[str, str]) -> Drive:
+    said: Callable[[str], str] = lambda name: str(device.properties.get(name, "") or "")  # noqa: E731
+    disk = device.parent if device.device_type == "partition" else device
+    at = mounted.get(device.device_node)
+    return Drive(
+        Path(device.device_node),
+        said("ID_FS_LABEL") or said("ID_FS_LABEL_ENC"),
+        uuid=said("ID_FS_UUID"),
+        file_system=said("ID_FS_TYPE"),
+        size_octets=size,
+        model=(said("ID_MODEL") or _text(disk, "device/model")).replace("_", " ").strip(),
+        serial=said("ID_SERIAL_SHORT"),
+        disk=Path(disk.device_node),
+        is_removable=disk.device_node not in system,
+        is_read_only=_number(disk, "ro") == 1,
+        mounted_at=Path(at) if at else None,
+    )
+
+
+def _of_the_system(devices: list[Any], mounted: dict[str, str]) -> set[str]:
+    """The disks that hold / or /boot."""
+    nodes = {
+        node
+        for node, target in mounted.items()
+        if target in {"/", "/boot", "/boot/firmware", "/usr", "/var"}
+    }
+    disks = {
+        each.parent.device_node
+        for each in devices
+        if each.device_type == "partition" and each.device_node in nodes and each.parent
+    }
+    return nodes | disks
+
+
+def mounts(table: Path = Path("/proc/self/mounts")) -> dict[str, str]:
+    """What is mounted: device to the first place."""
+    found: dict[str, str] = {}
+    for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
+        source, target = line.split(" ")[:2]
+        found.setdefault(source, target.replace("\\040", " "))
+    return found
+
+
+def _text(device: Any, name: str) -> str:
+    try:
+        return device.attributes.asstring(name).strip()  # type: ignore[no-any-return]
+    except (KeyError, UnicodeDecodeError):
+        return ""
+
+
+def _number(device: Any, name: str) -> int:
+    found = _text(device, name)
+    return int(found) if found.isdigit() else 0

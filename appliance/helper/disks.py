@@ -1,0 +1,192 @@
+"""Mounting, unmounting and formatting disks, as root. Standard library only.
+
+Drives are mounted below one folder, each under the UUID of its file system, and never with device
+files, set-user-id bits or programs that can be started. File systems without owners (FAT, exFAT,
+NTFS) belong to the daemon's user. The kernel's driver is tried first, then the one in user space.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+from appliance.helper.run import Failed, run
+
+DRIVES = Path("/run/pillarbox/drives")
+MAIL = Path("/srv/pillarbox")
+USER = "pillarbox"
+_UUID = re.compile(r"[0-9A-Za-z-]{4,40}\Z")
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,16}\Z")
+_SAFE = "nosuid,nodev,noexec,noatime"
+_DRIVERS = {
+    "ext2": ("ext4",),
+    "ext3": ("ext4",),
+    "ext4": ("ext4",),
+    "vfat": ("vfat",),
+    "exfat": ("exfat", "exfat-fuse"),
+    "ntfs": ("ntfs3", "ntfs-3g"),
+}
+_WITH_OWNERS = frozenset(("ext2", "ext3", "ext4"))
+
+
+def checked_uuid(uuid: str) -> str:
+    """Raises Failed when it cannot be one."""
+    if not _UUID.match(uuid):
+        raise Failed("This is no UUID of a file system.")
+    return uuid
+
+
+def mount(device: str, uuid: str, target: Path) -> str:
+    """Mount a device that holds this file system; where. Doing it again changes nothing."""
+    node = _block_device(device)
+    kind, found = identify(node)
+    if found != checked_uuid(uuid):
+        raise Failed("This is another drive than was meant.")
+    mounted = mounts()
+    if str(target) in mounted:
+        if mounted[str(target)] == node:
+            return str(target)
+        unmount(target)
+    if node in _of_the_system():
+        raise Failed("The system itself runs from this disk.")
+    target.mkdir(parents=True, exist_ok=True)
+    mount_as(node, kind, target)
+    return str(target)
+
+
+def mount_as(source: str, kind: str, target: Path, *, options: str = "") -> None:
+    """Mount a device, or with `options` "loop" an image, by the first driver that can."""
+    drivers = _DRIVERS.get(kind)
+    if drivers is None:
+        known = "ext4, exFAT, FAT32 or NTFS"
+        raise Failed(f"The drive has the file system {kind or 'none'}; it must be {known}.")
+    chosen = f"{_SAFE},{options}" if options else _SAFE
+    if kind not in _WITH_OWNERS:
+        chosen += _owner()
+    trouble = ""
+    for driver in drivers:
+        try:
+            run(["mount", "-t", driver, "-o", chosen, source, str(target)])
+        except Failed as error:
+            trouble = trouble or str(error)
+        else:
+            if kind in _WITH_OWNERS:
+                _hand_over(target)
+            return
+    raise Failed(f"The drive cannot be mounted. {trouble}")
+
+
+def unmount(target: Path) -> None:
+    """Write everything and let go; a drive that was pulled is only let go of."""
+    source = mounts().get(str(target))
+    if source is not None:
+        try:
+            run(["umount", str(target)])
+        except Failed:
+            if os.path.exists(source):
+                raise Failed("The drive is still in use; try again in a moment.") from None
+            run(["umount", "-l", str(target)])
+    with contextlib.suppress(OSError):
+        target.rmdir()
+
+
+def format_ext4(device: str, serial: str, label: str) -> str:
+    """Make an ext4 file system; its UUID. Everything on it is lost."""
+    node = _block_device(device)
+    if not _LABEL.match(label):
+        raise Failed("A label has at most 16 letters, digits, - or _.")
+    in_use = set(mounts().values())
+    if node in _of_the_system() | in_use | {_whole_disk(each) for each in in_use}:
+        raise Failed("This disk is in use.")
+    if serial != serial_of(node):
+        raise Failed("This is another disk than was meant.")
+    run(["wipefs", "-a", node])
+    run(["mkfs.ext4", "-q", "-F", "-m", "1", "-L", label, node], seconds=3600.0)
+    return identify(node)[1]
+
+
+def identify(source: str) -> tuple[str, str]:
+    """Kind and UUID of the file system on a device or in an image; empty where there is none."""
+    told = run(["blkid", "-p", "-o", "export", source], accept=(0, 2))
+    found = dict(line.partition("=")[::2] for line in told.splitlines())
+    return found.get("TYPE", ""), found.get("UUID", "")
+
+
+def smart(device: str) -> dict[str, Any]:
+    """What the disk says of itself; USB bridges want to be asked in another way."""
+    node = _block_device(device)
+    found: dict[str, Any] = {}
+    for kind in ("auto", "sat"):
+        # bits 0 and 1 of the exit status mean "could not ask"; the others tell about the disk
+        told = run(["smartctl", "--json=c", "-a", "-d", kind, node], accept=range(256), seconds=60)
+        with contextlib.suppress(ValueError):
+            found = json.loads(told)
+        if not found.get("smartctl", {}).get("exit_status", 1) & 3:
+            break
+    return found
+
+
+def serial_of(node: str) -> str:
+    """The serial number of the disk a device is on, as the kernel or udev tells it."""
+    told = run(["lsblk", "-d", "-n", "-o", "SERIAL", _whole_disk(node)], accept=(0, 1, 32))
+    return told.strip()
+
+
+def mounts() -> dict[str, str]:
+    """What is mounted: target to source."""
+    found = {}
+    for line in (
+        Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    ):
+        source, target = line.split(" ")[:2]
+        found[target.replace("\\040", " ")] = os.path.realpath(source)
+    return found
+
+
+def _of_the_system() -> set[str]:
+    """Devices that hold the running system, and the disks they are on."""
+    mounted = mounts()
+    needed = {mounted.get(place, "") for place in ("/", "/boot", "/boot/firmware", "/usr", "/var")}
+    needed.discard("")
+    return needed | {_whole_disk(each) for each in needed}
+
+
+def _whole_disk(node: str) -> str:
+    """The disk that a partition is on."""
+    block = Path("/sys/class/block") / Path(node).name
+    if (block / "partition").exists():
+        return f"/dev/{block.resolve().parent.name}"
+    return node
+
+
+def _block_device(device: str) -> str:
+    """The real name of a device. Raises Failed unless it is a block device below /dev."""
+    node = os.path.realpath(device)
+    try:
+        is_block = node.startswith("/dev/") and stat.S_ISBLK(os.stat(node).st_mode)
+    except OSError:
+        raise Failed("The drive is not plugged in.") from None
+    if not is_block:
+        raise Failed("This is no drive.")
+    return node
+
+
+def _owner() -> str:
+    try:
+        who = pwd.getpwnam(USER)
+    except KeyError:
+        return ",umask=077"
+    return f",uid={who.pw_uid},gid={who.pw_gid},umask=077"
+
+
+def _hand_over(target: Path) -> None:
+    """The top folder of a Linux file system belongs to the daemon's user, or it could not write."""
+    with contextlib.suppress(KeyError, OSError):
+        who = pwd.getpwnam(USER)
+        os.chown(target, who.pw_uid, who.pw_gid)

@@ -1,0 +1,72 @@
+"""Root's side: one request from standard input, carried out, its answer on standard output.
+
+Started by systemd for each connection to the helper's socket, and gone after it. It believes
+nothing: a device must be a block device, hold the file system that was named, and be none that the
+system runs from. It imports nothing but the standard library and its own list of requests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from appliance.helper import disks
+from appliance.helper.requests import (
+    LONGEST_LINE,
+    BadRequest,
+    Format,
+    Mount,
+    MountMail,
+    PowerOff,
+    Request,
+    Restart,
+    Smart,
+    Unmount,
+    from_line,
+)
+from appliance.helper.run import Failed, run
+
+
+def perform(request: Request) -> dict[str, Any]:
+    """Carry a request out. Raises Failed."""
+    match request:
+        case Mount(device, uuid):
+            return {"path": disks.mount(device, uuid, disks.DRIVES / disks.checked_uuid(uuid))}
+        case MountMail(device, uuid):
+            return {"path": disks.mount(device, uuid, disks.MAIL)}
+        case Unmount(uuid):
+            disks.unmount(disks.DRIVES / disks.checked_uuid(uuid))
+            return {}
+        case Format(device, serial, label):
+            return {"uuid": disks.format_ext4(device, serial, label)}
+        case Smart(device):
+            return disks.smart(device)
+        case PowerOff():
+            run(["systemctl", "poweroff"])
+            return {}
+        case Restart():
+            run(["systemctl", "reboot"])
+            return {}
+
+
+def answer(line: bytes) -> dict[str, Any]:
+    """What is said to a line."""
+    try:
+        return {"ok": perform(from_line(line))}
+    except (BadRequest, Failed) as error:
+        return {"error": str(error)}
+    except OSError as error:
+        return {"error": f"It could not be done: {error.strerror or error}."}
+
+
+def main() -> None:
+    """One request."""
+    os.umask(0o077)
+    line = sys.stdin.buffer.readline(LONGEST_LINE)
+    sys.stdout.buffer.write(json.dumps(answer(line)).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()

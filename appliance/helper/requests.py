@@ -1,0 +1,107 @@
+"""The closed list of what root may be asked for. Standard library only.
+
+A request is one JSON object on one line, {"request": "mount", ...}; the answer is
+{"ok": {...}} or {"error": "one plain sentence"}. Nothing in a request is believed: `perform.py`
+checks it against the machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+LONGEST_LINE = 8192
+
+
+class BadRequest(Exception):
+    """It is none of the list, or not of its form; one plain sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Make the files of a drive reachable for the daemon; answers {"path": ...}."""
+
+    name: ClassVar = "mount"
+    device: str
+    uuid: str  # of the file system; another one there means another drive
+
+
+@dataclass(frozen=True, slots=True)
+class Unmount:
+    """Write everything and let go of a drive; also of one that was pulled."""
+
+    name: ClassVar = "unmount"
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class MountMail:
+    """Mount the mail disk at its place; answers {"path": ...}."""
+
+    name: ClassVar = "mount-mail"
+    device: str
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Make an ext4 file system on a whole disk or partition: all that is on it is lost.
+
+    Answers {"uuid": ...}. `serial` must be that of the disk: it was shown to who said yes.
+    """
+
+    name: ClassVar = "format"
+    device: str
+    serial: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Smart:
+    """What a disk says of its own health (smartctl --json); answers its object."""
+
+    name: ClassVar = "smart"
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class PowerOff:
+    """Shut the machine down."""
+
+    name: ClassVar = "power-off"
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Start the machine again."""
+
+    name: ClassVar = "restart"
+
+
+Request = Mount | Unmount | MountMail | Format | Smart | PowerOff | Restart
+KINDS: dict[str, type[Any]] = {
+    kind.name: kind for kind in (Mount, Unmount, MountMail, Format, Smart, PowerOff, Restart)
+}
+
+
+def to_line(request: Request) -> bytes:
+    """A request as it goes over the socket."""
+    return json.dumps({"request": request.name, **dataclasses.asdict(request)}).encode() + b"\n"
+
+
+def from_line(line: bytes) -> Request:
+    """The request of a line. Raises BadRequest."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        raise BadRequest("This is no request.") from None
+    kind = KINDS.get(str(found.pop("request", ""))) if isinstance(found, dict) else None
+    if kind is None:
+        raise BadRequest("There is no such request.")
+    wanted = {each.name for each in dataclasses.fields(kind)}
+    if set(found) != wanted or not all(isinstance(each, str) for each in found.values()):
+        raise BadRequest(f"A request {kind.name} is not of this form.")
+    request: Request = kind(**found)
+    return request

@@ -1,0 +1,145 @@
+"""What root may be asked for, and what it answers; with real file systems in images."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import Refused, Temporary
+from appliance.helper import client, disks
+from appliance.helper.requests import Format, Mount, Smart, Unmount, from_line, to_line
+from appliance.helper.run import Failed
+
+ROOT = Path(__file__).parents[2]
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+MAKE = {
+    "ext4": ["mkfs.ext4", "-q", "-F"],
+    "vfat": ["mkfs.vfat"],
+    "exfat": ["mkfs.exfat"],
+    "ntfs": ["mkfs.ntfs", "-q", "-F"],
+}
+
+
+def asked(line: bytes) -> dict[str, object]:
+    """What the helper's own process answers."""
+    done = subprocess.run(
+        [sys.executable, "-m", "appliance.helper.perform"],
+        input=line, capture_output=True, timeout=60, check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.stderr == b""
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("request_", [Mount("/dev/sda1", "a-b"), Unmount("x"), Smart("/dev/sda")])
+def test_a_request_comes_over_the_wire_as_it_was(request_: object) -> None:
+    assert from_line(to_line(request_)) == request_
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"\n", b"{", b"[]\n", b"3\n", b"{}\n", b'{"request": "rm"}\n',
+        b'{"request": "mount"}\n', b'{"request": "mount", "device": 3, "uuid": "a"}\n',
+        b'{"request": "mount", "device": "/dev/sda", "uuid": "ab-cd", "more": ""}\n',
+        b"\xff\xfe\n", b"x" * 20_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_request_gets_one_sentence(line: bytes) -> None:
+    answer = asked(line)
+    assert set(answer) == {"error"}
+    assert str(answer["error"]).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        ("/dev/null", "This is no drive."),
+        ("/etc/passwd", "This is no drive."),
+        ("/dev/../etc/passwd", "This is no drive."),
+        ("/dev/there-is-none", "The drive is not plugged in."),
+    ],
+)
+def test_only_block_devices_are_mounted_or_formatted(device: str, words: str) -> None:
+    assert asked(to_line(Mount(device, "1234-ABCD"))) == {"error": words}
+    assert asked(to_line(Format(device, "", "MAIL"))) == {"error": words}
+
+
+def test_a_uuid_that_leads_elsewhere_is_refused() -> None:
+    assert "no UUID" in str(asked(to_line(Unmount("../../etc"))))
+
+
+def test_nobody_there_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Temporary, match="does not answer"):
+        client.ask(Unmount("1234"), path=tmp_path / "none")
+    with pytest.raises(Temporary, match="ended early"):
+        client.outcome(b"")
+    with pytest.raises(Refused, match=r"No\."):
+        client.outcome(b'{"error": "No."}')
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "mounted"
+    subprocess.run(["umount", "-l", str(tmp_path / "mounted")], check=False, capture_output=True)
+
+
+@AS_ROOT
+@pytest.mark.parametrize("kind", MAKE)
+def test_drives_as_they_are_bought_are_mounted_written_and_let_go(
+    tmp_path: Path, place: Path, kind: str
+) -> None:
+    if shutil.which(MAKE[kind][0]) is None:
+        pytest.skip(f"{MAKE[kind][0]} is not installed")
+    image = tmp_path / "stick.img"
+    image.touch()
+    os.truncate(image, 64 << 20)
+    subprocess.run([*MAKE[kind], str(image)], check=True, capture_output=True)
+    found, uuid = disks.identify(str(image))
+    assert found == kind
+    place.mkdir()
+    try:
+        disks.mount_as(str(image), kind, place, options="loop")
+    except Failed as error:
+        if "unknown filesystem type" in str(error):
+            pytest.skip(f"this kernel knows no {kind}, and there is no other driver")
+        raise
+    (place / "file").write_bytes(b"kept")
+    disks.unmount(place)
+    assert not place.exists()
+    place.mkdir()
+    disks.mount_as(str(image), kind, place, options="loop")
+    assert (place / "file").read_bytes() == b"kept"
+    assert disks.identify(str(image))[1] == uuid
+    disks.unmount(place)
+
+
+def test_an_image_without_a_file_system_is_refused_in_words(tmp_path: Path, place: Path) -> None:
+    image = tmp_path / "empty.img"
+    image.write_bytes(bytes(1 << 20))
+    assert disks.identify(str(image)) == ("", "")
+    with pytest.raises(Failed, match="it must be ext4, exFAT, FAT32 or NTFS"):
+        disks.mount_as(str(image), "", place)
+
+
+@AS_ROOT
+def test_a_loop_device_is_formatted_only_when_it_is_the_one_that_was_shown(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.touch()
+    os.truncate(image, 32 << 20)
+    device = subprocess.run(
+        ["losetup", "-f", "--show", str(image)], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    try:
+        assert "another disk" in str(asked(to_line(Format(device, "SOME-OTHER", "MAIL"))))
+        assert "label" in str(asked(to_line(Format(device, "", "not a label"))))
+        done = asked(to_line(Format(device, disks.serial_of(device), "MAIL")))
+        assert disks.identify(str(image)) == ("ext4", done["ok"]["uuid"])
+        again = asked(to_line(Mount(device, "1111-2222")))
+        assert again == {"error": "This is another drive than was meant."}
+    finally:
+        subprocess.run(["losetup", "-d", device], check=True)
