@@ -11,6 +11,7 @@ WORLD="nsd unbound ldnsutils postfix"
 SECOND_OPINIONS="opendkim libmail-spf-perl libmail-dkim-perl libmail-dmarc-perl"
 PROVIDER="dovecot-imapd dovecot-pop3d"
 ROOTS="mmdebstrap"
+DRIVES="restic exfat-fuse exfatprogs ntfs-3g dosfstools"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -95,6 +96,7 @@ make_demo() {
 command_run() {
   [ -f .venv/stamp ] || set_up requirements.lock
   [ -x .venv/bin/pillarbox ] || set_up requirements.lock
+  command -v restic >/dev/null || say "Backups need restic: apt install restic"
   make_demo
   cat <<TEXT
 Pillarbox runs with simulated hardware; its state is in $DEMO. Stop it with Ctrl-C.
@@ -116,7 +118,7 @@ TEXT
 
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
-  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS
+  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $DRIVES
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi
   set_up requirements-dev.lock
@@ -143,7 +145,7 @@ command_check() {
 command_bench() {
   set_up requirements-dev.lock
   # shellcheck disable=SC2086
-  install_packages $PEERS
+  install_packages $PEERS restic
   exec .venv/bin/python -m tests.bench "$@"
 }
 
