@@ -24,7 +24,7 @@ from appliance import files
 from appliance.backup import process
 from appliance.backup.key import Key
 from appliance.backup.process import Launch, Progress, Watch
-from appliance.backup.trouble import Kind, TargetTrouble, kind_of
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors, kind_of
 
 TAG = "pillarbox"
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -90,7 +90,8 @@ class Engine:
         """Whether there is one; only for folders it is known without asking restic."""
         folder = self.repository.folder
         if folder is not None:
-            return (folder / "config").exists()
+            with drive_errors(self.repository.name):
+                return (folder / "config").exists()
         try:
             self.versions()
         except TargetTrouble as trouble:
@@ -158,7 +159,8 @@ class Engine:
     def _whole_identity(self, short: str) -> str:
         folder = self.repository.folder
         if folder is not None:
-            found = [one for one in os.listdir(folder / "snapshots") if one.startswith(short)]
+            with drive_errors(self.repository.name):
+                found = [one for one in os.listdir(folder / "snapshots") if one.startswith(short)]
         else:
             found = [one.identity for one in self.versions() if one.identity.startswith(short)]
         if len(found) != 1:
@@ -169,7 +171,8 @@ class Engine:
         """Whether a version is there, without opening a local repository."""
         folder = self.repository.folder
         if folder is not None:
-            return (folder / "snapshots" / identity).exists()
+            with drive_errors(self.repository.name):
+                return (folder / "snapshots" / identity).exists()
         return any(one.identity == identity for one in self.versions())
 
     # --- looking and giving back

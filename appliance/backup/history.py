@@ -1,4 +1,4 @@
-"""Which targets there are and what every run came to: two tables in appliance.db. Blocks."""
+"""Which targets there are and what every run came to: in appliance.db. Blocks."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def _first(db: Database) -> None:
         },
         pk="id",
     )
+    db.create_table("backup_facts", {"name": str, "value": str}, pk="name")
 
 
 STEPS = (_first,)
@@ -139,6 +140,19 @@ class History:
         letters = [chr(65 + number) for number in range(26)]
         labels = letters + [first + second for first in letters for second in letters]
         return next(label for label in labels if label not in taken)
+
+    # --- facts
+
+    def fact(self, name: str) -> str:
+        """Something that was written down; empty when it was not."""
+        with self._database.change() as db:
+            row = db.execute("select value from backup_facts where name = ?", [name]).fetchone()
+        return str(row[0]) if row else ""
+
+    def note(self, name: str, value: str) -> None:
+        """Write something down, such as when the recovery sheet was proven."""
+        with self._database.change() as db:
+            db.table("backup_facts").insert({"name": name, "value": value}, replace=True)
 
     # --- runs
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import files
-from appliance.backup import decisions, key, target, view
+from appliance.backup import decisions, key, proof, target, view
 from appliance.backup.decisions import Reminder
 from appliance.backup.engine import Engine, Repository, Version
 from appliance.backup.history import History, Run, Target
@@ -187,6 +187,38 @@ class Job:
             proven |= {one.version for one in target.proofs(Path(of.location), of.name)}
         return [(one, one.identity in proven) for one in self.engine(of).versions()]
 
+    def source(self, named: str, with_key: Key | None = None, watch: Watch | None = None) -> Engine:
+        """Where to restore from: a target, or any drive, folder or address with a backup on it.
+
+        Raises:
+            NotFound: there is nothing such.
+        """
+        if not named:
+            return self.engine(self.choose(), watch, with_key)
+        try:
+            return self.engine(self.history.target(named), watch, with_key)
+        except NotFound:
+            pass
+        opened = with_key or key.load(self.box.state)
+        return foreign_source(named, opened, watch)
+
+    def verify(self, of: Target, version: str, watch: Watch) -> str:
+        """Read all of a target and walk through one version; a sentence.
+
+        Raises:
+            TargetTrouble: what is wrong.
+        """
+        with self._alone(), self._watched(of, watch) as watched:
+            engine = self.engine(of, watched)
+            found = find_version(engine, version)
+            if engine.repository.folder is None:
+                engine.check(part=(1, 1))
+            else:
+                proof.read_back(engine, (), 0)
+                engine.check()
+            engine.walk(found.identity)
+        return f"Version {found.short} on {of.name} is whole; everything on it was read."
+
     def add_key(self, of: Target, other: Key) -> None:
         """Let a second recovery sheet open what is on a target."""
         self.engine(of).add_key(other)
@@ -226,6 +258,8 @@ class Job:
             return Outcome(outcome, str(trouble), trouble=trouble.kind.value)
         except PillarboxError as error:
             return Outcome(FAILED, str(error), trouble="mail-disk")
+        except OSError as error:
+            return Outcome(FAILED, f"The mail disk: {error.strerror}.", trouble="mail-disk")
         return Outcome(PROVEN, sentence_of(made, of), made.taken.identity, "", _details(made))
 
     @contextmanager
@@ -284,6 +318,39 @@ class Job:
             yield
         finally:
             os.close(descriptor)
+
+
+def foreign_source(named: str, opened: Key, watch: Watch | None = None) -> Engine:
+    """restic for a drive, folder or address that this box need not know.
+
+    Raises:
+        NotFound: there is no backup.
+    """
+    if target.is_address(named):
+        return Engine(Repository("the backup", named), opened, watch=watch)
+    root = Path(named).absolute()
+    name = f"the drive at {root}"
+    if beside(lambda: target.read_marker(root, name), watch or Watch(), name) is None:
+        raise NotFound(f"There is no backup in {root}.")
+    return Engine(target.repository_of(root, name), opened, watch=watch)
+
+
+def find_version(engine: Engine, named: str) -> Version:
+    """A version by the beginning of its name; the newest when none is named.
+
+    Raises:
+        NotFound: there is none, or more than one begins so.
+    """
+    versions = engine.versions()
+    if not versions:
+        raise NotFound(f"There is no version on {engine.repository.name} yet.")
+    if named in {"", "latest"}:
+        return versions[-1]
+    found = [one for one in versions if one.identity.startswith(named)]
+    if len(found) != 1:
+        count = "No version" if not found else "More than one version"
+        raise NotFound(f"{count} begins with {named}; see: backup list.")
+    return found[0]
 
 
 def sentence_of(made: Made, of: Target) -> str:

@@ -298,13 +298,22 @@ def _permanent_names(folder: Path) -> set[bytes]:
     return found
 
 
+def begin(mail: Path) -> Path:
+    """An empty folder on the mail disk for what comes back; what an earlier restore left goes."""
+    clear(mail)
+    files.make_directory(mail / SCRATCH)
+    return mail / SCRATCH
+
+
+def clear(mail: Path) -> None:
+    """Take that folder away."""
+    files.remove_tree(mail / SCRATCH)
+
+
 @contextmanager
 def scratch_on(mail: Path) -> Iterator[Path]:
-    """A folder on the mail disk for what comes back; what an earlier restore left goes first."""
-    scratch = mail / SCRATCH
-    files.remove_tree(scratch)
-    files.make_directory(scratch)
+    """That folder for a while."""
     try:
-        yield scratch
+        yield begin(mail)
     finally:
-        files.remove_tree(scratch)
+        clear(mail)

@@ -22,8 +22,7 @@ from appliance.backup import sample, view
 from appliance.backup.engine import Engine
 from appliance.backup.process import POLL_SECONDS, Progress, Watch
 from appliance.backup.sample import Message
-from appliance.backup.target import drive_errors
-from appliance.backup.trouble import Kind, TargetTrouble
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 
 SCRATCH = "backup-proof"
 _CHUNK = 1 << 20

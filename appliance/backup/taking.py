@@ -25,7 +25,7 @@ from appliance.backup.history import Target
 from appliance.backup.process import Progress
 from appliance.backup.proof import Proven, beside
 from appliance.backup.target import Proof
-from appliance.backup.trouble import Kind, TargetTrouble
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 from appliance.backup.view import About, Box, Freeze
 from appliance.errors import StorageFull, StorageOffline
 
@@ -116,7 +116,7 @@ class Taking:
         name = self.engine.repository.name
 
         def move() -> None:
-            with target.drive_errors(name):
+            with drive_errors(name):
                 files.make_directory(folder.parent / _RUBBISH)
                 files.rename(folder / path, folder.parent / _RUBBISH / path.replace("/", "-"))
 

@@ -16,16 +16,15 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from appliance import files
 from appliance.backup.engine import Repository
-from appliance.backup.trouble import Kind, TargetTrouble, of_error
-from appliance.errors import Refused, StorageFull, StorageOffline
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
+from appliance.errors import Refused
 
 FOLDER = "pillarbox-backup"
 FORMAT = 1
@@ -135,21 +134,6 @@ def free_octets(root: Path, name: str) -> int:
     with drive_errors(name):
         status = os.statvfs(root)
     return status.f_bavail * status.f_frsize
-
-
-@contextmanager
-def drive_errors(name: str) -> Iterator[None]:
-    """Errors on a drive, told as the drive's and not as the mail disk's."""
-    try:
-        yield
-    except StorageFull as error:
-        raise TargetTrouble(Kind.FULL, name) from error
-    except StorageOffline as error:
-        cause = error.__cause__
-        kind = of_error(cause) if isinstance(cause, OSError) else Kind.FAILING
-        raise TargetTrouble(kind, name) from error
-    except OSError as error:
-        raise TargetTrouble(of_error(error), name, str(error)) from error
 
 
 class Pulse:

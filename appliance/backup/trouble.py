@@ -1,4 +1,4 @@
-"""What can go wrong with a target, and the one plain sentence for it. Pure.
+"""What can go wrong with a target, and the one plain sentence for it.
 
 restic says what went wrong by its exit status (10, 11 and 12 since 0.17) and in words on standard
 error (before); both are read here and nowhere else.
@@ -7,9 +7,11 @@ error (before); both are read here and nowhere else.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 
-from appliance.errors import PillarboxError
+from appliance.errors import PillarboxError, StorageFull, StorageOffline
 
 
 class Kind(Enum):
@@ -57,7 +59,14 @@ SENTENCES = {
 _STATUS = {10: Kind.NOT_THERE, 11: Kind.LOCKED, 12: Kind.WRONG_KEY}
 _WORDS: tuple[tuple[Kind, str], ...] = (
     (Kind.WRONG_KEY, r"wrong password or no key found"),
-    (Kind.NOT_THERE, r"Is there a repository at|unable to open config file|does not exist"),
+    (
+        Kind.UNREACHABLE,
+        (
+            r"connection refused|no route to host|no such host|i/o timeout|handshake|"
+            r"unable to start the sftp session|access denied|unexpected http response|"
+            r"no credentials|bucket name"
+        ),
+    ),
     (Kind.LOCKED, r"already locked"),
     (Kind.NEWER, r"unsupported repository version|only supported"),
     (Kind.FULL, r"no space left on device|quota exceeded|file too large"),
@@ -67,19 +76,13 @@ _WORDS: tuple[tuple[Kind, str], ...] = (
         r"transport endpoint is not connected|no such device|stale (nfs )?file handle|host is down",
     ),
     (Kind.FAILING, r"input/output error|structure needs cleaning|remote i/o error|bad message"),
+    (Kind.NOT_THERE, r"Is there a repository at|unable to open config file|does not exist"),
     (
         Kind.DAMAGED,
         (
             r"ciphertext verification failed|hash mismatch|invalid data returned|does not match id|"
             r"unexpected (pack )?size|not found in index|not found in repository|broken|"
             r"pack file .* missing|unexpected eof|repository contains errors|invalid header"
-        ),
-    ),
-    (
-        Kind.UNREACHABLE,
-        (
-            r"connection refused|no route to host|no such host|i/o timeout|handshake|"
-            r"unable to start the sftp session|access denied|unexpected http response"
         ),
     ),
 )
@@ -90,7 +93,8 @@ class TargetTrouble(PillarboxError):
     """A target did not do what it should; `kind` says what, the text is for people."""
 
     def __init__(self, kind: Kind, name: str, details: str = "") -> None:
-        super().__init__(SENTENCES[kind].format(name=name[:1].upper() + name[1:]))
+        sentence = SENTENCES[kind].format(name=name)
+        super().__init__(sentence[:1].upper() + sentence[1:])
         self.kind = kind
         self.details = details
 
@@ -120,3 +124,18 @@ def of_error(error: OSError) -> Kind:
     """What an error of the operating system on a drive means."""
     kind = kind_of(1, error.strerror or "")
     return Kind.FAILING if kind is Kind.UNKNOWN else kind
+
+
+@contextmanager
+def drive_errors(name: str) -> Iterator[None]:
+    """Errors on a drive, told as the drive's and not as the mail disk's."""
+    try:
+        yield
+    except StorageFull as error:
+        raise TargetTrouble(Kind.FULL, name) from error
+    except StorageOffline as error:
+        cause = error.__cause__
+        kind = of_error(cause) if isinstance(cause, OSError) else Kind.FAILING
+        raise TargetTrouble(kind, name) from error
+    except OSError as error:
+        raise TargetTrouble(of_error(error), name, str(error)) from error
