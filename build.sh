@@ -11,7 +11,8 @@ WORLD="nsd unbound ldnsutils postfix"
 SECOND_OPINIONS="opendkim libmail-spf-perl libmail-dkim-perl libmail-dmarc-perl"
 PROVIDER="dovecot-imapd dovecot-pop3d"
 ROOTS="mmdebstrap"
-HARDWARE="umockdev smartmontools exfat-fuse exfatprogs ntfs-3g dosfstools"
+HARDWARE="umockdev smartmontools"
+DRIVES="restic exfat-fuse exfatprogs ntfs-3g dosfstools"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -96,6 +97,7 @@ make_demo() {
 command_run() {
   [ -f .venv/stamp ] || set_up requirements.lock
   [ -x .venv/bin/pillarbox ] || set_up requirements.lock
+  command -v restic >/dev/null || say "Backups need restic: apt install restic"
   make_demo
   cat <<TEXT
 Pillarbox runs with simulated hardware; its state is in $DEMO. Stop it with Ctrl-C.
@@ -117,7 +119,7 @@ TEXT
 
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
-  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $HARDWARE
+  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $HARDWARE $DRIVES
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi
   set_up requirements-dev.lock
@@ -144,7 +146,7 @@ command_check() {
 command_bench() {
   set_up requirements-dev.lock
   # shellcheck disable=SC2086
-  install_packages $PEERS
+  install_packages $PEERS restic
   exec .venv/bin/python -m tests.bench "$@"
 }
 

@@ -19,17 +19,29 @@ import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from appliance import files, intake, settings
+from appliance import backuping, files, front, intake, recovery, safekeeping, settings
 from appliance.accounts.directory import Directory
+from appliance.backup.newbox import Place
+from appliance.clock import SystemClock
 from appliance.control import ControlServer
 from appliance.doors import Doors
 from appliance.errors import PillarboxError, Refused
+from appliance.front import Front
 from appliance.hardware.base import Led
+from appliance.hardware.simulated import SimulatedBoard
+from appliance.helper import client
+from appliance.helper.requests import PowerOff
 from appliance.maildisk import MailDisk
 from appliance.net import certificates, systemd, tls
 from appliance.panel import patterns
-from appliance.parts import TLS, Options, Parts, build, names
+from appliance.panel.gestures import Gesture
+from appliance.panel.panel import Panel
+from appliance.parts import TLS, Options, Parts, build, mail_folder, names
+from appliance.recovery import Recovery
 from appliance.requests import Requests
+from appliance.safekeeping import Safekeeping
+from appliance.settings import Settings
+from appliance.simulating import Simulating
 
 log = logging.getLogger("pillarbox")
 
@@ -46,6 +58,9 @@ class Daemon:
         self._doors = Doors(parts, self._disk.refusal)
         self._collector = intake.collector(parts, self._disk.refusal)
         self._requests = Requests(parts, self._collector, self.change_people)
+        self._panel = Panel(
+            parts.front.board, self._asked, has_backup_lamp=parts.front.has_backup_lamp
+        )
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -56,10 +71,14 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         parts.board.on_change(self._show)
-        parts.hardware.show(Led.STATUS, patterns.STARTING)
+        self._panel.start()
         await self._disk.bring_up()
         await self._doors.open()
-        control = ControlServer(parts.options.state, self._requests.acts())
+        backups, keeping = await asyncio.to_thread(self._safekeeping, loop)
+        self._keeping = keeping
+        simulating = Simulating(parts.front, parts.clock)
+        acts = self._requests.acts() | backups.acts() | simulating.acts()
+        control = ControlServer(parts.options.state, acts)
         chores: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -68,6 +87,7 @@ class Daemon:
             ("reports", parts.reporting.run),
             ("signing keys", parts.outside.publishing.run),
             ("certificate", self._renew_certificate),
+            ("backups", keeping.run),
             ("watchdog", _feed_watchdog),
         )
         await self._collector.reload()
@@ -81,6 +101,7 @@ class Daemon:
         systemd.notify("STOPPING=1")
         try:
             async with asyncio.timeout(_LONGEST_STOP_SECONDS):
+                backups.stop()
                 await self._stop(tasks)
         except TimeoutError:
             log.warning("not everything ended in time; nothing acknowledged is lost by that")
@@ -111,7 +132,48 @@ class Daemon:
             await asyncio.to_thread(parts.queue.stop)
             await asyncio.to_thread(parts.store.stop)
         parts.database.close()
+        self._panel.close()
+        await asyncio.to_thread(parts.front.close)
         log.info("stopped")
+
+    def _safekeeping(
+        self, loop: asyncio.AbstractEventLoop
+    ) -> tuple[backuping.BackupRequests, Safekeeping]:
+        """What makes backups. Blocks."""
+        parts = self._parts
+        job = backuping.open_job(parts.options.state, parts.database, parts.clock)
+        job.tidy()
+        backups = backuping.BackupRequests(
+            backuping.Means(
+                job,
+                parts.store,
+                parts.threads,
+                backuping.freezer(parts.queue, parts.store, parts.threads, loop),
+                lambda address: address in parts.gate.directory.accounts,
+            )
+        )
+        means = safekeeping.Means(
+            backups, parts.front.drives, parts.board, parts.clock, parts.settings.backup,
+            self._panel.show, lambda drive: drive.mounted_at is not None
+            and drive.mounted_at in (parts.mail, *parts.mail.parents),
+        )  # fmt: skip
+        return backups, Safekeeping(means)
+
+    async def _asked(self, gesture: Gesture) -> None:
+        """What somebody meant with the button."""
+        if gesture is Gesture.BACK_UP:
+            await self._keeping.back_up()
+        elif gesture is Gesture.EJECT:
+            await self._keeping.eject()
+        else:
+            await self._shut_down()
+
+    async def _shut_down(self) -> None:
+        """End in order, and the machine with us."""
+        log.info("shutting down: the button was held")
+        if not self._parts.options.simulate:
+            await asyncio.to_thread(client.ask, PowerOff())
+        self._stopping.set()
 
     async def _renew_certificate(self) -> None:
         """Make the server certificate anew when it is time; open connections go on."""
@@ -125,8 +187,7 @@ class Daemon:
                 log.info("a new server certificate is in use")
 
     def _show(self) -> None:
-        light = patterns.status(self._parts.board.standing())
-        self._parts.hardware.show(Led.STATUS, light)
+        self._panel.show(Led.STATUS, patterns.status(self._parts.board.standing()))
 
 
 async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -170,15 +231,31 @@ def serve(options: Options) -> None:
     tree = settings.load(options.state / "settings.toml")
     logging.getLogger().setLevel(tree.server.log_level.upper())
     _allow_many_files()
+    face = front.build(options.state, tree.hardware, simulate=options.simulate)
 
     async def main() -> None:
-        await Daemon(build(options, tree)).run()
+        found = await _recovered(options, tree, face)
+        await Daemon(build(options, found, face)).run()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
         logging.shutdown()
         os.close(only_one)
         os._exit(0)  # a thread that hangs on a dead disk must not keep the process
+
+
+async def _recovered(options: Options, tree: Settings, face: Front) -> Settings:
+    """If the button is held: everything back first; the settings that hold then."""
+    if options.hold_button and isinstance(face.board, SimulatedBoard):
+        face.board.push(SystemClock().monotonic(), is_down=True)
+    if not await recovery.is_asked_for(face.board):
+        return tree
+    if not await asyncio.to_thread(recovery.is_new, options.state):
+        log.warning("the button was held at the start, but this box has accounts: no recovery")
+        return tree
+    place = Place(options.state, mail_folder(options.state, tree))
+    await Recovery(face, place, SystemClock()).run()
+    return await asyncio.to_thread(settings.load, options.state / "settings.toml")
 
 
 def _take_lock(state: Path) -> int:

@@ -15,8 +15,8 @@ from appliance.accounts.login import Gate
 from appliance.clock import Clock, SystemClock
 from appliance.conditions import Board
 from appliance.delivery.mda import Mda
+from appliance.front import Front
 from appliance.hardware import vitals
-from appliance.hardware.simulated import SimulatedBoard
 from appliance.net import certificates, tls
 from appliance.outside import Outside
 from appliance.queue.envelope import Entry
@@ -43,6 +43,7 @@ class Options:
     simulate: bool = False
     port_base: int = 0
     bind: str = ""  # "": all addresses
+    hold_button: bool = False  # simulated: the button is down while the box starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Parts:
     clock: Clock
     threads: Threads
     board: Board
-    hardware: SimulatedBoard  # real lamps come with their own issue; none are needed
+    front: Front
     database: AccountsDatabase
     gate: Gate
     store: Store
@@ -69,11 +70,11 @@ class Parts:
     tls: ssl.SSLContext
 
 
-def build(options: Options, tree: Settings) -> Parts:
+def build(options: Options, tree: Settings, front: Front) -> Parts:
     """Build everything; nothing runs yet. Blocks."""
     clock, threads = SystemClock(), Threads()
     host = tree.server.host_name or socket.gethostname()
-    mail = Path(tree.storage.mail) if tree.storage.mail else options.state / "mail"
+    mail = mail_folder(options.state, tree)
     database = AccountsDatabase(options.state)
     people, pepper = database.directory(), database.secret("login")
     gate = Gate(people, clock, note_use=database.note_use, pepper=pepper)
@@ -95,7 +96,7 @@ def build(options: Options, tree: Settings) -> Parts:
         clock=clock,
         threads=threads,
         board=board,
-        hardware=SimulatedBoard(),
+        front=front,
         database=database,
         gate=gate,
         store=store,
@@ -109,6 +110,11 @@ def build(options: Options, tree: Settings) -> Parts:
     )
     _wire(parts)
     return parts
+
+
+def mail_folder(state: Path, tree: Settings) -> Path:
+    """Where mail is kept."""
+    return Path(tree.storage.mail) if tree.storage.mail else state / "mail"
 
 
 def _wire(parts: Parts) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from appliance import __version__, outside
 from appliance.accounts.directory import Directory
-from appliance.errors import NotFound, Refused
+from appliance.errors import NotFound
 from appliance.fetch.collector import Collector
 from appliance.hardware import vitals
 from appliance.parts import Parts
@@ -51,10 +50,6 @@ class Requests:
             "queue_delete": self.queue_delete,
             "index_check": self.index_check,
             "index_rebuild": self.index_rebuild,
-            "sim_leds": self.sim_leds,
-            "sim_press": self.sim_press,
-            "sim_plug": self.sim_plug,
-            "sim_unplug": self.sim_unplug,
         }
 
     async def people_changed(self) -> None:
@@ -164,31 +159,3 @@ class Requests:
         if address and address not in parts.gate.directory.accounts:
             raise NotFound(f"There is no account {address}.")
         await parts.threads.carry_out(parts.store.rebuild(address or None))
-
-    async def sim_leds(self) -> dict[str, dict[str, Any]]:
-        """How the simulated lamps shine."""
-        return {
-            led.value: {
-                "color": light.color.value,
-                "rhythm": list(light.rhythm),
-                "meaning": light.meaning,
-            }
-            for led, light in self._simulated().shown().items()
-        }
-
-    async def sim_press(self, seconds: float = 0.2) -> None:
-        """Press the simulated button."""
-        self._simulated().press(self._parts.clock.monotonic(), seconds)
-
-    async def sim_plug(self, path: str) -> None:
-        """Plug in a folder or image as a drive."""
-        self._simulated().plug(Path(path))
-
-    async def sim_unplug(self, path: str = "") -> None:
-        """Pull a drive."""
-        self._simulated().unplug(Path(path) if path else None)
-
-    def _simulated(self) -> Any:
-        if not self._parts.options.simulate:
-            raise Refused("The hardware is not simulated (run with --simulate).")
-        return self._parts.hardware

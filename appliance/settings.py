@@ -211,6 +211,33 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Hardware:
+    """Lamps and button. Pins are numbered as the chip does it (BCM); 0: there is none."""
+
+    pins: bool = switch(
+        default=True, help_text="Lamps and a button are connected to pins of the board."
+    )
+    button_pin: int = number(3, "The button, which connects its pin with ground.", 0, 27)
+    status_red_pin: int = number(17, "The lamp STATUS, red.", 0, 27)
+    status_green_pin: int = number(27, "The lamp STATUS, green.", 0, 27)
+    backup_red_pin: int = number(23, "The lamp BACKUP, red.", 0, 27)
+    backup_green_pin: int = number(22, "The lamp BACKUP, green.", 0, 27)
+    own_lamp: bool = switch(
+        default=True, help_text="The board's own green lamp shows what STATUS shows."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """Backups that the box makes by itself."""
+
+    daily: bool = switch(
+        default=True, help_text="A backup is made every night when a backup drive is plugged in."
+    )
+    hour: int = number(2, "The hour of the night in which it begins.", 0, 23)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole tree."""
 
@@ -226,6 +253,8 @@ class Settings:
     sending: Sending = field(default_factory=Sending)
     trace: Trace = field(default_factory=Trace)
     reports: Reports = field(default_factory=Reports)
+    hardware: Hardware = field(default_factory=Hardware)
+    backup: Backup = field(default_factory=Backup)
 
 
 def load(path: Path) -> Settings:

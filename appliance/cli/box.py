@@ -23,6 +23,9 @@ def add_commands(commands: Any) -> None:
     run.add_argument("--simulate", action="store_true", help="simulated hardware")
     run.add_argument("--port-base", type=int, default=0, help="added to every standard port")
     run.add_argument("--bind", default="", help="the address to listen on; default: all")
+    run.add_argument(
+        "--hold-button", action="store_true", help="the simulated button is down at the start"
+    )
     run.set_defaults(handler=_run)
     status = commands.add_parser("status", help="how the box is")
     add_json_option(status)
@@ -64,7 +67,13 @@ def _run(arguments: argparse.Namespace) -> None:
         raise Refused("--port-base must be between 0 and 60000.")
     log.set_up()
     serve(
-        Options(arguments.state.absolute(), arguments.simulate, arguments.port_base, arguments.bind)
+        Options(
+            arguments.state.absolute(),
+            arguments.simulate,
+            arguments.port_base,
+            arguments.bind,
+            hold_button=arguments.hold_button,
+        )
     )
 
 
@@ -72,6 +81,9 @@ def _status(arguments: argparse.Namespace) -> None:
     answer = ask(arguments.state, "status")
     if arguments.json:
         print_json(answer)
+        return
+    if answer.get("recovery"):
+        print(f"Recovery: {answer['step']}.")
         return
     print(f"Pillarbox {answer['version']} on {answer['host']}")
     print_table(

@@ -17,7 +17,7 @@ from typing import Any
 
 from appliance.errors import Refused
 from appliance.hardware.base import Color, Led, Light
-from appliance.hardware.lamps import Lamp, Lamps
+from appliance.hardware.lamps import Lamp, Lamps, Together
 
 log = logging.getLogger("pillarbox.hardware")
 
@@ -65,7 +65,7 @@ class PinLamp:
 
 
 class GpioBoard:
-    """Lamps and button on pins; a lamp without pins may be another one (`own`)."""
+    """Lamps and button on pins; `own`, the board's own lamp, shows what STATUS shows."""
 
     def __init__(self, pins: Pins, own: Lamp | None = None, gpio: Any = None) -> None:
         """Raises Refused: there is no library, or a pin that cannot be used."""
@@ -83,8 +83,10 @@ class GpioBoard:
                 self._watch_button()
         except (RuntimeError, ValueError, OSError) as error:
             raise Refused(f"The pins for lamps and button cannot be used: {error}.") from error
-        if not lamps and own is not None:
-            lamps[Led.STATUS] = own
+        if own is not None:
+            there = lamps.get(Led.STATUS)
+            lamps[Led.STATUS] = own if there is None else Together(own, there)
+        self.leds = frozenset(lamps)
         self._lamps = Lamps(lamps)
 
     def show(self, led: Led, light: Light) -> None:

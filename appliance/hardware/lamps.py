@@ -25,6 +25,23 @@ class Lamp(Protocol):
         """Leave it as it was found."""
 
 
+class Together:
+    """Several lamps that show the same."""
+
+    def __init__(self, *lamps: Lamp) -> None:
+        self._lamps = lamps
+
+    def switch(self, color: Color) -> None:
+        """All of them."""
+        for lamp in self._lamps:
+            lamp.switch(color)
+
+    def close(self) -> None:
+        """All of them."""
+        for lamp in self._lamps:
+            lamp.close()
+
+
 class Lamps:
     """Keeps each lamp in its rhythm. A lamp that fails is left alone."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,9 @@ def _drives(devices: list[Any], mounted: dict[str, str]) -> Iterator[Drive]:
 
 
 def _drive(device: Any, size: int, system: set[str], mounted: dict[str, str]) -> Drive:
-    said: Callable[[str], str] = lambda name: str(device.properties.get(name, "") or "")  # noqa: E731
+    def said(name: str) -> str:
+        return str(device.properties.get(name, "") or "")
+
     disk = device.parent if device.device_type == "partition" else device
     at = mounted.get(device.device_node)
     return Drive(
@@ -131,7 +133,7 @@ def mounts(table: Path = Path("/proc/self/mounts")) -> dict[str, str]:
 
 def _text(device: Any, name: str) -> str:
     try:
-        return device.attributes.asstring(name).strip()  # type: ignore[no-any-return]
+        return str(device.attributes.asstring(name)).strip()
     except (KeyError, UnicodeDecodeError):
         return ""
 

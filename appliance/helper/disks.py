@@ -8,11 +8,13 @@ NTFS) belong to the daemon's user. The kernel's driver is tried first, then the 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pwd
 import re
 import stat
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from appliance.helper.run import Failed, run
 DRIVES = Path("/run/pillarbox/drives")
 MAIL = Path("/srv/pillarbox")
 USER = "pillarbox"
+_FS_IOC_SHUTDOWN = 0x8004587D  # of ext4 and XFS
+_AT_ONCE = struct.pack("I", 2)  # without writing anything more
 _UUID = re.compile(r"[0-9A-Za-z-]{4,40}\Z")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,16}\Z")
 _SAFE = "nosuid,nodev,noexec,noatime"
@@ -94,6 +98,28 @@ def unmount(target: Path) -> None:
             run(["umount", "-l", str(target)])
     with contextlib.suppress(OSError):
         target.rmdir()
+
+
+def pull(target: Path) -> None:
+    """As if what is mounted there was pulled out: every access fails from now on.
+
+    For simulations; no request leads here.
+    """
+    if str(target) not in mounts():
+        return
+    device = target.stat().st_dev
+    abort = Path(f"/sys/fs/fuse/connections/{os.minor(device)}/abort")
+    if os.major(device) == 0 and abort.exists():
+        abort.write_text("1", encoding="ascii")
+    else:
+        with contextlib.suppress(OSError):
+            folder = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.ioctl(folder, _FS_IOC_SHUTDOWN, _AT_ONCE)
+            finally:
+                os.close(folder)
+    with contextlib.suppress(Failed):
+        run(["umount", "-l", str(target)])
 
 
 def format_ext4(device: str, serial: str, label: str) -> str:

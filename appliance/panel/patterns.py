@@ -24,7 +24,10 @@ OFF = Light(Color.OFF, (), "The box is off.")
 
 IDLE = Light(Color.OFF, (), "No backup runs.")
 BACKING_UP = Light(Color.GREEN, (1.0, 1.0), "A backup runs: leave the drive plugged in.")
-SAFE = Light(Color.GREEN, (0.1, 1.9), "The backup is proven, and the drive can be pulled.")
+SAFE = Light(Color.GREEN, (0.1, 1.9), "The backup is proven: the drive can be pulled.")
+EJECTED = Light(
+    Color.GREEN, (0.15, 0.15, 0.15, 1.5), "The drive can be pulled; no new backup was made."
+)
 NEW_DRIVE = Light(
     Color.AMBER, (0.5, 0.5), "A new drive: press the button to make it a backup drive."
 )
@@ -41,7 +44,7 @@ HELD = {
 
 TABLE: dict[Led, tuple[Light, ...]] = {
     Led.STATUS: (ALL_WELL, WORKING, STARTING, ATTENTION, FAULT, NO_DISK, RECOVERY, OFF),
-    Led.BACKUP: (BACKING_UP, SAFE, NEW_DRIVE, NOT_SAFE, IDLE),
+    Led.BACKUP: (BACKING_UP, SAFE, EJECTED, NEW_DRIVE, NOT_SAFE, IDLE),
 }
 """What a lamp can show, for the card."""
 

@@ -184,8 +184,11 @@ def place(disk: Disk, temporary: bytes, new: Newcomer) -> int:
 
 def deliver(disk: Disk, source: bytes, new: Newcomer, unique: bytes) -> int | None:
     """Link a spooled message into the mailbox; None when it is there already."""
-    if is_there(disk.blobs.names, unique):
-        return None
+    return None if is_there(disk.blobs.names, unique) else link_in(disk, source, new)
+
+
+def link_in(disk: Disk, source: bytes, new: Newcomer) -> int:
+    """Link a finished file from elsewhere on the disk into the mailbox; its UID."""
     with disk.acting():
         uid = disk.take_uid()
         base = names.make_base(new.permanent, uid, new.size)

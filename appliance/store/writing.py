@@ -26,6 +26,7 @@ from appliance.store.message_files import (
     Newcomer,
     chunks,
     deliver,
+    link_in,
     place,
     remove,
     rename_all,
@@ -118,6 +119,22 @@ class Writing(Reading):
         new = Newcomer(permanent, size, int(date), now, flags, mask, is_new=True)
         path = bytes(source)
         return (yield from self.in_lane(lambda: deliver(self._disk, path, new, said)))
+
+    def put_back(
+        self, source: Path, unique: str, *, size: int, date: int, **marks: Unpack[Marks]
+    ) -> Steps[int]:
+        """Link a message from a backup here under the name that it had; its new UID.
+
+        The caller knows that it is missing, also when it was here and was expunged, and the
+        allowance is not asked. Durable after `yield from flushed(mailbox.directory_flush)`.
+        """
+        self.check_usable()
+        mask = yield from self._keyword_mask(marks.get("keywords", ()))
+        permanent = names.make_permanent(date, unique.encode())
+        now = int(self._clock.wall())
+        new = Newcomer(permanent, size, date, now, marks.get("flags", 0), mask)
+        path = bytes(source)
+        return (yield from self.in_lane(lambda: link_in(self._disk, path, new)))
 
     def copy(
         self, uids: Sequence[int], target: Writing, *, origin: View | None = None

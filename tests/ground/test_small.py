@@ -12,7 +12,6 @@ from appliance import control, files, log
 from appliance.clock import SetClock
 from appliance.conditions import Board, Condition, Severity
 from appliance.errors import Refused, StorageFull, StorageOffline
-from appliance.hardware.simulated import SimulatedBoard
 from appliance.net import systemd
 from appliance.net.doorkeeper import Doorkeeper, DoorLimits, network_of
 from appliance.panel import patterns
@@ -60,37 +59,6 @@ def test_the_status_lamp_shows_the_worst():
     assert patterns.status([]) is patterns.ALL_WELL
     assert patterns.status(standing(Severity.WORKING, Severity.FAULT)) is patterns.FAULT
     assert patterns.status(standing(Severity.WORKING)) is patterns.WORKING
-
-
-def test_no_two_lights_differ_by_colour_alone():
-    lights = [
-        patterns.STARTING,
-        patterns.ALL_WELL,
-        patterns.WORKING,
-        patterns.ATTENTION,
-        patterns.FAULT,
-    ]
-    assert len({light.rhythm for light in lights}) == len(lights)
-
-
-def test_the_simulated_button_gives_both_edges_with_their_times():
-    board, edges = SimulatedBoard(), []
-    board.on_button(lambda is_down, at: edges.append((is_down, at)))
-    board.press(10.0, 3.0)
-    assert edges == [(True, 10.0), (False, 13.0)]
-
-
-def test_simulated_drives_come_and_go(tmp_path):
-    board = SimulatedBoard()
-    board.plug(tmp_path)
-    with pytest.raises(Refused):
-        board.plug(tmp_path)
-    with pytest.raises(Refused):
-        board.plug(tmp_path / "nothing")
-    assert [drive.path for drive in board.drives()] == [tmp_path]
-    board.unplug(None)
-    with pytest.raises(Refused):
-        board.unplug(None)
 
 
 def test_the_doorkeeper_counts_at_once_per_minute_and_in_all():

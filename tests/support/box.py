@@ -98,14 +98,14 @@ class Box:
                 break
         raise AssertionError(f"The daemon does not start:\n{self.log_of_this_run()}")
 
-    def launch(self, *, port_base: int = 0) -> subprocess.Popen[bytes]:
+    def launch(self, *more: str, port_base: int = 0) -> subprocess.Popen[bytes]:
         """Start the process and do not wait for anything."""
         assert not self.is_running, "the daemon runs already"
         self._read_from = self._log.stat().st_size
         where = ("--port-base", str(port_base or self.port_base), "--bind", "127.0.0.1")
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*PILLARBOX, "run", "--state", str(self.state), "--simulate", *where],
+                [*PILLARBOX, "run", "--state", str(self.state), "--simulate", *where, *more],
                 cwd=ROOT,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,1 @@
+"""Backups to drives and elsewhere: taken, proven, thinned, and brought back."""

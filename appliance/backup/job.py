@@ -1,0 +1,379 @@
+"""The front of the backups: what the roof, the page and the command line call. All of it blocks.
+
+The roof calls these methods in a thread of its own and gives a `Watch`: an event that cancels, a
+question whether the drive is still there, and where progress goes. One run at a time: a lock in
+STATE says so to other processes too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from appliance import files
+from appliance.backup import decisions, key, proof, target, view
+from appliance.backup.decisions import Reminder
+from appliance.backup.engine import Engine, Repository, Version
+from appliance.backup.history import History, Run, Target
+from appliance.backup.key import Key
+from appliance.backup.process import Watch
+from appliance.backup.proof import beside
+from appliance.backup.taking import Made, Remount, Taking
+from appliance.backup.target import Pulse
+from appliance.backup.trouble import Kind, TargetTrouble
+from appliance.backup.view import Box, Freeze
+from appliance.clock import Clock
+from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused
+
+log = logging.getLogger("pillarbox.backup")
+
+PROVEN, FAILED, CANCELLED = "proven", "failed", "cancelled"
+_LOCK = "backup.lock"
+_CACHE = "backup-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    outcome: str
+    """proven, failed or cancelled."""
+    sentence: str
+    version: str = ""
+    trouble: str = ""
+    """A word for programs: full, vanished, ... (trouble.Kind)."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the version can be relied on."""
+        return self.outcome == PROVEN
+
+
+class Job:
+    """The backups of one box."""
+
+    def __init__(self, box: Box, history: History, clock: Clock) -> None:
+        self.box = box
+        self.history = history
+        self._clock = clock
+
+    def tidy(self) -> None:
+        """At the start: what a killed run left on the mail disk and in the history."""
+        with self._alone():
+            self.history.settle()
+            view.remove(self.box)
+
+    # --- targets
+
+    def recognise(self, root: Path, watch: Watch | None = None) -> Target | None:
+        """The target that a drive or folder is; None when it is new and must be asked about.
+
+        Raises:
+            TargetTrouble: it belongs to another box, or cannot be read.
+        """
+        name = f"the drive at {root}"
+        marker = beside(lambda: target.read_marker(root, name), watch or Watch(), name)
+        if marker is None:
+            return None
+        if marker.box != self.box.identity:
+            raise TargetTrouble(Kind.FOREIGN, name)
+        try:
+            known = self.history.target(marker.drive)
+        except NotFound:
+            return self._remember(marker.drive, marker.label, str(root))
+        if known.location != str(root):
+            known = self.history.change(known.identity, location=str(root))
+        return known
+
+    def adopt(self, root: Path, label: str = "") -> Target:
+        """Use a new drive or folder from now on; somebody was asked. What is on it stays.
+
+        Raises:
+            AlreadyExists: it is one of this box already.
+            TargetTrouble: it belongs to another box, or cannot be written to.
+        """
+        root = root.absolute()
+        known = self.recognise(root)
+        if known is not None:
+            raise AlreadyExists(f"{root} is {known.name} already.")
+        label = self._checked_label(label)
+        marker = target.adopt(root, self.box.identity, self.box.host, label)
+        return self._remember(marker.drive, label, str(root))
+
+    def add_address(
+        self, address: str, environment: Mapping[str, str] | None = None, label: str = ""
+    ) -> Target:
+        """Use a repository behind a network: it is reached, and made if there is none.
+
+        Raises:
+            TargetTrouble: it cannot be reached or opened.
+        """
+        found = Target(
+            secrets.token_hex(8),
+            self._checked_label(label),
+            address,
+            dict(environment or {}),
+            self._clock.wall(),
+        )
+        engine = self.engine(found)
+        if not engine.exists():
+            engine.init()
+        self.history.add(found)
+        return found
+
+    def _checked_label(self, label: str) -> str:
+        label = label.strip() or self.history.free_label()
+        if len(label) > 40 or not label.isprintable() or "/" in label:
+            raise Refused("A label has at most 40 characters and no slash.")
+        if any(label == each.label for each in self.history.targets()):
+            raise AlreadyExists(f"There is a backup target {label} already.")
+        return label
+
+    def _remember(self, identity: str, label: str, location: str) -> Target:
+        taken = {each.label for each in self.history.targets()}
+        free = label if label not in taken else self.history.free_label()
+        found = Target(identity, free, location, {}, self._clock.wall())
+        self.history.add(found)
+        return found
+
+    def present(self) -> list[Target]:
+        """The targets that could be used now: folders that are there, and all addresses."""
+        found = []
+        for each in self.history.targets():
+            if target.is_address(each.location):
+                found.append(each)
+                continue
+            try:
+                known = self.recognise(Path(each.location))
+            except PillarboxError:
+                continue
+            if known is not None and known.identity == each.identity:
+                found.append(each)
+        return found
+
+    def choose(self) -> Target:
+        """The target for a run that names none. Raises NotFound when there is none."""
+        chosen = decisions.which_drive(self.present())
+        if chosen is None:
+            raise NotFound("No backup drive is plugged in; plug one in, or see: backup target add.")
+        return chosen
+
+    def reminders(self) -> list[Reminder]:
+        """What people are to be reminded of now."""
+        return decisions.reminders(self.history.targets(), self._clock.wall())
+
+    def engine(self, of: Target, watch: Watch | None = None, with_key: Key | None = None) -> Engine:
+        """restic for a target, opened with this box's key or another one."""
+        opened = with_key or key.load_or_make(self.box.state)
+        if target.is_address(of.location):
+            cache = self.box.state / _CACHE
+            repository = Repository(of.name, of.location, of.environment, cache)
+        else:
+            repository = target.repository_of(Path(of.location), of.name)
+        return Engine(repository, opened, watch=watch)
+
+    def versions(self, of: Target) -> list[tuple[Version, bool]]:
+        """All versions on a target, oldest first, and whether each was proven."""
+        proven = {of.proven_version}
+        if not target.is_address(of.location):
+            proven |= {one.version for one in target.proofs(Path(of.location), of.name)}
+        return [(one, one.identity in proven) for one in self.engine(of).versions()]
+
+    def source(self, named: str, with_key: Key | None = None, watch: Watch | None = None) -> Engine:
+        """Where to restore from: a target, or any drive, folder or address with a backup on it.
+
+        Raises:
+            NotFound: there is nothing such.
+        """
+        if not named:
+            return self.engine(self.choose(), watch, with_key)
+        try:
+            return self.engine(self.history.target(named), watch, with_key)
+        except NotFound:
+            pass
+        opened = with_key or key.load(self.box.state)
+        return foreign_source(named, opened, watch)
+
+    def verify(self, of: Target, version: str, watch: Watch) -> str:
+        """Read all of a target and walk through one version; a sentence.
+
+        Raises:
+            TargetTrouble: what is wrong.
+        """
+        with self._alone(), self._watched(of, watch) as watched:
+            engine = self.engine(of, watched)
+            found = find_version(engine, version)
+            if engine.repository.folder is None:
+                engine.check(part=(1, 1))
+            else:
+                proof.read_back(engine, (), 0)
+                engine.check()
+            engine.walk(found.identity)
+        return f"Version {found.short} on {of.name} is whole; everything on it was read."
+
+    def add_key(self, of: Target, other: Key) -> None:
+        """Let a second recovery sheet open what is on a target."""
+        self.engine(of).add_key(other)
+
+    # --- a run
+
+    def run(
+        self, of: Target, freeze: Freeze, *, watch: Watch, remount: Remount | None = None
+    ) -> Outcome:
+        """Take a version and prove it; never raises for what the target or the disk does.
+
+        Raises:
+            Refused: another run is under way.
+        """
+        with self._alone():
+            now = self._clock.wall()
+            number = self.history.begin(of.identity, now)
+            outcome = self._outcome(of, freeze, watch, remount)
+            self._write_down(of, number, now, outcome)
+        if not outcome.is_proven:
+            log.warning("backup: %s", outcome.sentence)
+        return outcome
+
+    def _outcome(
+        self, of: Target, freeze: Freeze, watch: Watch, remount: Remount | None
+    ) -> Outcome:
+        try:
+            with self._watched(of, watch) as watched:
+                root = None if target.is_address(of.location) else Path(of.location)
+                if root is not None:
+                    self._check_marker(of, root, watched)
+                taking = Taking(self.box, of, self.engine(of, watched), root)
+                made = taking.run(freeze, self._clock.wall(), remount)
+        except TargetTrouble as trouble:
+            log.debug("restic said: %s", trouble.details)
+            outcome = CANCELLED if trouble.kind is Kind.CANCELLED else FAILED
+            return Outcome(outcome, str(trouble), trouble=trouble.kind.value)
+        except PillarboxError as error:
+            return Outcome(FAILED, str(error), trouble="mail-disk")
+        except OSError as error:
+            return Outcome(FAILED, f"The mail disk: {error.strerror}.", trouble="mail-disk")
+        return Outcome(PROVEN, sentence_of(made, of), made.taken.identity, "", _details(made))
+
+    @contextmanager
+    def _watched(self, of: Target, watch: Watch) -> Iterator[Watch]:
+        """The caller's watch, and for a folder also whether it still answers."""
+        if target.is_address(of.location):
+            yield watch
+            return
+        pulse = Pulse(Path(of.location))
+        try:
+            yield Watch(watch.cancel, lambda: watch.alive() and pulse(), watch.progress)
+        finally:
+            pulse.end()
+
+    def _check_marker(self, of: Target, root: Path, watch: Watch) -> None:
+        marker = beside(lambda: target.read_marker(root, of.name), watch, of.name)
+        if marker is None:
+            raise TargetTrouble(Kind.VANISHED, of.name)
+        if (marker.box, marker.drive) != (self.box.identity, of.identity):
+            raise TargetTrouble(Kind.FOREIGN, of.name)
+
+    def _write_down(self, of: Target, number: int, started: float, outcome: Outcome) -> None:
+        ended = self._clock.wall()
+        if outcome.is_proven:
+            self.history.change(
+                of.identity,
+                last_run=started,
+                last_proven=started,
+                proven_version=outcome.version,
+                rounds=of.rounds + 1,
+                needs_mending=False,
+            )
+        else:
+            self.history.change(of.identity, last_run=started, needs_mending=True)
+        self.history.end(
+            Run(
+                number,
+                of.identity,
+                started,
+                ended,
+                outcome.outcome,
+                outcome.sentence,
+                outcome.version,
+                outcome.details,
+            )
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        descriptor = files.open_append(self.box.state / _LOCK)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Refused("A backup is under way already; wait until it is done.") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def foreign_source(named: str, opened: Key, watch: Watch | None = None) -> Engine:
+    """restic for a drive, folder or address that this box need not know.
+
+    Raises:
+        NotFound: there is no backup.
+    """
+    if target.is_address(named):
+        return Engine(Repository("the backup", named), opened, watch=watch)
+    root = Path(named).absolute()
+    name = f"the drive at {root}"
+    if beside(lambda: target.read_marker(root, name), watch or Watch(), name) is None:
+        raise NotFound(f"There is no backup in {root}.")
+    return Engine(target.repository_of(root, name), opened, watch=watch)
+
+
+def find_version(engine: Engine, named: str) -> Version:
+    """A version by the beginning of its name; the newest when none is named.
+
+    Raises:
+        NotFound: there is none, or more than one begins so.
+    """
+    versions = engine.versions()
+    if not versions:
+        raise NotFound(f"There is no version on {engine.repository.name} yet.")
+    if named in {"", "latest"}:
+        return versions[-1]
+    found = [one for one in versions if one.identity.startswith(named)]
+    if len(found) != 1:
+        count = "No version" if not found else "More than one version"
+        raise NotFound(f"{count} begins with {named}; see: backup list.")
+    return found[0]
+
+
+def sentence_of(made: Made, of: Target) -> str:
+    """What is said when all went well."""
+    count, people = sum(made.about.messages.values()), len(made.about.messages)
+    sentence = (
+        f"{count:,} messages of {people} {'person' if people == 1 else 'people'} are safe on "
+        f"{of.name}; {made.proven.messages_compared:,} of them and all settings were restored "
+        "and compared."
+    )
+    if made.has_damaged_versions:
+        sentence += " Earlier versions on it are damaged: replace the drive soon."
+    return sentence
+
+
+def _details(made: Made) -> dict[str, Any]:
+    return {
+        "messages": sum(made.about.messages.values()),
+        "accounts": len(made.about.messages),
+        "files_new": made.taken.files_new,
+        "octets": made.taken.octets,
+        "octets_added": made.taken.octets_added,
+        "given_up": made.given_up,
+        "has_damaged_versions": made.has_damaged_versions,
+        **made.proven.told(),
+    }

@@ -1,0 +1,220 @@
+"""Everything back: a whole box from a version onto new hardware, or its state from the old disk.
+
+The daemon is down, or was never up. Accounts are put in place one by one, each by a rename of a
+folder that is complete and durable; the state comes last and its database last of all, so a box
+half restored has no accounts and says what to do. Doing it again goes on where it ended.
+
+    MAIL/restoring.json    which version is being restored here
+    MAIL/restore/          what restic is writing, never looked at by the store
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance import files, settings
+from appliance.accounts.database import DATABASE, AccountsDatabase
+from appliance.backup import contents, merge, view
+from appliance.backup.engine import Engine
+from appliance.backup.process import Progress
+from appliance.backup.trouble import Kind, TargetTrouble
+from appliance.backup.view import About
+from appliance.errors import BadSettings, PillarboxError, Refused
+
+RESTORING = "restoring.json"
+_PARTS = ("people", "queue")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The new box."""
+
+    state: Path
+    mail: Path
+
+    @property
+    def scratch(self) -> Path:
+        """Where restic writes."""
+        return self.mail / merge.SCRATCH
+
+
+def restore_all(engine: Engine, version: str, place: Place) -> str:
+    """Everything of a version onto a box that has nothing yet; a sentence for people.
+
+    Raises:
+        Refused: the box has accounts or mail already, or too little room.
+        TargetTrouble: the version is damaged or of a newer format.
+    """
+    files.make_directories(place.mail)
+    begun = _begun(place)
+    check_new(place, allow_mail=begun == version)
+    files.remove_tree(place.scratch)
+    files.make_directory(place.scratch)
+    about = contents.about(engine, version, place.scratch)
+    _check_room(place, about)
+    engine.restore(version, place.scratch, ["/state"])
+    check_state(place.scratch / "state", engine.repository.name)
+    files.replace(place.mail / RESTORING, json.dumps({"version": version}).encode())
+    _put_people(engine, version, place, about)
+    _put_queue(engine, version, place)
+    put_state(place.scratch / "state", place.state)
+    files.unlink_if_there(place.mail / RESTORING)
+    files.flush_directory(place.mail)
+    files.remove_tree(place.scratch)
+    count = sum(about.messages.values())
+    return (
+        f"{about.host} is back as it was: {len(about.messages)} mailboxes with {count:,} messages, "
+        "all accounts, settings and keys. Start it now."
+    )
+
+
+def restore_state(engine: Engine, place: Place) -> str:
+    """The state from the copy on the mail disk, whose mail is there; a sentence for people.
+
+    Raises:
+        Refused: the box has accounts already.
+        TargetTrouble: there is no copy, or it is damaged.
+    """
+    check_new(place, allow_mail=True)
+    versions = engine.versions()
+    if not versions:
+        raise TargetTrouble(Kind.NOT_THERE, engine.repository.name)
+    with merge.scratch_on(place.mail) as scratch:
+        engine.restore(versions[-1].identity, scratch, ["/state"])
+        check_state(scratch / "state", engine.repository.name)
+        put_state(scratch / "state", place.state)
+    return "Accounts, settings and keys are back as the mail disk kept them. Start the box now."
+
+
+# --- what must be so before anything is changed
+
+
+def check_new(place: Place, *, allow_mail: bool) -> None:
+    """Raises Refused unless the box is new."""
+    if (place.state / DATABASE).exists():
+        with closing(AccountsDatabase(place.state)) as database:
+            accounts = database.directory().accounts
+        if accounts:
+            raise Refused(
+                "This box has accounts already; everything is restored onto a new box only. "
+                "Restore the mail of single accounts instead (--account)."
+            )
+    if allow_mail:
+        return
+    for name in _PARTS:
+        folder = place.mail / name
+        if folder.is_dir() and _has_files(folder):
+            raise Refused(
+                f"There is mail in {folder} already; everything is restored onto a new disk only."
+            )
+
+
+def check_state(state: Path, name: str) -> None:
+    """Raises BadSettings or TargetTrouble unless a box can live with this state."""
+    try:
+        settings.load(state / "settings.toml")
+    except BadSettings as error:
+        raise BadSettings(
+            f"The settings in this version cannot be used: {error} Choose an earlier version."
+        ) from None
+    if not (state / DATABASE).exists():
+        raise TargetTrouble(Kind.DAMAGED, name, "there is no database in this version")
+    try:
+        with closing(AccountsDatabase(state)) as database:
+            database.directory()
+    except BadSettings:
+        raise TargetTrouble(Kind.NEWER, name) from None
+    except PillarboxError as error:
+        raise TargetTrouble(Kind.DAMAGED, name, str(error)) from None
+
+
+def _check_room(place: Place, about: About) -> None:
+    merge.need_room(place.mail, about.octets)
+
+
+def _begun(place: Place) -> str:
+    try:
+        told = json.loads(files.read(place.mail / RESTORING))
+        return str(told["version"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return ""
+
+
+# --- putting it in place
+
+
+def _put_people(engine: Engine, version: str, place: Place, about: About) -> None:
+    people = place.mail / "people"
+    files.make_directories(people)
+    total, done = max(1, sum(about.messages.values())), 0
+    for account, count in about.messages.items():
+        engine.watch.progress(Progress(done / total, 0, None, f"restoring {account}"))
+        done += count
+        if (people / account).is_dir() and _has_files(people / account):
+            continue  # an earlier try got so far
+        fetched = _fetch(engine, version, place, f"people/{account}")
+        found = len(view.messages_of(fetched))
+        if found != count:
+            details = f"{account} has {found} messages and not {count}"
+            raise TargetTrouble(Kind.DAMAGED, engine.repository.name, details)
+        files.remove_tree(people / account)
+        files.rename(fetched, people / account)
+        files.flush_directory(people)
+
+
+def _put_queue(engine: Engine, version: str, place: Place) -> None:
+    queue = place.mail / "queue"
+    if queue.is_dir() and _has_files(queue):
+        return
+    fetched = _fetch(engine, version, place, "queue")
+    if fetched.is_dir():
+        files.remove_tree(queue)
+        files.rename(fetched, queue)
+        files.flush_directory(place.mail)
+
+
+def _fetch(engine: Engine, version: str, place: Place, path: str) -> Path:
+    fetched = place.scratch / path
+    files.remove_tree(fetched)
+    engine.restore(version, place.scratch, [f"/{path}"])
+    if fetched.is_dir():
+        files.flush_everything()
+    return fetched
+
+
+def put_state(source: Path, state: Path) -> None:
+    """Every file durable in STATE, the database last: with it the box has its accounts."""
+    files.make_directories(state)
+    paths = sorted(_walk(source), key=lambda path: path.name == DATABASE)
+    for path in paths:
+        inside = path.relative_to(source)
+        files.make_directories((state / inside).parent)
+        if path.name.endswith(".db"):
+            for rest in ("-wal", "-shm"):
+                files.unlink_if_there(state / f"{inside}{rest}")
+        _copy(path, state / inside)
+
+
+def _copy(source: Path, target: Path) -> None:
+    beside = target.with_name(f".{target.name}.new")
+    files.unlink_if_there(beside)
+    files.copy_file(source, beside)
+    files.rename(beside, target)
+    files.flush_directory(target.parent)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(("-wal", "-shm")):
+            yield Path(entry.path)
+
+
+def _has_files(folder: Path) -> bool:
+    return any(True for _ in _walk(folder))

@@ -1,0 +1,217 @@
+"""The proof: what is on the drive is read back past the caches, restored and compared.
+
+Every file of a restic repository but `config` is named by the SHA-256 of its content, so reading
+a file says whether the drive kept it. That, restic's own check of structure and index, and a sample
+restored and compared octet by octet with the view, make a run proven. All of it blocks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from appliance import files
+from appliance.backup import sample, view
+from appliance.backup.engine import Engine
+from appliance.backup.process import POLL_SECONDS, Progress, Watch
+from appliance.backup.sample import Message
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
+
+SCRATCH = "backup-proof"
+_CHUNK = 1 << 20
+_NAMED_BY_CONTENT = ("data", "index", "snapshots", "keys")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What was read of the repository."""
+
+    files: int
+    octets: int
+    all_files: int
+    all_octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a proof has looked at."""
+
+    messages_compared: int
+    files_compared: int
+    octets_compared: int
+    read: ReadBack | None
+
+    def told(self) -> dict[str, int]:
+        """For the history."""
+        read = self.read or ReadBack(0, 0, 0, 0)
+        return {
+            "messages_compared": self.messages_compared,
+            "files_compared": self.files_compared,
+            "octets_compared": self.octets_compared,
+            "read_files": read.files,
+            "read_octets": read.octets,
+            "repository_files": read.all_files,
+            "repository_octets": read.all_octets,
+        }
+
+
+def beside(run: Callable[[], T], watch: Watch, name: str) -> T:
+    """Do something on the drive in a thread, and do not wait for a drive that is gone."""
+    result: list[T] = []
+    trouble: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            result.append(run())
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            trouble.append(error)
+
+    thread = threading.Thread(target=work, name="backup-drive", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(POLL_SECONDS)
+        because = watch.ended_because()
+        if because is not None and thread.is_alive():
+            raise TargetTrouble(because, name)
+    if trouble:
+        raise trouble[0]
+    return result[0]
+
+
+def sizes_of(folder: Path, name: str) -> dict[str, int]:
+    """All files of a repository, by their paths in it, with their sizes."""
+    found: dict[str, int] = {}
+    with drive_errors(name):
+        for kind in _NAMED_BY_CONTENT:
+            for place, _folders, names in os.walk(folder / kind, onerror=_raise):
+                below = os.path.relpath(place, folder)
+                for each in names:
+                    if "-tmp-" not in each:
+                        found[f"{below}/{each}"] = os.stat(f"{place}/{each}").st_size
+    return found
+
+
+def read_back(engine: Engine, before: Collection[str], number: int) -> ReadBack:
+    """Read what is due in round `number` from the drive itself.
+
+    Raises:
+        TargetTrouble: DAMAGED with the names of the files that are not what was written.
+    """
+    folder, name, watch = engine.repository.folder, engine.repository.name, engine.watch
+    assert folder is not None
+    sizes = beside(lambda: sizes_of(folder, name), watch, name)
+    due = sample.to_read(sizes, before, number)
+    total = max(1, sum(sizes[path] for path in due))
+    damaged, octets = [], 0
+    for path in due:
+        if not beside(partial(_is_as_named, folder / path, name), watch, name):
+            damaged.append(path)
+        octets += sizes[path]
+        watch.progress(Progress(octets / total, octets, None, "reading back"))
+    if damaged:
+        raise TargetTrouble(Kind.DAMAGED, name, " ".join(damaged))
+    return ReadBack(len(due), octets, len(sizes), sum(sizes.values()))
+
+
+def damaged_files(engine: Engine) -> list[str]:
+    """All files of a repository that are not what was written."""
+    folder, name, watch = engine.repository.folder, engine.repository.name, engine.watch
+    assert folder is not None
+
+    def look() -> list[str]:
+        return [path for path in sizes_of(folder, name) if not _is_as_named(folder / path, name)]
+
+    return beside(look, watch, name)
+
+
+def _is_as_named(path: Path, name: str) -> bool:
+    """Whether a file holds what its name says, read from the drive and not from memory."""
+    digest = hashlib.sha256()
+    with drive_errors(name):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(OSError):  # nothing of it is ours to write, on some systems
+                files.flush(descriptor, path)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            while chunk := os.read(descriptor, _CHUNK):
+                digest.update(chunk)
+        finally:
+            os.close(descriptor)
+    return digest.hexdigest() == path.name
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+# --- restoring and comparing
+
+
+def messages_in(viewed: Path) -> list[Message]:
+    """All messages of the view."""
+    people = viewed / "people"
+    return [
+        Message(f"/people/{account}/{path}", size)
+        for account in sorted(os.listdir(people))
+        for path, size in view.messages_of(people / account)
+    ]
+
+
+def restore_and_compare(
+    engine: Engine, version: str, viewed: Path, scratch: Path, number: int
+) -> Proven:
+    """Restore the sample of round `number` and all settings, and compare them with the view."""
+    chosen = sample.choose(messages_in(viewed), number)
+    small = [f"/{path}" for path in _all_files(viewed) if not path.startswith("people/")]
+    wanted = [one.path for one in chosen] + small
+    files.remove_tree(scratch)
+    files.make_directory(scratch)
+    try:
+        engine.restore(version, scratch, wanted)
+        octets = _compare(viewed, scratch, wanted, engine.repository.name)
+    finally:
+        files.remove_tree(scratch)
+    return Proven(len(chosen), len(wanted), octets, None)
+
+
+def _all_files(folder: Path) -> list[str]:
+    """Every file but those of the people."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        if Path(place) == folder and "people" in folders:
+            folders.remove("people")
+        found += [os.path.relpath(f"{place}/{name}", folder) for name in names]
+    return found
+
+
+def _compare(viewed: Path, scratch: Path, wanted: Sequence[str], name: str) -> int:
+    octets = 0
+    for path in wanted:
+        try:
+            same, size = _same(f"{viewed}{path}", f"{scratch}{path}")
+        except FileNotFoundError:
+            raise TargetTrouble(Kind.DAMAGED, name, f"{path} was not restored") from None
+        if not same:
+            raise TargetTrouble(Kind.DAMAGED, name, f"{path} was restored differently")
+        octets += size
+    return octets
+
+
+def _same(one: str, other: str) -> tuple[bool, int]:
+    size = 0
+    with open(one, "rb") as first, open(other, "rb") as second:
+        while True:
+            left, right = first.read(_CHUNK), second.read(_CHUNK)
+            if left != right:
+                return False, size
+            if not left:
+                return True, size
+            size += len(left)

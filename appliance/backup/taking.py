@@ -1,0 +1,239 @@
+"""One run, step by step: mend, make room, view, copy, prove. What went wrong is raised.
+
+    mend     what an interrupted run left is taken into the index, damaged files are put aside
+    room     oldest versions go while the drive has no room, never the last good one
+    view     what stands still (see view.py)
+    copy     restic
+    prove    read back, checked, restored, compared (see proof.py); the drive may be mounted
+             anew before that
+
+A run that ends anywhere leaves earlier versions as they were: restic adds files and removes none
+but in `room`, and a version exists only when its last small file is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from appliance import files
+from appliance.backup import decisions, proof, target, view
+from appliance.backup.engine import Engine, Taken
+from appliance.backup.history import Target
+from appliance.backup.process import Progress
+from appliance.backup.proof import Proven, beside
+from appliance.backup.target import Proof
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
+from appliance.backup.view import About, Box, Freeze
+from appliance.errors import StorageFull, StorageOffline
+
+log = logging.getLogger("pillarbox.backup")
+
+Remount = Callable[[], None]
+_TRIES = 8
+_RUBBISH = "damaged"
+KEPT_PROOFS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A run that is proven."""
+
+    taken: Taken
+    about: About
+    proven: Proven
+    given_up: int
+    has_damaged_versions: bool
+
+
+@dataclass(slots=True)
+class Taking:
+    """One run on one target, whose folder or address is that of the engine."""
+
+    box: Box
+    target: Target
+    engine: Engine
+    root: Path | None
+    """The drive or folder; None for a repository behind a network."""
+    given_up: int = 0
+    has_damaged_versions: bool = False
+
+    def run(self, freeze: Freeze, now: float, remount: Remount | None = None) -> Made:
+        """All of it.
+
+        Raises:
+            TargetTrouble: what the target did.
+            StorageFull, StorageOffline: what the mail disk did.
+        """
+        engine = self.engine
+        self._step("preparing")
+        if not self._is_there():
+            engine.init()
+        engine.unlock()
+        if self.target.needs_mending:
+            self._mend()
+        try:
+            about = view.build(self.box, freeze, now)
+            self._make_room(about)
+            before = self._files()
+            taken = self._copy(about)
+            if remount is not None:
+                self._step("mounting again")
+                remount()
+            proven = self._prove(taken, before)
+            self._note(taken, about, now)
+        finally:
+            self._clear()
+        return Made(taken, about, proven, self.given_up, self.has_damaged_versions)
+
+    def _step(self, words: str) -> None:
+        self.engine.watch.progress(Progress(step=words))
+
+    def _is_there(self) -> bool:
+        return beside(self.engine.exists, self.engine.watch, self.engine.repository.name)
+
+    def _files(self) -> Collection[str]:
+        folder, name = self.engine.repository.folder, self.engine.repository.name
+        if folder is None:
+            return ()
+        return beside(lambda: proof.sizes_of(folder, name), self.engine.watch, name)
+
+    # --- mend
+
+    def _mend(self) -> None:
+        """After a run that did not end well."""
+        self._step("looking at what the last run left")
+        folder = self.engine.repository.folder
+        if folder is not None:
+            for path in proof.damaged_files(self.engine):
+                log.warning("a file on the drive is damaged and put aside: %s", path)
+                self._put_aside(folder, path)
+        self.engine.rebuild_index()
+
+    def _put_aside(self, folder: Path, path: str) -> None:
+        name = self.engine.repository.name
+
+        def move() -> None:
+            with drive_errors(name):
+                files.make_directory(folder.parent / _RUBBISH)
+                files.rename(folder / path, folder.parent / _RUBBISH / path.replace("/", "-"))
+
+        beside(move, self.engine.watch, name)
+
+    # --- room
+
+    def _free(self) -> int | None:
+        root, name = self.root, self.engine.repository.name
+        if root is None:
+            return None
+        return beside(lambda: target.free_octets(root, name), self.engine.watch, name)
+
+    def _make_room(self, about: About) -> None:
+        """Before the copy, by what it will about need."""
+        free = self._free()
+        if free is None:
+            return
+        needed = decisions.room_needed(about.octets, self._octets_before())
+        for _ in range(_TRIES):
+            if free is None or free >= needed or not self._give_up_some():
+                return
+            free = self._free()
+
+    def _octets_before(self) -> int:
+        """What the last good version holds, if that is known."""
+        versions = self.engine.versions() if self.target.proven_version else []
+        good = decisions.last_good(versions, self._proven())
+        tags = {} if good is None else dict(tag.partition("=")[::2] for tag in good.tags)
+        size = tags.get("octets", "0")
+        return int(size) if size.isdigit() else 0
+
+    def _proven(self) -> set[str]:
+        known = {self.target.proven_version} - {""}
+        if self.root is None:
+            return known
+        return known | {one.version for one in target.proofs(self.root, self.target.name)}
+
+    def _give_up_some(self) -> bool:
+        """Forget some versions and remove what only they needed; False when none may go."""
+        going = decisions.to_give_up(self.engine.versions(), self._proven())
+        if not going:
+            return False
+        self._step("making room")
+        log.info("the drive is full: %d old versions are given up", len(going))
+        self.engine.forget(going)
+        self.engine.prune(without_room=True)
+        self.given_up += len(going)
+        return True
+
+    # --- copy
+
+    def _copy(self, about: About) -> Taken:
+        tags = (
+            f"messages={sum(about.messages.values())}",
+            f"accounts={len(about.messages)}",
+            f"octets={about.octets}",
+        )
+        for _ in range(_TRIES):
+            parent = self.target.proven_version
+            if parent and not self.engine.has_version(parent):
+                parent = ""
+            try:
+                return self.engine.backup(self.box.view, self.box.identity, parent, tags)
+            except TargetTrouble as trouble:
+                if trouble.kind is not Kind.FULL:
+                    raise
+                self.engine.unlock()
+                self.engine.prune(without_room=True)  # what the failed copy left
+                if not self._give_up_some():
+                    raise
+        raise TargetTrouble(Kind.FULL, self.target.name)
+
+    # --- prove
+
+    def _prove(self, taken: Taken, before: Collection[str]) -> Proven:
+        engine, number = self.engine, self.target.rounds
+        self._step("reading back")
+        read = None
+        if engine.repository.folder is not None:
+            read = proof.read_back(engine, before, number)
+            self._check(taken)
+        else:
+            shares = max(1, -(-taken.octets // (1 << 30)))
+            engine.check(part=(number % shares + 1, shares))
+        self._step("restoring a sample")
+        scratch = self.box.mail / proof.SCRATCH
+        found = proof.restore_and_compare(engine, taken.identity, self.box.view, scratch, number)
+        return replace(found, read=read)
+
+    def _check(self, taken: Taken) -> None:
+        """Structure and index. Older versions that lost something do not condemn the new one."""
+        try:
+            self.engine.check()
+        except TargetTrouble as trouble:
+            if trouble.kind is not Kind.DAMAGED:
+                raise
+            log.warning("earlier versions on the drive are damaged: %s", trouble.details[-300:])
+            self.engine.rebuild_index()  # so that it names nothing that is not there
+            self.engine.walk(taken.identity)
+            self.has_damaged_versions = True
+
+    def _note(self, taken: Taken, about: About, now: float) -> None:
+        if self.root is None:
+            return
+        root, name = self.root, self.target.name
+
+        def write() -> None:
+            known = target.proofs(root, name)
+            mine = Proof(taken.identity, now, sum(about.messages.values()))
+            target.write_proofs(root, name, [*known, mine][-KEPT_PROOFS:])
+
+        beside(write, self.engine.watch, name)
+
+    def _clear(self) -> None:
+        try:
+            view.remove(self.box)
+            files.remove_tree(self.box.mail / proof.SCRATCH)
+        except (StorageFull, StorageOffline, OSError) as error:
+            log.warning("the view of the backup could not be removed: %s", error)

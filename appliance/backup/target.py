@@ -1,0 +1,185 @@
+"""Where backups go: drives and folders with our marker on them, and repositories behind a network.
+
+    DRIVE/pillarbox-backup/about.json    which box and which drive this is; never a secret
+    DRIVE/pillarbox-backup/proofs.json   the versions that were proven, so a new card knows it too
+    DRIVE/pillarbox-backup/README.txt    for whoever finds the drive
+    DRIVE/pillarbox-backup/repository/   restic's
+
+A drive without the marker is new: it is used only when somebody said so (`adopt`). Nothing of
+anybody else's on it is touched, and nothing is ever formatted here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance import files
+from appliance.backup.engine import Repository
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
+from appliance.errors import Refused
+
+FOLDER = "pillarbox-backup"
+FORMAT = 1
+_ABOUT, _PROOFS, _README = "about.json", "proofs.json", "README.txt"
+_SMALL = 1 << 20
+_SILENT_SECONDS = 20.0
+_ON_DRIVE = """This drive holds encrypted backups of the mail server {host} (drive {label}).
+
+To get mail back, plug it into that server, or into a new Pillarbox together with the twelve words
+of the recovery sheet. Without Pillarbox, restic opens it too:
+
+    restic -r repository snapshots        (the password is the twelve words, with blanks between)
+
+Other files on this drive are left alone.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What about.json says."""
+
+    box: str
+    drive: str
+    label: str
+    host: str
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A version that was restored and compared."""
+
+    version: str
+    at: float
+    messages: int
+
+
+def is_address(text: str) -> bool:
+    """Whether a target is a repository behind a network rather than a folder."""
+    head, colon, _ = text.partition(":")
+    return bool(colon) and head in {"sftp", "s3", "rest", "b2", "azure", "gs", "swift", "rclone"}
+
+
+def repository_of(root: Path, name: str) -> Repository:
+    """The repository on a drive or in a folder."""
+    return Repository(name, str(root / FOLDER / "repository"))
+
+
+def read_marker(root: Path, name: str) -> Marker | None:
+    """The marker of a drive; None when it is new. Blocks.
+
+    Raises:
+        TargetTrouble: it cannot be read, or a newer version wrote it.
+    """
+    found = _read_json(root / FOLDER / _ABOUT, name)
+    if found is None:
+        if (root / FOLDER / "repository" / "config").exists():
+            raise TargetTrouble(Kind.DAMAGED, name, "there is a repository but no marker")
+        return None
+    try:
+        written = int(found["format"])
+        box, drive, label, host = (
+            str(found[field])[:200] for field in ("box", "drive", "label", "host")
+        )
+    except (KeyError, TypeError, ValueError):
+        raise TargetTrouble(Kind.DAMAGED, name, "the marker is not readable") from None
+    if written > FORMAT:
+        raise TargetTrouble(Kind.NEWER, name)
+    return Marker(box, drive, label, host, written)
+
+
+def adopt(root: Path, box: str, host: str, label: str) -> Marker:
+    """Make a drive one of this box, and keep all that is on it. Blocks."""
+    name = f"drive {label}"
+    marker = Marker(box, secrets.token_hex(8), label, host)
+    with drive_errors(name):
+        if not root.is_dir():
+            raise Refused(f"{root} is no folder.")
+        files.make_directory(root / FOLDER)
+        readme = _ON_DRIVE.format(host=host, label=label).encode()
+        _replace(root / FOLDER / _README, readme)
+        _replace(root / FOLDER / _ABOUT, json.dumps(asdict(marker), indent=1).encode())
+    return marker
+
+
+def proofs(root: Path, name: str) -> list[Proof]:
+    """What was proven on this drive, oldest first; what cannot be read counts as nothing."""
+    try:
+        found = _read_json(root / FOLDER / _PROOFS, name) or {}
+        return [
+            Proof(str(one["version"]), float(one["at"]), int(one["messages"]))
+            for one in found.get("proofs", ())
+        ]
+    except (TargetTrouble, KeyError, TypeError, ValueError, AttributeError):
+        return []
+
+
+def write_proofs(root: Path, name: str, proven: Sequence[Proof]) -> None:
+    """Note on the drive what was proven. Blocks."""
+    data = json.dumps({"proofs": [asdict(one) for one in proven]}, indent=1).encode()
+    with drive_errors(name):
+        _replace(root / FOLDER / _PROOFS, data)
+
+
+def free_octets(root: Path, name: str) -> int:
+    """Room on the drive. Blocks."""
+    with drive_errors(name):
+        status = os.statvfs(root)
+    return status.f_bavail * status.f_frsize
+
+
+class Pulse:
+    """Looks once a second, in a thread of its own, whether a folder still answers.
+
+    A drive that hangs would hang whoever asks it; this thread may hang, nobody waits for it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._answered = time.monotonic()
+        self._is_gone = False
+        self._ended = threading.Event()
+        threading.Thread(target=self._look, name="backup-pulse", daemon=True).start()
+
+    def __call__(self) -> bool:
+        return not self._is_gone and time.monotonic() - self._answered < _SILENT_SECONDS
+
+    def end(self) -> None:
+        """Look no more."""
+        self._ended.set()
+
+    def _look(self) -> None:
+        while not self._ended.wait(1.0):
+            try:
+                os.stat(self._folder)
+            except OSError:
+                self._is_gone = True
+                return
+            self._answered = time.monotonic()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    files.replace(path, data)
+
+
+def _read_json(path: Path, name: str) -> dict[str, Any] | None:
+    try:
+        with drive_errors(name), path.open("rb") as file:
+            told = json.loads(file.read(_SMALL))
+    except TargetTrouble as trouble:
+        if isinstance(trouble.__cause__, FileNotFoundError):
+            return None
+        raise
+    except ValueError:
+        raise TargetTrouble(Kind.DAMAGED, name, f"{path.name} is not readable") from None
+    if not isinstance(told, dict):
+        raise TargetTrouble(Kind.DAMAGED, name, f"{path.name} is not readable")
+    return told

@@ -1,0 +1,280 @@
+"""Backups in the running appliance, for the command line and the page. Part of the roof.
+
+A run or a restore may take hours, so a request only begins it; `backup_progress` says how far it
+is and what came of it. One thing at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from appliance import settings
+from appliance.accounts.database import AccountsDatabase
+from appliance.backup import card, contents, key, merge
+from appliance.backup.engine import Engine
+from appliance.backup.history import History, Target
+from appliance.backup.job import Job, find_version
+from appliance.backup.key import Key
+from appliance.backup.merge import Restored, Wanted
+from appliance.backup.process import Progress, Watch
+from appliance.backup.view import Box, Freeze
+from appliance.clock import Clock, SystemClock
+from appliance.errors import NotFound, PillarboxError, Refused
+from appliance.queue.queue import Queue
+from appliance.store.store import Store
+from appliance.threads import Threads
+
+log = logging.getLogger("pillarbox.backup")
+
+
+def open_job(state: Path, database: AccountsDatabase, clock: Clock | None = None) -> Job:
+    """The backups of the box in STATE. Blocks."""
+    tree = settings.load(state / "settings.toml")
+    mail = Path(tree.storage.mail) if tree.storage.mail else state / "mail"
+    host = tree.server.host_name or socket.gethostname()
+    identity = hashlib.sha256(b"box" + database.secret("box")).hexdigest()[:16]
+    return Job(Box(state, mail, host, identity), History(database), clock or SystemClock())
+
+
+def target_of(job: Job, named: str) -> Target:
+    """The target of a run: one that is known, a folder that is one, or the one to choose. Blocks.
+
+    Raises:
+        NotFound: a new drive or folder, which must be added first.
+    """
+    if not named:
+        return job.choose()
+    try:
+        known = job.history.target(named)
+    except NotFound:
+        root = Path(named).absolute()
+        found = job.recognise(root) if root.is_dir() else None
+        if found is None:
+            raise NotFound(
+                f"{named} is new to this box; add it first: backup target add {named}"
+            ) from None
+        return found
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the requests work with."""
+
+    job: Job
+    store: Store
+    threads: Threads
+    freeze: Freeze
+    has_account: Callable[[str], bool]
+
+
+def freezer(
+    queue: Queue, store: Store, threads: Threads, loop: asyncio.AbstractEventLoop
+) -> Freeze:
+    """What freezes mail that flows, for a thread. The queue goes first: what is delivered
+    meanwhile is then in both, and otherwise could be in neither."""
+
+    async def freeze(view: Path) -> None:
+        await threads.carry_out(queue.freeze(view / "queue"))
+        await threads.carry_out(store.freeze(view / "people"))
+
+    return lambda view: asyncio.run_coroutine_threadsafe(freeze(view), loop).result()
+
+
+class BackupRequests:
+    """One method an act; arguments and results are plain JSON values."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._watch = Watch()
+        self._task: asyncio.Task[None] | None = None
+        self._progress = Progress()
+        self._told: dict[str, Any] = {}
+        self._is_run = False
+
+    def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
+        """All acts by name."""
+        return {
+            "backup_now": self.now,
+            "backup_verify": self.verify,
+            "backup_restore": self.restore,
+            "backup_seal": self.seal,
+            "backup_progress": self.progress,
+            "backup_cancel": self.cancel,
+        }
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def is_busy_with_a_run(self) -> bool:
+        """Whether a backup is being made."""
+        return self.is_busy and self._is_run
+
+    @property
+    def job(self) -> Job:
+        """The backups of this box."""
+        return self._means.job
+
+    def stop(self) -> None:
+        """The appliance ends: what is under way is stopped; earlier versions are as they were."""
+        self._watch.cancel.set()
+
+    # --- acts
+
+    async def now(self, to: str = "") -> None:
+        """Begin a run."""
+        self._check_idle()
+        found = await asyncio.to_thread(target_of, self._means.job, to)
+        self.begin_run(found)
+
+    def begin_run(
+        self,
+        of: Target,
+        remount: Callable[[], None] | None = None,
+        alive: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Begin a run on a target; for the button too. Raises Refused when busy.
+
+        `alive` is asked several times a second whether the target is still plugged in.
+        """
+        self._begin(self._run(of, remount), alive=alive, is_run=True)
+
+    async def ended(self) -> dict[str, Any]:
+        """Wait until what is under way has ended; what came of it."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        return self._told
+
+    async def verify(self, to: str = "", version: str = "") -> None:
+        """Begin to read all of a target."""
+        self._check_idle()
+        found = await asyncio.to_thread(target_of, self._means.job, to)
+        self._begin(self._verify(found, version))
+
+    async def restore(self, wanted: dict[str, str], source: str = "", words: str = "") -> None:
+        """Begin to bring back what is missing: version, account, mailbox, message."""
+        self._check_idle()
+        asked = Wanted(
+            *(str(wanted.get(name, "")) for name in ("version", "account", "mailbox", "message"))
+        )
+        if asked.account and not self._means.has_account(asked.account):
+            raise NotFound(f"There is no account {asked.account}; add it first.")
+        self._begin(self._restore(asked, source, key.read(words) if words else None))
+
+    async def seal(self) -> None:
+        """Copy the state to the mail disk, sealed."""
+        box = self._means.job.box
+        opened = await asyncio.to_thread(key.load_or_make, box.state)
+        await asyncio.to_thread(card.seal, box, opened, self._watch)
+
+    async def progress(self) -> dict[str, Any]:
+        """How far it is; what came of it when it is done."""
+        found = self._progress
+        return {
+            "is_busy": self.is_busy,
+            "step": found.step,
+            "fraction": found.fraction,
+            "octets": found.octets,
+            "seconds_left": found.seconds_left,
+            **self._told,
+        }
+
+    async def cancel(self) -> None:
+        """Stop what is under way."""
+        self._watch.cancel.set()
+
+    # --- what goes on
+
+    def _check_idle(self) -> None:
+        if self.is_busy:
+            raise Refused("A backup or a restore is under way; wait until it is done.")
+
+    def _begin(
+        self,
+        work: Coroutine[Any, Any, dict[str, Any]],
+        *,
+        alive: Callable[[], bool] = lambda: True,
+        is_run: bool = False,
+    ) -> None:
+        if self.is_busy:
+            work.close()
+            self._check_idle()
+        self._watch = Watch(alive=alive, progress=self._note)
+        self._is_run = is_run
+        self._progress, self._told = Progress(step="beginning"), {}
+        self._task = asyncio.create_task(self._carry(work))
+
+    def _note(self, progress: Progress) -> None:
+        self._progress = progress
+
+    async def _carry(self, work: Coroutine[Any, Any, dict[str, Any]]) -> None:
+        try:
+            self._told = await work
+        except PillarboxError as error:
+            self._told = {"outcome": "failed", "sentence": str(error)}
+        except Exception as error:
+            log.exception("a backup or restore failed")
+            sentence = f"It could not be done ({type(error).__name__}); see the log."
+            self._told = {"outcome": "failed", "sentence": sentence}
+
+    async def _run(self, of: Target, remount: Callable[[], None] | None) -> dict[str, Any]:
+        run = partial(self._means.job.run, of, self._means.freeze, watch=self._watch)
+        outcome = await asyncio.to_thread(run, remount=remount)
+        return {
+            "outcome": outcome.outcome,
+            "sentence": outcome.sentence,
+            "version": outcome.version,
+            "trouble": outcome.trouble,
+            "details": dict(outcome.details),
+        }
+
+    async def _verify(self, of: Target, version: str) -> dict[str, Any]:
+        sentence = await asyncio.to_thread(self._means.job.verify, of, version, self._watch)
+        return {"outcome": "proven", "sentence": sentence}
+
+    async def _restore(self, wanted: Wanted, source: str, opened: Key | None) -> dict[str, Any]:
+        means, mail = self._means, self._means.job.box.mail
+        engine = await asyncio.to_thread(means.job.source, source, opened, self._watch)
+        whole = await asyncio.to_thread(resolved, engine, wanted, mail)
+        done = Restored()
+        for each in whole:
+            if not means.has_account(each.account):
+                continue
+            made, scratch = await asyncio.to_thread(fetched, engine, mail, each)
+            try:
+                home = means.store.home(each.account)
+                done += await means.threads.carry_out(
+                    merge.put_back(home, mail, scratch, made, self._watch)
+                )
+            finally:
+                await asyncio.to_thread(merge.clear, mail)
+        return {"outcome": "restored", "sentence": done.sentence, "restored": done.restored}
+
+
+def resolved(engine: Engine, wanted: Wanted, mail: Path) -> list[Wanted]:
+    """One request for each account, with the version's whole name. Blocks."""
+    version = find_version(engine, wanted.version).identity
+    if wanted.account:
+        return [Wanted(version, wanted.account, wanted.mailbox, wanted.message)]
+    with merge.scratch_on(mail) as scratch:
+        about = contents.about(engine, version, scratch)
+    return [Wanted(version, account) for account in about.messages]
+
+
+def fetched(engine: Engine, mail: Path, wanted: Wanted) -> tuple[merge.Plan, Path]:
+    """Plan and fetch; the scratch folder stays until `merge.clear`. Blocks."""
+    scratch = merge.begin(mail)
+    made = merge.plan(engine, mail, wanted)
+    merge.fetch(engine, scratch, made)
+    return made, scratch

@@ -1,0 +1,162 @@
+"""backup target and backup key: where backups go, and the recovery sheet."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from appliance.backup import key, sheet, target
+from appliance.backup.history import Target
+from appliance.backup.job import Job
+from appliance.backuping import open_job, target_of
+from appliance.cli.asking import open_database
+from appliance.cli.output import add_json_option, moment, print_json, print_table
+from appliance.errors import Refused
+
+_SHEET_PROVEN = "sheet-proven"
+
+
+def add_targets(parser: argparse.ArgumentParser) -> None:
+    """Add backup target to the command line."""
+    acts = parser.add_subparsers(dest="what", required=True, metavar="ACT")
+    add = acts.add_parser("add", help="use a drive, folder or repository from now on")
+    add.add_argument("target", help="a folder, or sftp:..., s3:..., rest:...")
+    add.add_argument("--label", default="")
+    add.add_argument("--environment-stdin", action="store_true",
+                     help="lines NAME=value with what the repository asks for")  # fmt: skip
+    add.set_defaults(handler=_target_add)
+    show = acts.add_parser("list", help="all targets")
+    add_json_option(show)
+    show.set_defaults(handler=_target_list)
+    remove = acts.add_parser("remove", help="use it no more; what is on it stays")
+    remove.add_argument("target")
+    remove.set_defaults(handler=_target_remove)
+
+
+def add_key(parser: argparse.ArgumentParser) -> None:
+    """Add backup key to the command line."""
+    acts = parser.add_subparsers(dest="what", required=True, metavar="ACT")
+    show = acts.add_parser("show", help="print the recovery sheet")
+    show.set_defaults(handler=_key_show)
+    prove = acts.add_parser("prove", help="prove that the sheet is there: two words of it")
+    prove.add_argument("words", nargs="*", metavar="NUMBER=WORD")
+    prove.set_defaults(handler=_key_prove)
+    add = acts.add_parser("add", help="let a second sheet open a target, and print it")
+    add.add_argument("target")
+    add.set_defaults(handler=_key_add)
+
+
+@contextlib.contextmanager
+def opened_job(state: Path) -> Iterator[Job]:
+    """The backups of the box in STATE."""
+    with open_database(state) as database:
+        yield open_job(state, database)
+
+
+def _target_add(arguments: argparse.Namespace) -> None:
+    with opened_job(arguments.state) as job:
+        if target.is_address(arguments.target):
+            environment = _environment() if arguments.environment_stdin else {}
+            added = job.add_address(arguments.target, environment, arguments.label)
+        else:
+            added = job.adopt(Path(arguments.target), arguments.label)
+        print(f"{added.location} is {added.name} from now on.")
+        if not job.history.fact(_SHEET_PROVEN):
+            print("Print the recovery sheet (pillarbox backup key show) and put it away.")
+
+
+def _environment() -> dict[str, str]:
+    found = {}
+    for line in sys.stdin.read().splitlines():
+        name, equals, value = line.partition("=")
+        allowed = name.startswith(("AWS_", "B2_", "AZURE_", "GOOGLE_", "OS_", "ST_", "RCLONE_"))
+        if line.strip() and not (equals and allowed):
+            raise Refused(f"{name} is nothing that a repository asks for.")
+        if equals:
+            found[name] = value
+    return found
+
+
+def _target_list(arguments: argparse.Namespace) -> None:
+    with opened_job(arguments.state) as job:
+        targets, here = job.history.targets(), {each.identity for each in job.present()}
+    if arguments.json:
+        print_json([_values(each, here) for each in targets])
+        return
+    print_table(
+        [
+            [
+                each.label,
+                each.location,
+                "here" if each.identity in here else "not here",
+                f"proven {moment(each.last_proven)}" if each.last_proven else "never proven",
+            ]
+            for each in targets
+        ]
+    )
+
+
+def _values(each: Target, here: set[str]) -> dict[str, Any]:
+    return {
+        "id": each.identity,
+        "label": each.label,
+        "location": each.location,
+        "here": each.identity in here,
+        "last_run": each.last_run,
+        "last_proven": each.last_proven,
+        "proven_version": each.proven_version,
+    }
+
+
+def _target_remove(arguments: argparse.Namespace) -> None:
+    with opened_job(arguments.state) as job:
+        job.history.remove(job.history.target(_known(job, arguments.target)).identity)
+
+
+def _known(job: Job, named: str) -> str:
+    names = {name for each in job.history.targets() for name in (each.label, each.identity)}
+    return named if named in names else absolute(named)
+
+
+# --- the recovery sheet
+
+
+def _key_show(arguments: argparse.Namespace) -> None:
+    with opened_job(arguments.state) as job:
+        print(sheet.text(key.load_or_make(arguments.state), job.box.host, time.time()), end="")
+
+
+def _key_prove(arguments: argparse.Namespace) -> None:
+    if not arguments.words:
+        first, second = sheet.question()
+        raise Refused(
+            f"Type words {first} and {second} of the recovery sheet: "
+            f"pillarbox backup key prove {first}=... {second}=..."
+        )
+    pairs = [word.partition("=") for word in arguments.words]
+    if not all(number.isdigit() and equals for number, equals, _ in pairs):
+        raise Refused("Words are given as NUMBER=WORD.")
+    numbers = [int(number) for number, _, _ in pairs]
+    sheet.prove(key.load(arguments.state), numbers, [word for _, _, word in pairs])
+    with opened_job(arguments.state) as job:
+        job.history.note(_SHEET_PROVEN, str(int(time.time())))
+    print("The recovery sheet is the right one.")
+
+
+def _key_add(arguments: argparse.Namespace) -> None:
+    with opened_job(arguments.state) as job:
+        second = key.make()
+        job.add_key(target_of(job, _known(job, arguments.target)), second)
+        print(sheet.text(second, job.box.host, time.time()), end="")
+    print(f"\nThis second sheet opens only {arguments.target}.")
+
+
+def absolute(named: str) -> str:
+    """A folder by its whole path, because the daemon is elsewhere; labels and addresses stay."""
+    is_path = "/" in named and not target.is_address(named)
+    return str(Path(named).absolute()) if is_path else named

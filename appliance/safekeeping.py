@@ -1,0 +1,336 @@
+"""Backups as the box makes them by itself: by the button, at night, and as drives come and go.
+
+A drive that is plugged in is looked at once: one of this box, a new one, or one that cannot be
+used. Nothing is written to a new drive before somebody has pressed the button for it. After a run
+the drive is let go of, so whoever sees "safe" may pull it. Part of the roof; belongs to the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from appliance.backup import decisions
+from appliance.backup.history import Target
+from appliance.backuping import BackupRequests
+from appliance.clock import Clock
+from appliance.conditions import Board, Condition, Severity
+from appliance.errors import PillarboxError
+from appliance.hardware.base import Drive, Drives, Led, Light
+from appliance.panel import patterns
+from appliance.settings import Backup as BackupSettings
+
+log = logging.getLogger("pillarbox.backup")
+
+LOOK_SECONDS = 60.0
+NIGHT_SECONDS = 20 * 3600.0  # a night's run is due when the last one is older
+_MOUNTS = frozenset(("ext4", "ext3", "ext2", "vfat", "exfat", "ntfs", "folder"))
+RUN, FAILED, NEW, NONE, OLD, BAD = (
+    "backup", "backup-failed", "backup-drive-new", "backup-drive-none", "backup-old",
+    "backup-drive-bad",
+)  # fmt: skip
+CONDITIONS = frozenset((RUN, FAILED, NEW, NONE, OLD, BAD))
+
+
+@dataclass(slots=True)
+class Known:
+    """A drive that is plugged in, as it was found."""
+
+    drive: Drive
+    root: Path | None = None  # where its files are reachable
+    target: Target | None = None  # one of this box
+    trouble: str = ""  # why it cannot be used
+    is_ejected: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        """Nobody has said yet that it is for backups."""
+        return self.target is None and not self.trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What safekeeping works with."""
+
+    requests: BackupRequests
+    drives: Drives
+    board: Board
+    clock: Clock
+    chosen: BackupSettings
+    show: Callable[[Led, Light], None]
+    is_mail_disk: Callable[[Drive], bool]
+
+
+class Safekeeping:
+    """Drives, runs, and what lamps and board say of them."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._known: dict[tuple[Path, str], Known] = {}
+        self._look = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._safe: Light | None = None  # what the lamp shows until the drive is pulled
+        self._last_night = 0.0
+
+    async def run(self) -> None:
+        """Look at drives when something changes and once a minute; make the night's backup."""
+        loop = asyncio.get_running_loop()
+
+        def changed() -> None:
+            loop.call_soon_threadsafe(self._look.set)
+
+        self._means.drives.on_change(changed)
+        while True:
+            await self.look()
+            await self._perhaps_at_night()
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._look.wait()
+            except TimeoutError:
+                continue
+            finally:
+                self._look.clear()
+
+    def known(self) -> list[Known]:
+        """The drives that are plugged in."""
+        return list(self._known.values())
+
+    async def look(self) -> None:
+        """Find out what is plugged in now."""
+        async with self._looking:
+            found = await asyncio.to_thread(self._means.drives.drives)
+            there = {(each.path, each.uuid): each for each in found if self._may_be_for_us(each)}
+            for key in self._known.keys() - there.keys():
+                await self._gone(self._known.pop(key))
+            for key in there.keys() - self._known.keys():
+                known = self._known[key] = Known(there[key])
+                await self._recognise(known)
+        await self._tell()
+
+    async def back_up(self) -> None:
+        """The button: a run now, on the drive whose proof is oldest; a new drive is taken on."""
+        await self.look()
+        requests = self._means.requests
+        if requests.is_busy:
+            return
+        known = self._usable()
+        new = [each for each in self._known.values() if each.is_new]
+        if known is None and len(new) == 1 and await self._adopt(new[0]):
+            known = new[0]
+        if known is None:
+            self._put_up(NONE, Severity.ATTENTION, *_without_a_drive(len(new)))
+            return
+        self._means.board.take_down(NONE)
+        await self._back_up_to(known)
+
+    async def eject(self) -> None:
+        """The button, held: end what runs and let go of all drives."""
+        requests = self._means.requests
+        if requests.is_busy:
+            await requests.cancel()
+            await requests.ended()
+        good = True
+        for known in self._known.values():
+            good = await self._let_go(known) and good
+        if good and self._known:
+            self._safe = self._safe or patterns.EJECTED
+        await self._tell()
+
+    # --- drives
+
+    def _may_be_for_us(self, drive: Drive) -> bool:
+        return (
+            drive.is_removable
+            and drive.file_system in _MOUNTS
+            and not self._means.is_mail_disk(drive)
+        )
+
+    async def _recognise(self, known: Known) -> None:
+        try:
+            known.root = await asyncio.to_thread(self._means.drives.mount, known.drive)
+            job = self._means.requests.job
+            known.target = await asyncio.to_thread(job.recognise, known.root)
+        except (PillarboxError, OSError) as error:
+            known.trouble = _sentence(error)
+            log.warning("the drive %s cannot be used: %s", known.drive.name, known.trouble)
+        else:
+            self._safe = None
+            log.info("the drive %s is plugged in", known.drive.name)
+        known.is_ejected = False
+
+    async def _gone(self, known: Known) -> None:
+        log.info("the drive %s is gone", known.drive.name)
+        self._safe = None
+        if not known.is_ejected:
+            await self._unmount(known)
+
+    async def _unmount(self, known: Known) -> bool:
+        try:
+            await asyncio.to_thread(self._means.drives.unmount, known.drive)
+        except (PillarboxError, OSError) as error:
+            log.warning("the drive %s cannot be let go of: %s", known.drive.name, error)
+            return False
+        known.root = None
+        return True
+
+    async def _let_go(self, known: Known) -> bool:
+        if known.is_ejected:
+            return True
+        known.is_ejected = await self._unmount(known)
+        return known.is_ejected
+
+    async def _adopt(self, known: Known) -> bool:
+        """Take a new drive on; somebody pressed the button for it."""
+        assert known.root is not None
+        try:
+            known.target = await asyncio.to_thread(self._means.requests.job.adopt, known.root)
+        except (PillarboxError, OSError) as error:
+            known.trouble = _sentence(error)
+        await self._tell()
+        return known.target is not None
+
+    def _usable(self) -> Known | None:
+        """The drive for a run."""
+        ours = {k.target.identity: k for k in self._known.values() if k.target is not None}
+        targets = [each.target for each in ours.values() if each.target is not None]
+        chosen = decisions.which_drive(targets)
+        return None if chosen is None else ours[chosen.identity]
+
+    # --- runs
+
+    async def _perhaps_at_night(self) -> None:
+        now = self._means.clock.wall()
+        if self._means.requests.is_busy or not is_due(self._means.chosen, now, self._last_night):
+            return
+        self._last_night = now
+        try:
+            await self._means.requests.seal()
+        except (PillarboxError, OSError) as error:
+            log.warning("the state could not be copied to the mail disk: %s", error)
+        known = self._usable()
+        if self._means.chosen.daily and known is not None:
+            await self._back_up_to(known)
+
+    async def _back_up_to(self, known: Known) -> None:
+        means = self._means
+        assert known.target is not None
+        if known.is_ejected or known.root is None:
+            await self._recognise(known)
+            if known.target is None or known.trouble:
+                await self._tell()
+                return
+        self._safe = None
+        alive = partial(means.drives.is_present, known.drive)
+        remount = partial(_again, means.drives, known.drive)
+        means.requests.begin_run(known.target, remount, alive)
+        name = known.target.name
+        self._put_up(RUN, Severity.WORKING, f"A backup runs to {name}.", "Leave it plugged in.")
+        await self._tell()
+        task = asyncio.create_task(self._until_done(known))
+        task.add_done_callback(_log_failure)
+
+    async def _until_done(self, known: Known) -> None:
+        told = await self._means.requests.ended()
+        board = self._means.board
+        board.take_down(RUN)
+        if told.get("outcome") == "proven":
+            board.take_down(FAILED)
+            self._safe = patterns.SAFE
+            if not await self._let_go(known):
+                self._safe = None
+        elif told.get("outcome") != "cancelled":
+            self._put_up(
+                FAILED, Severity.ATTENTION, f"The backup failed: {told.get('sentence', '')}",
+                "Earlier versions are as they were. Try again, with another drive if need be.",
+            )  # fmt: skip
+        await self._refresh(known)
+        await self._tell()
+
+    async def _refresh(self, known: Known) -> None:
+        """What the history says of its target now."""
+        if known.target is not None:
+            history = self._means.requests.job.history
+            known.target = await asyncio.to_thread(history.target, known.target.identity)
+
+    # --- what is said
+
+    async def _tell(self) -> None:
+        new = [each for each in self._known.values() if each.is_new]
+        bad = [each for each in self._known.values() if each.trouble]
+        if new:
+            name = new[0].drive.name
+            self._put_up(
+                NEW, Severity.ATTENTION, f"A new drive is plugged in: {name}.",
+                "Press the button to make it a backup drive (what is on it stays), or pull it.",
+            )  # fmt: skip
+        else:
+            self._means.board.take_down(NEW)
+        if bad:
+            self._put_up(BAD, Severity.ATTENTION, bad[0].trouble, "Pull it, or use another drive.")
+        else:
+            self._means.board.take_down(BAD)
+        if self._known:
+            self._means.board.take_down(NONE)
+        await self._remind()
+        self._means.show(Led.BACKUP, self._light(is_new=bool(new)))
+
+    async def _remind(self) -> None:
+        found = await asyncio.to_thread(self._means.requests.job.reminders)
+        if found:
+            self._put_up(OLD, Severity.ATTENTION, found[0].sentence, found[0].remedy)
+        else:
+            self._means.board.take_down(OLD)
+
+    def _light(self, *, is_new: bool) -> Light:
+        if self._means.requests.is_busy_with_a_run:
+            return patterns.BACKING_UP
+        if self._safe is not None:
+            return self._safe
+        standing = {each.key for each in self._means.board.standing()}
+        if FAILED in standing or BAD in standing:
+            return patterns.NOT_SAFE
+        return patterns.NEW_DRIVE if is_new else patterns.IDLE
+
+    def _put_up(self, key: str, severity: Severity, sentence: str, remedy: str) -> None:
+        now = self._means.clock.wall()
+        self._means.board.put_up(Condition(key, severity, sentence, remedy, now))
+
+
+def is_due(chosen: BackupSettings, now: float, last: float) -> bool:
+    """Whether it is the hour of the night's work, and it was not done yet in this one."""
+    return datetime.fromtimestamp(now).hour == chosen.hour and now - last >= NIGHT_SECONDS  # noqa: DTZ006 - the office's own time is meant
+
+
+def _again(drives: Drives, drive: Drive) -> None:
+    """Unmount and mount: what is read then comes from the drive and from no cache."""
+    drives.unmount(drive)
+    drives.mount(drive)
+
+
+def _without_a_drive(new: int) -> tuple[str, str]:
+    if new > 1:
+        return (
+            "More than one new drive is plugged in.",
+            "Leave only one plugged in and press the button again.",
+        )
+    return (
+        "The button was pressed, but no backup drive is plugged in.",
+        "Plug one in and press the button again.",
+    )
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, PillarboxError):
+        return str(error)
+    return f"The drive cannot be read ({error})."
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("after a backup", exc_info=task.exception())

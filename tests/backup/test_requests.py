@@ -1,0 +1,113 @@
+"""What the running appliance does for the command line and the page, one thing at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from appliance.backup import view
+from appliance.backuping import BackupRequests, Means
+from appliance.errors import NotFound, Refused
+from appliance.store.flags import DELETED
+from appliance.threads import Threads, run_here
+from tests.backup.office import ANNA, BEN, Office, contents
+
+
+def requests(office: Office, threads: Threads, freeze=None) -> BackupRequests:
+    return BackupRequests(
+        Means(
+            office.job,
+            office.store,
+            threads,
+            freeze or view.freeze_stopped(office.mail),
+            lambda address: address in {ANNA, BEN},
+        )
+    )
+
+
+async def done(asked: BackupRequests) -> dict:
+    async with asyncio.timeout(60):
+        while (told := await asked.progress())["is_busy"]:
+            await asyncio.sleep(0.05)
+    return told
+
+
+def carry(office: Office, story, freeze=None):
+    """Run a story with the requests of an appliance."""
+
+    async def run():
+        threads = Threads(2)
+        try:
+            return await story(requests(office, threads, freeze))
+        finally:
+            threads.close()
+
+    return asyncio.run(run())
+
+
+def test_a_run_and_a_restore_while_sessions_look_on(office: Office) -> None:
+    drive = office.drive()
+    before = contents(office.mail / "people" / ANNA)
+    told_session: list[bool] = []
+
+    async def story(asked: BackupRequests) -> None:
+        await asked.acts()["backup_now"]()
+        with pytest.raises(Refused, match="under way"):
+            await asked.now()
+        assert (await done(asked))["outcome"] == "proven"
+        box = run_here(office.store.home(ANNA).open("INBOX"))[0]
+        run_here(box.store_flags([1, 2], add=DELETED))
+        run_here(box.expunge([1, 2]))
+        box.open_view(lambda: told_session.append(True), read_only=True)
+        await asked.restore({"account": ANNA})
+        told = await done(asked)
+        assert told["sentence"] == "2 messages were restored; 8 were here already."
+        await asked.restore({})
+        assert (await done(asked))["sentence"].startswith("0 messages were restored; 13 were")
+        await asked.verify(drive.label)
+        assert (await done(asked))["outcome"] == "proven"
+        await asked.seal()
+
+    carry(office, story)
+    assert told_session
+    assert contents(office.mail / "people" / ANNA) == before
+    assert (office.mail / "box" / "config").exists()
+
+
+def test_what_cannot_be_is_told_at_once_or_at_the_end(office: Office) -> None:
+    office.drive()
+
+    async def story(asked: BackupRequests) -> None:
+        with pytest.raises(NotFound, match="There is no account eve"):
+            await asked.restore({"account": "eve@office.test"})
+        with pytest.raises(Refused, match="12 words; 10 are missing"):
+            await asked.restore({"account": ANNA}, words="legal winner")
+        with pytest.raises(NotFound, match="add it first"):
+            await asked.now("/nonexistent")
+        await asked.restore({"account": ANNA})
+        told = await done(asked)
+        assert (told["outcome"], told["sentence"]) == ("failed", "There is no backup on drive A.")
+
+    carry(office, story)
+
+
+def test_stopping_the_appliance_ends_a_run(office: Office) -> None:
+    office.drive()
+    begun = threading.Event()
+
+    def slow(viewed: Path) -> None:
+        view.freeze_stopped(office.mail)(viewed)
+        begun.set()
+
+    async def story(asked: BackupRequests) -> dict:
+        await asked.now()
+        await asyncio.to_thread(begun.wait, 30)
+        asked.stop()
+        return await done(asked)
+
+    told = carry(office, story, slow)
+    assert told["outcome"] == "cancelled"
+    assert not office.box.view.exists()
