@@ -77,7 +77,7 @@ class Daemon:
         backups, keeping = await asyncio.to_thread(self._safekeeping, loop)
         self._keeping = keeping
         simulating = Simulating(parts.front, parts.clock)
-        acts = self._requests.acts() | backups.acts() | simulating.acts()
+        acts = self._requests.acts() | backups.acts() | keeping.acts() | simulating.acts()
         control = ControlServer(parts.options.state, acts)
         chores: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
             ("mail disk", self._disk.watch),

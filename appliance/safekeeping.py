@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -97,9 +97,22 @@ class Safekeeping:
             finally:
                 self._look.clear()
 
-    def known(self) -> list[Known]:
-        """The drives that are plugged in."""
-        return list(self._known.values())
+    def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
+        """What the command line may ask of the drives."""
+        return {"drives": self.listing, "drives_ready": self.make_ready, "drives_eject": self.eject}
+
+    async def listing(self) -> list[dict[str, Any]]:
+        """The drives that are plugged in, as plain values."""
+        return [_told(each) for each in self._known.values()]
+
+    async def make_ready(self) -> list[dict[str, Any]]:
+        """Have the files of all drives reachable, also of those that were let go of."""
+        await self.look()
+        for known in self._known.values():
+            if known.root is None and not known.trouble:
+                await self._recognise(known)
+        await self._tell()
+        return await self.listing()
 
     async def look(self) -> None:
         """Find out what is plugged in now."""
@@ -300,6 +313,20 @@ class Safekeeping:
     def _put_up(self, key: str, severity: Severity, sentence: str, remedy: str) -> None:
         now = self._means.clock.wall()
         self._means.board.put_up(Condition(key, severity, sentence, remedy, now))
+
+
+def _told(known: Known) -> dict[str, Any]:
+    return {
+        "path": str(known.drive.path),
+        "name": known.drive.name,
+        "file_system": known.drive.file_system,
+        "size_octets": known.drive.size_octets,
+        "root": str(known.root or ""),
+        "target": known.target.label if known.target is not None else "",
+        "is_new": known.is_new,
+        "can_be_pulled": known.root is None,
+        "trouble": known.trouble,
+    }
 
 
 def is_due(chosen: BackupSettings, now: float, last: float) -> bool:

@@ -157,13 +157,15 @@ class Pulse:
         self._ended.set()
 
     def _look(self) -> None:
+        misses = 0
         while not self._ended.wait(1.0):
             try:
                 os.stat(self._folder)
             except OSError:
-                self._is_gone = True
-                return
-            self._answered = time.monotonic()
+                misses += 1  # one is seen while it is unmounted and mounted again
+                self._is_gone = misses > 1
+            else:
+                misses, self._answered = 0, time.monotonic()
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -24,6 +24,7 @@ from appliance.backup.process import Progress, Watch
 from appliance.backuping import fetched, open_job, resolved, target_of
 from appliance.cli.asking import mail_directory, open_database
 from appliance.cli.backup_targets import absolute, add_key, add_targets, opened_job
+from appliance.cli.drive import make_ready
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.clock import SystemClock
 from appliance.errors import NotFound, Refused, StorageOffline
@@ -71,6 +72,7 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
 
 def _now(arguments: argparse.Namespace) -> None:
     to = absolute(arguments.to)
+    make_ready(arguments.state)
     try:
         control.ask(arguments.state, "backup_now", to=to)
     except ConnectionError:
@@ -84,6 +86,7 @@ def _now(arguments: argparse.Namespace) -> None:
 
 def _verify(arguments: argparse.Namespace) -> None:
     to = absolute(arguments.to)
+    make_ready(arguments.state)
     try:
         control.ask(arguments.state, "backup_verify", to=to, version=arguments.version)
     except ConnectionError:
@@ -148,6 +151,7 @@ def _stopped(job: Job) -> Iterator[Store]:
 
 
 def _list(arguments: argparse.Namespace) -> None:
+    make_ready(arguments.state)
     with opened_job(arguments.state) as job:
         named = absolute(arguments.source)
         targets = [target_of(job, named)] if named else job.present()
@@ -198,6 +202,7 @@ def _restore(arguments: argparse.Namespace) -> None:
         raise Refused("Say whose mail it is with --account.")
     wanted = Wanted(arguments.version, arguments.account, arguments.folder, arguments.message)
     source = absolute(arguments.source)
+    make_ready(arguments.state)
     try:
         control.ask(
             arguments.state,

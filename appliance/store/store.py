@@ -123,6 +123,7 @@ class Store:
             Refused, StorageFull, StorageOffline: there is no whole view.
         """
         self._guard.check()
+        yield from in_thread(lambda: files.make_directories(view, durable=False))
         made: list[Frozen] = []
         for one in check.addresses(self._mail):
             made += [(yield from self.home(one).freeze(view / one))]
