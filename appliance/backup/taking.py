@@ -177,7 +177,13 @@ class Taking:
             if parent and not self.engine.has_version(parent):
                 parent = ""
             try:
-                return self.engine.backup(self.box.view, self.box.identity, parent, tags)
+                return self.engine.backup(
+                    self.box.view,
+                    self.box.identity,
+                    tags,
+                    parent=parent,
+                    anew=self.target.needs_mending,
+                )
             except TargetTrouble as trouble:
                 if trouble.kind is not Kind.FULL:
                     raise

@@ -120,7 +120,10 @@ class FaultyDrive:
             file.truncate(mib << 20)
         self.size = mib << 20
         # no journal: what is written lies where it is written, as on exFAT
-        assert run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", self.image).returncode == 0
+        assert (
+            run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", self.image).returncode
+            == 0
+        )
         self.make()
 
     def make(self, **wrong) -> None:
@@ -180,5 +183,9 @@ class FaultyDrive:
 
 if __name__ == "__main__":
     mfusepy.FUSE(
-        Faulty(sys.argv[1], sys.argv[3]), sys.argv[2], foreground=True, nothreads=True, fsname="faulty"
+        Faulty(sys.argv[1], sys.argv[3]),
+        sys.argv[2],
+        foreground=True,
+        nothreads=True,
+        fsname="faulty",
     )
