@@ -36,9 +36,10 @@ def to_give_up(versions: Sequence[Version], proven: Collection[str]) -> list[str
     return [one.identity for one in others[: max(1, len(others) // 4)]]
 
 
-def room_needed(octets_now: int, octets_before: int) -> int:
+def room_needed(octets_now: int, octets_before: int, drive_octets: int) -> int:
     """How much a run will about write: what there is more than at the last one, and some."""
-    return ROOM_AT_LEAST + max(0, octets_now - octets_before)
+    more = max(0, octets_now - octets_before) // 2  # mail is compressed to about half
+    return min(ROOM_AT_LEAST, drive_octets // 16) + more
 
 
 @dataclass(frozen=True, slots=True)

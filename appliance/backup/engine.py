@@ -128,12 +128,22 @@ class Engine:
 
     # --- taking
 
-    def backup(self, view: Path, box: str, parent: str = "", tags: Sequence[str] = ()) -> Taken:
-        """Take a version of all that is in `view`."""
+    def backup(
+        self,
+        view: Path,
+        box: str,
+        tags: Sequence[str] = (),
+        *,
+        parent: str = "",
+        anew: bool = False,
+    ) -> Taken:
+        """Take a version of all that is in `view`; `anew`: look into every file again."""
         words = ["backup", "--json", "--host", box, "--ignore-ctime", "--ignore-inode"]
         for tag in (TAG, *tags):
             words += ["--tag", tag]
-        if parent:
+        if anew:
+            words += ["--force"]
+        elif parent:
             words += ["--parent", parent]
         summary: dict[str, Any] = {}
 

@@ -268,7 +268,7 @@ class Job:
         if target.is_address(of.location):
             yield watch
             return
-        pulse = Pulse(Path(of.location))
+        pulse = Pulse(Path(of.location) / target.FOLDER)  # an empty mount point is no drive
         try:
             yield Watch(watch.cancel, lambda: watch.alive() and pulse(), watch.progress)
         finally:

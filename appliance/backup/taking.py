@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from appliance import files
@@ -124,22 +125,18 @@ class Taking:
 
     # --- room
 
-    def _free(self) -> int | None:
-        root, name = self.root, self.engine.repository.name
-        if root is None:
-            return None
-        return beside(lambda: target.free_octets(root, name), self.engine.watch, name)
-
     def _make_room(self, about: About) -> None:
         """Before the copy, by what it will about need."""
-        free = self._free()
-        if free is None:
+        root, name = self.root, self.engine.repository.name
+        if root is None:
             return
-        needed = decisions.room_needed(about.octets, self._octets_before())
+        before = self._octets_before()
         for _ in range(_TRIES):
-            if free is None or free >= needed or not self._give_up_some():
+            free, whole = beside(partial(target.room, root, name), self.engine.watch, name)
+            if free >= decisions.room_needed(about.octets, before, whole):
                 return
-            free = self._free()
+            if not self._give_up_some():
+                return
 
     def _octets_before(self) -> int:
         """What the last good version holds, if that is known."""
@@ -180,7 +177,13 @@ class Taking:
             if parent and not self.engine.has_version(parent):
                 parent = ""
             try:
-                return self.engine.backup(self.box.view, self.box.identity, parent, tags)
+                return self.engine.backup(
+                    self.box.view,
+                    self.box.identity,
+                    tags,
+                    parent=parent,
+                    anew=self.target.needs_mending,
+                )
             except TargetTrouble as trouble:
                 if trouble.kind is not Kind.FULL:
                     raise

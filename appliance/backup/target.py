@@ -129,11 +129,11 @@ def write_proofs(root: Path, name: str, proven: Sequence[Proof]) -> None:
         _replace(root / FOLDER / _PROOFS, data)
 
 
-def free_octets(root: Path, name: str) -> int:
-    """Room on the drive. Blocks."""
+def room(root: Path, name: str) -> tuple[int, int]:
+    """Octets left on the drive, and octets it has. Blocks."""
     with drive_errors(name):
         status = os.statvfs(root)
-    return status.f_bavail * status.f_frsize
+    return status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize
 
 
 class Pulse:
