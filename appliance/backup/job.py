@@ -252,7 +252,10 @@ class Job:
                     self._check_marker(of, root, watched)
                 taking = Taking(self.box, of, self.engine(of, watched), root)
                 made = taking.run(freeze, self._clock.wall(), remount)
-        except TargetTrouble as trouble:
+        except TargetTrouble as error:
+            trouble = error
+            if trouble.kind is not Kind.CANCELLED and not watch.alive():
+                trouble = TargetTrouble(Kind.VANISHED, of.name)  # whatever was seen of it first
             log.debug("restic said: %s", trouble.details)
             outcome = CANCELLED if trouble.kind is Kind.CANCELLED else FAILED
             return Outcome(outcome, str(trouble), trouble=trouble.kind.value)
