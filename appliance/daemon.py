@@ -61,6 +61,7 @@ class Daemon:
         self._panel = Panel(
             parts.front.board, self._asked, has_backup_lamp=parts.front.has_backup_lamp
         )
+        self._keeping: Safekeeping | None = None
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -76,20 +77,7 @@ class Daemon:
         await self._doors.open()
         backups, keeping = await asyncio.to_thread(self._safekeeping, loop)
         self._keeping = keeping
-        simulating = Simulating(parts.front, parts.clock)
-        acts = self._requests.acts() | backups.acts() | keeping.acts() | simulating.acts()
-        control = ControlServer(parts.options.state, acts)
-        chores: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
-            ("mail disk", self._disk.watch),
-            ("queue", parts.runner.run),
-            ("control", control.run),
-            ("trace", parts.recorder.run),
-            ("reports", parts.reporting.run),
-            ("signing keys", parts.outside.publishing.run),
-            ("certificate", self._renew_certificate),
-            ("backups", keeping.run),
-            ("watchdog", _feed_watchdog),
-        )
+        chores = self._chores(backups, keeping)
         await self._collector.reload()
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
         gc.collect()
@@ -105,6 +93,25 @@ class Daemon:
                 await self._stop(tasks)
         except TimeoutError:
             log.warning("not everything ended in time; nothing acknowledged is lost by that")
+
+    def _chores(
+        self, backups: backuping.BackupRequests, keeping: Safekeeping
+    ) -> tuple[tuple[str, Callable[[], Awaitable[None]]], ...]:
+        """What goes on as long as the box runs."""
+        parts = self._parts
+        simulating = Simulating(parts.front, parts.clock)
+        acts = self._requests.acts() | backups.acts() | keeping.acts() | simulating.acts()
+        return (
+            ("mail disk", self._disk.watch),
+            ("queue", parts.runner.run),
+            ("control", ControlServer(parts.options.state, acts).run),
+            ("trace", parts.recorder.run),
+            ("reports", parts.reporting.run),
+            ("signing keys", parts.outside.publishing.run),
+            ("certificate", self._renew_certificate),
+            ("backups", keeping.run),
+            ("watchdog", _feed_watchdog),
+        )
 
     def change_people(self, directory: Directory) -> None:
         """From now on this is who is here."""
@@ -156,17 +163,17 @@ class Daemon:
             backups, parts.front.drives, parts.board, parts.clock, parts.settings.backup,
             self._panel.show, lambda drive: drive.mounted_at is not None
             and drive.mounted_at in (parts.mail, *parts.mail.parents),
+            parts.database.in_use_since,
         )  # fmt: skip
         return backups, Safekeeping(means)
 
     async def _asked(self, gesture: Gesture) -> None:
         """What somebody meant with the button."""
-        if gesture is Gesture.BACK_UP:
-            await self._keeping.back_up()
-        elif gesture is Gesture.EJECT:
-            await self._keeping.eject()
-        else:
+        if gesture is Gesture.SHUT_DOWN:
             await self._shut_down()
+        elif self._keeping is not None:
+            backs_up = gesture is Gesture.BACK_UP
+            await (self._keeping.back_up() if backs_up else self._keeping.eject())
 
     async def _shut_down(self) -> None:
         """End in order, and the machine with us."""

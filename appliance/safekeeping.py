@@ -29,6 +29,7 @@ from appliance.settings import Backup as BackupSettings
 log = logging.getLogger("pillarbox.backup")
 
 LOOK_SECONDS = 60.0
+FIRST_DAYS = 3  # nobody is reminded while a box is being set up
 NIGHT_SECONDS = 20 * 3600.0  # a night's run is due when the last one is older
 _MOUNTS = frozenset(("ext4", "ext3", "ext2", "vfat", "exfat", "ntfs", "folder"))
 RUN, FAILED, NEW, NONE, OLD, BAD = (
@@ -65,6 +66,7 @@ class Means:
     chosen: BackupSettings
     show: Callable[[Led, Light], None]
     is_mail_disk: Callable[[Drive], bool]
+    in_use_since: Callable[[], float]  # when the first account was made; blocks
 
 
 class Safekeeping:
@@ -295,7 +297,8 @@ class Safekeeping:
 
     async def _remind(self) -> None:
         found = await asyncio.to_thread(self._means.requests.job.reminders)
-        if found:
+        began = await asyncio.to_thread(self._means.in_use_since)
+        if found and began and self._means.clock.wall() - began > FIRST_DAYS * decisions.DAY:
             self._put_up(OLD, Severity.ATTENTION, found[0].sentence, found[0].remedy)
         else:
             self._means.board.take_down(OLD)

@@ -105,6 +105,12 @@ class AccountsDatabase:
             aliases={alias: tuple(targets) for alias, targets in aliases.items()},
         )
 
+    def in_use_since(self) -> float:
+        """When the first account was made; 0 where there is none."""
+        with self.read() as db:
+            row = db.execute("select min(created) from accounts").fetchone()
+        return float(row[0] or 0.0)
+
     def note_use(self, app_password_id: int, at: float, peer: str) -> None:
         """Write down that an app password was used."""
         with self.change() as db:
