@@ -35,6 +35,7 @@ class Journal:
         self._lock = threading.Lock()  # one thread writes at a time
         self._fd = -1
         self._length = 0
+        self._long = _LONG_ENOUGH
         self._is_broken = False
         self._lane = Lane("journal")
         self._flush = Shared(self._write_and_flush)
@@ -59,6 +60,7 @@ class Journal:
             os.close(self._fd)
         self._fd = files.open_append(self._path)
         self._length = len(content)
+        self._long = max(_LONG_ENOUGH, 2 * self._length)  # with a full queue it is long anyway
         self._is_broken = False
 
     def close(self) -> None:
@@ -103,7 +105,7 @@ class Journal:
             self._write_pending()
 
     def _write_pending(self) -> None:
-        if self._is_broken or self._length > _LONG_ENOUGH:
+        if self._is_broken or self._length > self._long:
             self._pending.clear()
             self.rewrite()
             return

@@ -1,6 +1,7 @@
 """Outside mail: in order, with the peer's words, and nothing twice without need."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 from appliance.queue import schedule
 from appliance.queue.carriers import Carried
@@ -21,13 +22,14 @@ class Way:
     def destination(self, entry, number):
         return entry.envelope.recipients[number].address.partition("@")[2]
 
+    @asynccontextmanager
     async def carry(self, entry, numbers, destination):
         self.asked.append((entry.id, tuple(numbers), destination))
         await asyncio.sleep(0)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, list) else [answer] * len(numbers)
+        yield answer if isinstance(answer, list) else [answer] * len(numbers)
 
 
 def story_of(tmp_path, way, story, **more):
