@@ -1,7 +1,7 @@
 """queue/journal: an append-only file of checked records that says what is in the queue.
 
 A line is eight hex digits (CRC-32 of the rest), a space, and one JSON object. What a power cut
-leaves of the last line is cut off. Several acceptances share one flush.
+leaves of the last line is passed over. Several acceptances share one flush.
 
 When a write or a flush fails nobody can know what is on the disk. Then everyone who waited is
 told that it failed, and the next flush first writes a whole new journal of what is true in memory
@@ -28,7 +28,7 @@ _LONG_ENOUGH = 8 * 1024 * 1024  # octets after which it is written anew
 class Journal:
     """The journal of one queue. `add` belongs to the event loop, the rest to threads."""
 
-    def __init__(self, path: Path, snapshot: Callable[[], list[Record]]) -> None:
+    def __init__(self, path: Path, snapshot: Callable[[], Iterator[Record]]) -> None:
         self._path = path
         self._snapshot = snapshot
         self._pending: list[Record] = []
@@ -40,13 +40,13 @@ class Journal:
         self._lane = Lane("journal")
         self._flush = Shared(self._write_and_flush)
 
-    def read(self) -> list[Record]:
-        """All good records from the start. Blocks."""
+    def read(self) -> Iterator[Record]:
+        """All good records from the start, one after the other: thousands take room. Blocks."""
         try:
             content = files.read(self._path)
         except FileNotFoundError:
-            return []
-        return list(records_in(content))
+            return
+        yield from records_in(content)
 
     def rewrite(self) -> None:
         """Write a new journal of what is true and go on with it. Blocks.
@@ -130,9 +130,11 @@ def line_of(record: Record) -> bytes:
 
 
 def records_in(content: bytes) -> Iterator[Record]:
-    """The records of a journal up to the first one that is torn or damaged."""
-    for line in content.split(b"\n")[:-1]:
-        digits, space, text = line.partition(b" ")
-        if not space or digits != b"%08x" % zlib.crc32(text):
-            return
-        yield json.loads(text.decode("utf-8", "surrogatepass"))
+    """The records of a journal without those that are torn or damaged: what was acknowledged after
+    a bad one must not go with it."""
+    start = 0
+    while (end := content.find(b"\n", start)) >= 0:
+        digits, space, text = content[start:end].partition(b" ")
+        start = end + 1
+        if space and digits == b"%08x" % zlib.crc32(text):
+            yield json.loads(text.decode("utf-8", "surrogatepass"))

@@ -23,7 +23,7 @@ from appliance.errors import PillarboxError, Temporary
 from appliance.queue.agenda import HERE, Agenda, Job
 from appliance.queue.carriers import Carried, Carrier, NoMailboxes, NoWayOut, Outside
 from appliance.queue.dsn import Action, Outcome
-from appliance.queue.envelope import Entry, Progress, Recipient, State
+from appliance.queue.envelope import Entry, Notify, Progress, Recipient, State
 from appliance.queue.queue import Queue
 from appliance.queue.reporter import Reporter
 from appliance.queue.settling import Settled, overdue, settle
@@ -264,8 +264,9 @@ class Runner:
                 self._queue.note(entry, each.number, each.progress)
 
     async def bounce(self, entry: Entry, outcomes: tuple[Outcome, ...]) -> None:
-        """Tell the sender of `entry` that it failed."""
-        told = [(Action.FAILED, outcome) for outcome in outcomes]
+        """Tell the sender of `entry` that it failed, where it is to be told (RFC 3461 §4.1)."""
+        wanted = [each for each in outcomes if each.recipient.wants(Notify.FAILURE)]
+        told = [(Action.FAILED, outcome) for outcome in wanted]
         await self._threads.carry_out(self._reporter.tell(entry, told))
 
     # --- from time to time
