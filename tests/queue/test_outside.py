@@ -173,3 +173,31 @@ def test_a_message_deleted_while_it_waits_is_not_sent(tmp_path):
         assert way.asked == []
 
     story_of(tmp_path, way, story)
+
+
+def test_a_thousand_recipients_at_one_place_make_one_report(tmp_path):
+    refused = Carried(State.FAILED, "Nobody has this address.", "5.1.1")
+    way = Way([DELIVERED, refused] * 500, DELIVERED)
+    reports = []
+
+    async def story(bench):
+        bench.queue.on_accepted = lambda e: (reports.append(e.envelope), bench.runner.accepted(e))
+        await bench.accept(*(outside(f"x{n}@else.test") for n in range(1000)))
+        await bench.settle()
+        assert [each.sender for each in reports[1:]] == [""]
+        assert bench.queue.entries() == []
+
+    story_of(tmp_path, way, story)
+
+
+def test_those_for_whom_there_was_no_room_in_the_transaction_go_at_once(tmp_path):
+    full = Carried(State.PENDING, "The server takes no more at once.", "4.5.3")
+    way = Way([DELIVERED, full], DELIVERED)
+
+    async def story(bench):
+        await bench.accept(outside("a@else.test"), outside("b@else.test"))
+        await bench.settle()
+        assert [numbers for _, numbers, _ in way.asked] == [(0, 1), (1,)]
+        assert bench.queue.entries() == []
+
+    story_of(tmp_path, way, story)

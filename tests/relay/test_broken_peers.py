@@ -2,11 +2,14 @@
 
 import asyncio
 import base64
+import ssl
+import subprocess
 
 import pytest
 
+from appliance.errors import StorageFull
 from appliance.relay import client as client_module
-from appliance.relay.letter import Result, Security
+from appliance.relay.letter import Result, Security, To
 from appliance.relay.options import Smarthost, Tls
 from tests.relay.authority import Authority
 from tests.relay.peers import Peer
@@ -252,5 +255,71 @@ def test_a_relay_on_this_machine_may_be_named_by_its_address(told):
         (verdict,) = await world.send(relay, "a@one.test")
         assert (verdict.result, verdict.security) == (DONE, Security.NONE)
         assert len(peer.messages) == 1
+
+    told(story)
+
+
+# --- what is written down first
+
+
+def test_a_connection_serves_nobody_else_until_what_it_said_is_written_down(told):
+    async def story(world):
+        peer = await world.peer(Peer())
+        world.mail_host("else.test", ("mx.else.test", "127.0.0.1"))
+        relay = world.relay()
+        to = [To("a@else.test")]
+        async with relay.sending(world.letter(), to, "else.test") as first:
+            assert results(first) == [DONE]
+            assert results(await relay.send(world.letter(), to, "else.test")) == [DONE]
+            assert peer.connections == 2
+        await relay.send(world.letter(), to, "else.test")
+        assert peer.connections == 2
+        await relay.close()
+
+    told(story)
+
+
+def test_a_connection_whose_outcome_could_not_be_written_down_is_not_used_again(told):
+    async def story(world):
+        peer = await world.peer(Peer())
+        world.mail_host("else.test", ("mx.else.test", "127.0.0.1"))
+        relay = world.relay()
+        to = [To("a@else.test")]
+        with pytest.raises(StorageFull):
+            async with relay.sending(world.letter(), to, "else.test"):
+                raise StorageFull("The mail disk is full.")
+        await relay.send(world.letter(), to, "else.test")
+        assert peer.connections == 2
+        assert "QUIT" not in peer.commands
+
+    told(story)
+
+
+def test_of_a_thousand_servers_a_few_are_asked(told):
+    async def story(world):
+        busy = await world.peer(Peer({"CONNECT": "421 4.3.2 busy"}))
+        hosts = [(f"mx{n}.else.test", "127.0.0.1") for n in range(1000)]
+        world.mail_host("else.test", *hosts)
+        assert results(await world.send(world.relay(), "a@else.test")) == [LATER]
+        assert busy.connections <= 10
+
+    told(story)
+
+
+def test_a_short_key_is_better_than_none(told, tmp_path):
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=old", "-keyout",
+         tmp_path / "key", "-out", tmp_path / "pem", "-days", "9"], capture_output=True, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.load_cert_chain(tmp_path / "pem", tmp_path / "key")
+
+    async def story(world):
+        await world.peer(Peer({"EHLO": TLS_EHLO.format("PLAIN")}, tls=context))
+        world.mail_host("else.test", ("mx.else.test", "127.0.0.1"))
+        (verdict,) = await world.send(world.relay(), "a@else.test")
+        assert (verdict.result, verdict.security) == (DONE, Security.ENCRYPTED)
 
     told(story)
