@@ -27,10 +27,10 @@ _ABOUT_US = re.compile(
     re.IGNORECASE,
 )
 _NOT_ABOUT_US = re.compile(
-    r"user unknown|no such (?:user|mailbox)|mailbox (?:full|unavailable)|recipient address rejected"
-    r"|sender address rejected|relay(?:ing)? (?:access )?denied|unable to relay|\bDMARC\b|\bDKIM\b"
-    r"|\bvirus\b|\burl\b|\bcontent\b",
-    re.I,
+    r"user unknown|no such (?:user|mailbox)|mailbox (?:full|unavailable)"
+    r"|(?:recipient|sender) address rejected|this sender\b|relay(?:ing)? (?:access )?denied"
+    r"|unable to relay|\bDMARC\b|\bDKIM\b|\bvirus\b|\burl\b|\bcontent\b",
+    re.IGNORECASE,
 )
 _BANNED = re.compile(r"60[0-9]\Z|6[1-4][0-9]\Z|511\Z")  # 5.7.606-649: Microsoft's lists
 CONNECTION = "the connection"
