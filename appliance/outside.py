@@ -90,5 +90,6 @@ def options(tree: Settings, host: str, *, simulate: bool) -> WaysOut:
         mta_sts=tree.relay.mta_sts,
         ipv6=tree.relay.ipv6,
         ca_file=tree.relay.ca_file,
+        local_servers=simulate or tree.relay.local_servers,
         own_addresses=frozenset((*here, *_NOWHERE)),
     )

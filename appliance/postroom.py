@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from appliance.accounts.addresses import canonical
 from appliance.accounts.login import Gate
@@ -65,10 +66,11 @@ class OutsideCarrier:
         recipient = entry.envelope.recipients[number]
         return self._relay.destination(entry.envelope.sender, recipient.address)
 
+    @asynccontextmanager
     async def carry(
         self, entry: Entry, numbers: Sequence[int], destination: str
-    ) -> Sequence[Carried]:
-        """One attempt for all these recipients."""
+    ) -> AsyncIterator[Sequence[Carried]]:
+        """One attempt for all these recipients; its connection is kept for the block."""
         envelope = entry.envelope
         letter = Letter(
             self._queue.spool.path(entry.id),
@@ -84,7 +86,8 @@ class OutsideCarrier:
         )
         recipients = [envelope.recipients[number] for number in numbers]
         addressed = [To(each.address, tuple(each.notify), each.original) for each in recipients]
-        return [_carried(each) for each in await self._relay.send(letter, addressed, destination)]
+        async with self._relay.sending(letter, addressed, destination) as verdicts:
+            yield [_carried(each) for each in verdicts]
 
     def _sender(self, envelope: Envelope) -> str:
         """Mail that is passed on gets a sender of ours, or SPF would speak against it."""
@@ -102,7 +105,7 @@ class OutsideCarrier:
 
 def _carried(verdict: Verdict) -> Carried:
     return Carried(
-        _SENT[verdict.result],
+        State.PENDING if verdict.at_once else _SENT[verdict.result],
         verdict.reason,
         verdict.status,
         reached=verdict.reached,

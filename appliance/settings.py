@@ -145,6 +145,11 @@ class Relay:
         default=True, help_text="Servers must prove themselves where their domain asks by MTA-STS."
     )
     ipv6: bool = switch(default=True, help_text="Other servers are tried by IPv6 too.")
+    local_servers: bool = switch(
+        default=False,
+        help_text="The DNS may lead mail to servers of the office network; else only a relay that "
+        "was set up may stand there.",
+    )
     ca_file: str = text("", "A file with further authorities to trust, as PEM.")
 
 

@@ -77,8 +77,8 @@ class Resolver:
     def __init__(self, servers: str = "", *, lifetime: float = LIFETIME_SECONDS) -> None:
         self._lifetime = lifetime
         found = _servers(servers)
-        self._waiting = self._set_up(dns.asyncresolver.Resolver(configure=not found), found)
-        self._blocking = self._set_up(dns.resolver.Resolver(configure=not found), found)
+        self._waiting = self._set_up(dns.asyncresolver.Resolver, found)
+        self._blocking = self._set_up(dns.resolver.Resolver, found)
         asked = [_address_of(each) for each in self._waiting.nameservers]
         self.is_validating = bool(asked) and all(map(_is_loopback, asked))
 
@@ -111,7 +111,12 @@ class Resolver:
         for each in (self._waiting, self._blocking):
             each.cache = dns.resolver.LRUCache(_CACHED_ANSWERS)
 
-    def _set_up(self, resolver: Any, servers: list[dns.nameserver.Nameserver]) -> Any:
+    def _set_up(self, make: Any, servers: list[dns.nameserver.Nameserver]) -> Any:
+        try:
+            resolver = make(configure=not servers)
+        except dns.resolver.NoResolverConfiguration:  # no network yet: it will be on this machine
+            resolver = make(configure=False)
+            servers = [dns.nameserver.Do53Nameserver("127.0.0.1")]
         if servers:
             resolver.nameservers = servers
         resolver.flags = dns.flags.RD | dns.flags.AD

@@ -16,7 +16,7 @@ from appliance.queue.destinations import AT_ONCE, Destinations
 from appliance.queue.envelope import Entry, State
 
 LOCAL_AT_ONCE = 8
-MOST_RECIPIENTS = 100  # in one transaction: what everybody takes (RFC 5321 §4.5.3.1.8)
+MOST_RECIPIENTS = 1000  # in one transaction; a server that takes fewer gets the rest in the next
 HERE = ""
 
 
@@ -41,6 +41,7 @@ class Agenda:
         self._turn: deque[str] = deque()  # destinations to look at, one after the other
         self._waiting: set[str] = set()  # those in _turn
         self._calendar: list[tuple[float, str]] = []  # a queue id, or a destination
+        self._planned: dict[str, float] = {}  # the entry in the calendar that counts, by queue id
         self._taken: dict[str, set[int]] = {}  # numbers in a job, by queue id
 
     def add(self, entry: Entry, now: float) -> None:
@@ -58,7 +59,7 @@ class Agenda:
             way = HERE if is_local else self._destination_of(entry, number)
             ways.setdefault(way, []).append(number)
         if later:
-            heapq.heappush(self._calendar, (later, entry.id))
+            self.postpone(entry, later)
         for way, numbers in ways.items():
             for start in range(0, len(numbers), MOST_RECIPIENTS):
                 self._append(Job(entry, tuple(numbers[start : start + MOST_RECIPIENTS]), way))
@@ -66,10 +67,11 @@ class Agenda:
     def due(self, now: float) -> Iterable[str]:
         """Take what is due from the calendar; the queue ids among it are to be added again."""
         while self._calendar and self._calendar[0][0] <= now:
-            _, name = heapq.heappop(self._calendar)
+            when, name = heapq.heappop(self._calendar)
             if name in self._outside:
                 self._look_at(name)
-            else:
+            elif self._planned.get(name) == when:
+                del self._planned[name]
                 yield name
 
     def next(self, now: float) -> Job | None:
@@ -117,11 +119,7 @@ class Agenda:
 
     def release(self, job: Job) -> None:
         """Everything about a job is written down."""
-        numbers = self._taken.get(job.entry.id)
-        if numbers is not None:
-            numbers.difference_update(job.numbers)
-            if not numbers:
-                del self._taken[job.entry.id]
+        self._untake(job)
         self._look_at(job.destination)
 
     def put_back(self, job: Job) -> None:
@@ -131,14 +129,28 @@ class Agenda:
             self._outside.setdefault(job.destination, deque()).appendleft(job)
 
     def postpone(self, entry: Entry, until: float) -> None:
-        """Add an entry again at that time."""
-        heapq.heappush(self._calendar, (until, entry.id))
+        """Add an entry again at that time, or before if that is planned already."""
+        planned = self._planned.get(entry.id)
+        if planned is None or until < planned:
+            self._planned[entry.id] = until
+            heapq.heappush(self._calendar, (until, entry.id))
 
     def wake(self, key: str = "") -> None:
         """Ask one destination, or all, again at once."""
         self.destinations.wake(key)
         for each in [key] if key else list(self._outside):
             self._look_at(each)
+
+    def reroute(self) -> None:
+        """The ways may have changed: what waits for its turn takes the one it has now."""
+        for key in list(self._outside):
+            jobs, self._outside[key] = self._outside[key], deque()
+            for job in jobs:
+                ways: dict[str, list[int]] = {}
+                for number in job.numbers:
+                    ways.setdefault(self._destination_of(job.entry, number), []).append(number)
+                for way, numbers in ways.items():
+                    self._append(Job(job.entry, tuple(numbers), way))
 
     def is_busy(self, entry: Entry) -> bool:
         """Whether some of it is in a job."""
@@ -161,6 +173,13 @@ class Agenda:
             return
         self._outside.setdefault(job.destination, deque()).append(job)
         self._look_at(job.destination)
+
+    def _untake(self, job: Job) -> None:
+        numbers = self._taken.get(job.entry.id)
+        if numbers is not None:
+            numbers.difference_update(job.numbers)
+            if not numbers:
+                del self._taken[job.entry.id]
 
     def _look_at(self, key: str) -> None:
         if key in self._outside and key not in self._waiting:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,10 +39,11 @@ class Outside(Protocol):
     def destination(self, entry: Entry, number: int) -> str:
         """Where it goes for this recipient; what has the same name goes together."""
 
-    async def carry(
+    def carry(
         self, entry: Entry, numbers: Sequence[int], destination: str
-    ) -> Sequence[Carried]:
-        """Try it now, for all these recipients; one answer each. Never raises."""
+    ) -> AbstractAsyncContextManager[Sequence[Carried]]:
+        """Try it now, for all these recipients; one answer each. What took the message does
+        nothing else until the block has ended, in which the answers are made durable."""
 
 
 class NoMailboxes:
@@ -60,11 +62,12 @@ class NoWayOut:
         """All the same."""
         return "outside"
 
+    @asynccontextmanager
     async def carry(
         self,
         entry: Entry,  # noqa: ARG002 - the interface
         numbers: Sequence[int],
         destination: str,  # noqa: ARG002 - the interface
-    ) -> Sequence[Carried]:
+    ) -> AsyncIterator[Sequence[Carried]]:
         """Keep it waiting."""
-        return [Carried(State.DEFERRED, "No way out is set up yet.", reached=False)] * len(numbers)
+        yield [Carried(State.DEFERRED, "No way out is set up yet.", reached=False)] * len(numbers)

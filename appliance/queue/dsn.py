@@ -83,9 +83,9 @@ def report(
     `original` is the message (or as much of it as was read) whose sender is told.
     """
     boundary = "report-" + os.urandom(12).hex()
-    kind = "message" if action is Action.FAILED and envelope.ret == "FULL" else "headers"
-    returned = _returned(original, whole=kind == "message")
+    returned, kind = _returned(original, envelope, action)
     international = any(not each.recipient.address.isascii() for each in outcomes)
+    programs = _for_programs(envelope, action, outcomes, host, now)
     lines = [
         *_header(envelope, action, host, now),
         'Content-Type: multipart/report; report-type="delivery-status";',
@@ -100,7 +100,7 @@ def report(
         f"--{boundary}",
         f"Content-Type: message/{'global-' if international else ''}delivery-status",
         "",
-        *_for_programs(envelope, action, outcomes, host, now),
+        *_lettered(programs, international=international),
         "",
         f"--{boundary}",
         f"Content-Type: {_RETURNED[kind, envelope.smtputf8]}",
@@ -169,16 +169,27 @@ def _for_programs(
     return lines
 
 
-def _returned(original: bytes, *, whole: bool) -> bytes:
-    """The message or its header, bounded, so that a report stays small."""
-    if not whole or len(original) > _MOST_RETURNED:
+def _lettered(lines: list[str], *, international: bool) -> list[str]:
+    """RFC 3464 §2.1: ASCII, except in the kind for international addresses (RFC 6533 §4)."""
+    shown = ("".join(sign if sign.isprintable() else " " for sign in each) for each in lines)
+    return [
+        each if international else each.encode("ascii", "replace").decode("ascii") for each in shown
+    ]
+
+
+def _returned(original: bytes, envelope: Envelope, action: Action) -> tuple[bytes, str]:
+    """The message or its header, bounded, so that a report stays small; and which (RFC 3461 §4.3).
+    Of what must stay confidential only the header (RFC 8689 §5)."""
+    is_whole = action is Action.FAILED and envelope.ret == "FULL" and not envelope.require_tls
+    if not is_whole or len(original) > _MOST_RETURNED:
         end = original.find(b"\r\n\r\n")
         original = original[: end + 2 if end >= 0 else len(original)]
-    return original[:_MOST_RETURNED]
+    return original[:_MOST_RETURNED], "message" if is_whole else "headers"
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:900]
+    shown = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(shown.split())[:900]
 
 
 def _from_xtext(text: str) -> str:

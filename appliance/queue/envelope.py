@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -114,5 +115,9 @@ def from_json(values: dict[str, Any]) -> Envelope:
         )
         for each in values["recipients"]
     )
-    known = {k: v for k, v in values.items() if k in Envelope.__dataclass_fields__}
+    known: dict[str, Any] = {
+        name: sys.intern(value) if isinstance(value, str) else value  # most are alike
+        for name, value in values.items()
+        if name in Envelope.__dataclass_fields__
+    }
     return Envelope(**{**known, "recipients": recipients})

@@ -1,7 +1,7 @@
 """queue/journal: an append-only file of checked records that says what is in the queue.
 
 A line is eight hex digits (CRC-32 of the rest), a space, and one JSON object. What a power cut
-leaves of the last line is cut off. Several acceptances share one flush.
+leaves of the last line is passed over. Several acceptances share one flush.
 
 When a write or a flush fails nobody can know what is on the disk. Then everyone who waited is
 told that it failed, and the next flush first writes a whole new journal of what is true in memory
@@ -29,24 +29,25 @@ _LONG_ENOUGH = 8 * 1024 * 1024  # octets after which it is written anew
 class Journal:
     """The journal of one queue. `add` belongs to the event loop, the rest to threads."""
 
-    def __init__(self, path: Path, snapshot: Callable[[], list[Record]]) -> None:
+    def __init__(self, path: Path, snapshot: Callable[[], Iterator[Record]]) -> None:
         self._path = path
         self._snapshot = snapshot
         self._pending: list[Record] = []
         self._lock = threading.Lock()  # one thread writes at a time
         self._fd = -1
         self._length = 0
+        self._long = _LONG_ENOUGH
         self._is_broken = False
         self._lane = Lane("journal")
         self._flush = Shared(self._write_and_flush)
 
-    def read(self) -> list[Record]:
-        """All good records from the start. Blocks."""
+    def read(self) -> Iterator[Record]:
+        """All good records from the start, one after the other: thousands take room. Blocks."""
         try:
             content = files.read(self._path)
         except FileNotFoundError:
-            return []
-        return list(records_in(content))
+            return
+        yield from records_in(content)
 
     def rewrite(self) -> None:
         """Write a new journal of what is true and go on with it. Blocks.
@@ -60,6 +61,7 @@ class Journal:
             os.close(self._fd)
         self._fd = files.open_append(self._path)
         self._length = len(content)
+        self._long = max(_LONG_ENOUGH, 2 * self._length)  # with a full queue it is long anyway
         self._is_broken = False
 
     def close(self) -> None:
@@ -104,7 +106,7 @@ class Journal:
             self._write_pending()
 
     def _write_pending(self) -> None:
-        if self._is_broken or self._length > _LONG_ENOUGH:
+        if self._is_broken or self._length > self._long:
             self._pending.clear()
             self.rewrite()
             return
@@ -129,9 +131,11 @@ def line_of(record: Record) -> bytes:
 
 
 def records_in(content: bytes) -> Iterator[Record]:
-    """The records of a journal up to the first one that is torn or damaged."""
-    for line in content.split(b"\n")[:-1]:
-        digits, space, text = line.partition(b" ")
-        if not space or digits != b"%08x" % zlib.crc32(text):
-            return
-        yield json.loads(text.decode("utf-8", "surrogatepass"))
+    """The records of a journal without those that are torn or damaged: what was acknowledged after
+    a bad one must not go with it."""
+    start = 0
+    while (end := content.find(b"\n", start)) >= 0:
+        digits, space, text = content[start:end].partition(b" ")
+        start = end + 1
+        if space and digits == b"%08x" % zlib.crc32(text):
+            yield json.loads(text.decode("utf-8", "surrogatepass"))

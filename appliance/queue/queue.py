@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,19 +47,18 @@ class Queue:
         Raises:
             StorageOffline, StorageFull: the disk does not allow it.
         """
-        records = self._journal.read()
-        self._entries, self._sources = _replayed(records)
+        self._entries, self._sources, boot = _replayed(self._journal.read())
         there = self.spool.identities()
         for identity in list(self._entries):
             if identity not in there:
                 log.info("was delivered before the restart", extra={"queue_id": identity})
                 del self._entries[identity]
         self.spool.start(set(self._entries))
-        self._settle_placed(records)
+        self._settle_placed(same=boot == self._boot)
         self._journal.rewrite()
         self.is_started = True
 
-    def _settle_placed(self, records: list[Record]) -> None:
+    def _settle_placed(self, *, same: bool) -> None:
         """What was placed is safe if nothing but we ended; after a power cut it is done again."""
         placed = [
             (entry, number)
@@ -67,7 +66,6 @@ class Queue:
             for number, progress in enumerate(entry.progress)
             if progress.state is State.PLACED
         ]
-        same = {"t": "boot", "id": self._boot} in records
         if placed and same:
             files.flush_everything()
         for entry, number in placed:
@@ -76,7 +74,7 @@ class Queue:
 
     def look(self) -> list[Entry]:
         """All entries as they are on the disk, oldest first, without starting. Blocks."""
-        found, _ = _replayed(self._journal.read())
+        found, _, _ = _replayed(self._journal.read())
         return sorted(found.values(), key=lambda entry: entry.id)
 
     def stop(self) -> None:
@@ -213,7 +211,7 @@ class Queue:
         What is delivered meanwhile may be missing, so mailboxes are frozen after the queue. Not
         flushed. Raises StorageFull, StorageOffline.
         """
-        records = self._snapshot()
+        records = [each for each in self._snapshot() if each["t"] != "boot"]  # another power-on
         return (yield from in_thread(lambda: self._freeze(records, view)))
 
     def _freeze(self, records: list[Record], view: Path) -> int:
@@ -227,17 +225,15 @@ class Queue:
         files.write_plainly(view / JOURNAL, b"".join(map(line_of, kept)))
         return len(there)
 
-    def _snapshot(self) -> list[Record]:
-        records: list[Record] = [{"t": "boot", "id": self._boot}]
-        records += [{"t": "source", "source": each} for each in self._sources]
+    def _snapshot(self) -> Iterator[Record]:
+        yield {"t": "boot", "id": self._boot}
+        for each in list(self._sources):
+            yield {"t": "source", "source": each}
         for entry in list(self._entries.values()):
-            records.append(_accepted(entry))
-            records.extend(
-                _progress(entry.id, number, progress)
-                for number, progress in enumerate(entry.progress)
-                if progress != Progress()
-            )
-        return records
+            yield _accepted(entry)
+            for number, progress in enumerate(entry.progress):
+                if progress != Progress():
+                    yield _progress(entry.id, number, progress)
 
 
 def _accepted(entry: Entry) -> Record:
@@ -257,16 +253,20 @@ def _progress(identity: str, number: int, progress: Progress) -> Record:
     }
 
 
-def _replayed(records: list[Record]) -> tuple[dict[str, Entry], set[str]]:
-    """The entries and sources that a journal's records lead to; nonsense is passed over."""
+def _replayed(records: Iterable[Record]) -> tuple[dict[str, Entry], set[str], str]:
+    """The entries and sources that a journal's records lead to, and the run of the system in which
+    it was written; nonsense is passed over."""
     entries: dict[str, Entry] = {}
     sources: set[str] = set()
+    boot = ""
     for record in records:
         try:
+            if record["t"] == "boot":
+                boot = str(record["id"])
             _replay(record, str(record.get("id", "")), entries, sources)
         except (KeyError, ValueError, TypeError, IndexError):
             log.exception("a record of the queue's journal makes no sense")
-    return entries, sources
+    return entries, sources, boot
 
 
 def _replay(record: Record, identity: str, entries: dict[str, Entry], sources: set[str]) -> None:

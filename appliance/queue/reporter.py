@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
 from appliance import files
@@ -12,6 +13,7 @@ from appliance.queue.envelope import Entry, Envelope, Recipient
 from appliance.queue.queue import Queue
 from appliance.threads import Steps, in_thread
 
+log = logging.getLogger("pillarbox.queue")
 _MOST_READ = 512 * 1024
 _TOP = b"Return-Path: <>\r\n"
 
@@ -44,6 +46,10 @@ class Reporter:
                 yield from self._report(entry, action, outcomes)
 
     def _report(self, entry: Entry, action: Action, outcomes: tuple[Outcome, ...]) -> Steps[None]:
+        recipients = self._resolve(entry.envelope.sender)
+        if not recipients:
+            log.info("nobody is there any more to be told", extra={"queue_id": entry.id})
+            return
         original = yield from in_thread(lambda: self._beginning(entry))
         now = self._clock.wall()
         message = _TOP + dsn.report(
@@ -53,12 +59,13 @@ class Reporter:
         yield from incoming.write(message)
         envelope = Envelope(
             "",
-            self._resolve(entry.envelope.sender),
+            recipients,
             now,
             size=incoming.size,
             return_path_octets=len(_TOP),
             body="8BITMIME",
             smtputf8=entry.envelope.smtputf8,
+            require_tls=entry.envelope.require_tls,  # RFC 8689 §5: its header is as confidential
         )
         yield from self._queue.accept(incoming, envelope)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from appliance.clock import Clock
@@ -22,7 +23,7 @@ from appliance.errors import PillarboxError, Temporary
 from appliance.queue.agenda import HERE, Agenda, Job
 from appliance.queue.carriers import Carried, Carrier, NoMailboxes, NoWayOut, Outside
 from appliance.queue.dsn import Action, Outcome
-from appliance.queue.envelope import Entry, Progress, Recipient, State
+from appliance.queue.envelope import Entry, Notify, Progress, Recipient, State
 from appliance.queue.queue import Queue
 from appliance.queue.reporter import Reporter
 from appliance.queue.settling import Settled, overdue, settle
@@ -131,6 +132,7 @@ class Runner:
         self._wake.clear()
         if self._looks:
             self._looks = False
+            self.agenda.reroute()
             self.agenda.wake()
             for entry in self._queue.entries():
                 if entry.is_over and not self.agenda.is_busy(entry):
@@ -184,15 +186,20 @@ class Runner:
 
     async def _attempt(self, job: Job, agenda: Agenda) -> Job:
         """Carry, and write down what came of it; what still waits for the destination."""
-        try:
-            carried = await (self._deliver(job) if job.destination == HERE else self._send(job))
-        except BaseException:
-            agenda.learned(job, self._clock.wall(), reached=None)
-            raise
-        reached = any(each.reached for each in carried)
-        reason = next((each.reason for each in carried if each.reason), "")
-        again = agenda.learned(job, self._clock.wall(), reached=reached, reason=reason)
-        await self._settle(job, carried, again)
+        async with AsyncExitStack() as held:
+            try:
+                if job.destination == HERE:
+                    carried: Sequence[Carried] = await self._deliver(job)
+                else:
+                    carried = await self._send(job, held)
+            except BaseException:
+                agenda.learned(job, self._clock.wall(), reached=None)
+                raise
+            reached = any(each.reached for each in carried)
+            reason = next((each.reason for each in carried if each.reason), "")
+            again = agenda.learned(job, self._clock.wall(), reached=reached, reason=reason)
+            told = await self._settle(job, carried, again)
+        await self._tell(job.entry, told)
         return _still_wanted(job) if again else replace(job, numbers=())
 
     def _go_on(self, entry: Entry, *, postponed: bool) -> None:
@@ -216,16 +223,17 @@ class Runner:
             log.exception("delivery failed", extra={"queue_id": entry.id})
             return Carried(State.DEFERRED, f"The mail disk does not work ({error.strerror}).")
 
-    async def _send(self, job: Job) -> Sequence[Carried]:
+    async def _send(self, job: Job, held: AsyncExitStack) -> Sequence[Carried]:
+        carrying = self.outside.carry(job.entry, job.numbers, job.destination)
         try:
-            return await self.outside.carry(job.entry, job.numbers, job.destination)
+            return await held.enter_async_context(carrying)
         except Exception:
             log.exception("sending failed", extra={"queue_id": job.entry.id})
             return [Carried(State.DEFERRED, "It could not be sent because of a fault here.")] * len(
                 job.numbers
             )
 
-    async def _settle(self, job: Job, carried: Sequence[Carried], again: float) -> None:
+    async def _settle(self, job: Job, carried: Sequence[Carried], again: float) -> list[Settled]:
         entry, now = job.entry, self._clock.wall()
         settled = [
             settle(entry, number, each, now, again)
@@ -244,7 +252,7 @@ class Runner:
                 self._queue.note(entry, done.number, done.progress)
         sent = job.destination != HERE
         await self._threads.carry_out(self._queue.durable() if sent else self._queue.written())
-        await self._tell(entry, settled)
+        return settled
 
     async def _tell(self, entry: Entry, settled: Iterable[Settled]) -> None:
         """Tell the sender; only then write bad news down, or a full disk would swallow them."""
@@ -256,8 +264,9 @@ class Runner:
                 self._queue.note(entry, each.number, each.progress)
 
     async def bounce(self, entry: Entry, outcomes: tuple[Outcome, ...]) -> None:
-        """Tell the sender of `entry` that it failed."""
-        told = [(Action.FAILED, outcome) for outcome in outcomes]
+        """Tell the sender of `entry` that it failed, where it is to be told (RFC 3461 §4.1)."""
+        wanted = [each for each in outcomes if each.recipient.wants(Notify.FAILURE)]
+        told = [(Action.FAILED, outcome) for outcome in wanted]
         await self._threads.carry_out(self._reporter.tell(entry, told))
 
     # --- from time to time

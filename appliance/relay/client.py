@@ -17,32 +17,30 @@ from dataclasses import replace
 
 import aiosmtplib
 from aiosmtplib import SMTP
+from aiosmtplib.protocol import SMTPProtocol
 
-from appliance.relay import dane, replies
+from appliance.relay import dane, login, replies
 from appliance.relay.letter import Letter, Result, Security, To, Verdict
 from appliance.relay.options import Options, Smarthost, Tls
 from appliance.relay.policy import Demand, Proof, opportunistic_context, verifying_context
 from appliance.relay.transparency import Stuffing
+from appliance.relay.trouble import (
+    Failures,
+    TlsTrouble,
+    Trouble,
+    Unfit,
+    explained,
+    tls_verdict,
+)
 from appliance.relay.wording import Needs, mail_command, needs_of, rcpt_command
 
 log = logging.getLogger("pillarbox.relay")
 
 _CONNECT_SECONDS = 30.0
 _PIECE = 128 * 1024
-Failures = (aiosmtplib.SMTPException, OSError, ssl.SSLError, TimeoutError, ValueError)
-
-
-class Trouble(Exception):
-    """The connection is of no use; the verdict says why."""
-
-    def __init__(self, verdict: Verdict, *, stale: bool = False) -> None:
-        super().__init__(verdict.reason)
-        self.verdict = verdict
-        self.stale = stale  # it was open from before and the peer had left: try a new one
-
-
-class TlsTrouble(Trouble):
-    """TLS itself failed; without TLS it may work, where that is allowed."""
+_SLOWEST = 2048  # octets a second; a peer that takes less is given up
+_LOGGED_IN = 235
+_OFFERS = ("8bitmime", "smtputf8", "dsn", "size", "chunking", "binarymime", "requiretls")
 
 
 class Client:
@@ -72,19 +70,11 @@ class Client:
         cls, address: tuple[str, int], name: str, options: Options, *, implicit_tls: bool = False
     ) -> Client:
         """Connect and say EHLO. Raises Trouble."""
-        host, port = address
+        host, _ = address
         remote = f"{name} [{host}]"
         nobody = Verdict(Result.LATER, "4.4.1", f"{name} does not answer.", remote=remote)
         try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            connection = socket.socket(family, socket.SOCK_STREAM)
-            connection.settimeout(0)
-            try:
-                async with asyncio.timeout(min(_CONNECT_SECONDS, options.patience_seconds)):
-                    await asyncio.get_running_loop().sock_connect(connection, (host, port))
-            except BaseException:
-                connection.close()
-                raise
+            connection = await _connected(address, options)
         except (OSError, TimeoutError):
             raise Trouble(replace(nobody, reached=False)) from None
         smtp = SMTP(
@@ -103,8 +93,11 @@ class Client:
         except Failures as error:
             client.abort()
             if isinstance(error.__cause__, ssl.SSLError):
-                raise TlsTrouble(_tls_verdict(nobody, name, error.__cause__)) from None
-            raise Trouble(_explained(nobody, error, "the connection")) from None
+                raise TlsTrouble(tls_verdict(nobody, name, error.__cause__)) from None
+            raise Trouble(explained(nobody, error, "the connection")) from None
+        except BaseException:
+            client.abort()
+            raise
         if implicit_tls:
             client.security = Security.NAMED
         return client
@@ -129,7 +122,7 @@ class Client:
         by_name = proof.demand is Demand.CERTIFICATE
         context = verifying_context(self._options) if by_name else opportunistic_context()
         try:
-            await self._smtp.starttls(tls_context=context, server_hostname=name)
+            await self._smtp.starttls(tls_context=context, server_hostname=proof.server or name)
             if proof.demand is Demand.DANE and not dane.is_proven(
                 self._chain(), proof.records, proof.names
             ):
@@ -138,9 +131,9 @@ class Client:
                 raise Trouble(replace(base, status="4.7.5", reason=reason, tls_failure=failure))
             await self._greet()
         except ssl.SSLError as error:
-            raise TlsTrouble(_tls_verdict(base, name, error)) from None
+            raise TlsTrouble(tls_verdict(base, name, error)) from None
         except Failures as error:
-            found = _explained(base, error, "STARTTLS")
+            found = explained(base, error, "STARTTLS")
             raise TlsTrouble(replace(found, tls_failure="validation-failure")) from None
         self.security = {
             Demand.DANE: Security.DANE,
@@ -155,15 +148,26 @@ class Client:
         if not smarthost.username:
             return
         try:
-            await self._smtp.login(smarthost.username, smarthost.password)
-        except aiosmtplib.SMTPAuthenticationError as error:
-            said = replies.plain(f"{error.code} {error.message}")
-            reason = f"{smarthost.host} does not accept our user name and password."
-            raise Trouble(
-                replace(self.base, status="4.7.8", reason=reason, diagnostic=said)
-            ) from None
+            said = await login.log_in(
+                self._smtp, self._say_octets, smarthost.username, smarthost.password
+            )
+        except login.NoLogin:
+            reason = f"{smarthost.host} offers no way to log in that is known here."
+            raise Trouble(self._no_login("4.7.8", reason)) from None
         except Failures as error:
-            raise Trouble(_explained(self.base, error, "our login")) from None
+            raise Trouble(explained(self.base, error, "our login")) from None
+        if said.code == _LOGGED_IN:
+            return
+        status, reason = "4.7.8", f"{smarthost.host} does not accept our user name and password."
+        if said.code < 500:
+            status, reason = "4.7.0", f"{smarthost.host} cannot check our password at the moment."
+        diagnostic = replies.plain(f"{said.code} {said.message}")
+        raise Trouble(replace(self._no_login(status, reason), diagnostic=diagnostic))
+
+    def _no_login(self, status: str, reason: str) -> Verdict:
+        """It concerns all mail for this relay, and provers of passwords lock accounts: it counts as
+        not reached, so that one message tries it again after a pause and not each."""
+        return replace(self.base, status=status, reason=reason, reached=False)
 
     def _chain(self) -> list[bytes]:
         """The certificates that the peer sent, its own first, as DER."""
@@ -186,31 +190,29 @@ class Client:
     # --- sending
 
     async def send(self, letter: Letter, recipients: Sequence[To]) -> list[Verdict]:
-        """One transaction; a verdict for each recipient. Raises Trouble (also: stale)."""
-        offers = frozenset(
-            name
-            for name in (
-                "8bitmime",
-                "smtputf8",
-                "dsn",
-                "size",
-                "chunking",
-                "binarymime",
-                "requiretls",
-            )
-            if self._smtp.supports_extension(name)
-        )
+        """One transaction; a verdict for each recipient. Raises Trouble (also: stale, Unfit)."""
+        offers = frozenset(filter(self._smtp.supports_extension, _OFFERS))
         needs = await asyncio.to_thread(needs_of, letter, [each.address for each in recipients])
         refusal = needs.refusal(offers, self.security, self._largest())
         if refusal is not None:
-            return [replace(refusal, remote=self.remote, security=self.security)] * len(recipients)
+            raise Unfit(replace(refusal, remote=self.remote, security=self.security))
+        limit = 6 * self._options.patience_seconds + needs.size / _SLOWEST
+        try:
+            async with asyncio.timeout(limit):
+                return await self._transaction(letter, needs, offers, recipients)
+        except TimeoutError as error:  # it answers, but so slowly that it would never end
+            raise Trouble(explained(self.base, error, "the message")) from None
+
+    async def _transaction(
+        self, letter: Letter, needs: Needs, offers: frozenset[str], recipients: Sequence[To]
+    ) -> list[Verdict]:
         is_first = not self.sent
         self.sent += 1
         base = replace(self.base, took_dsn="dsn" in offers)
         try:
             reply = await self._say(mail_command(letter, needs, offers))
         except Failures as error:
-            raise Trouble(_explained(base, error, "the message"), stale=not is_first) from None
+            raise Trouble(explained(base, error, "the message"), stale=not is_first) from None
         if reply.code == 421 and not is_first:
             raise Trouble(replies.verdict(421, reply.message, "the message", base), stale=True)
         if not 200 <= reply.code < 300:
@@ -235,13 +237,14 @@ class Client:
                 verdicts.append(replies.verdict(reply.code, reply.message, "the recipient", base))
                 if reply.code == 421:
                     raise ConnectionResetError("421")
+            verdicts = replies.overflowing(verdicts)
             if not any(each.result is Result.DONE for each in verdicts):
                 await self._reset()
                 return verdicts
             final = await self._transfer(letter, needs, base)
         except Failures as error:
             self.abort()
-            lost = _explained(base, error, "the message")
+            lost = explained(base, error, "the message")
             verdicts += [lost] * (len(recipients) - len(verdicts))
             return [lost if each.result is Result.DONE else each for each in verdicts]
         return [final if each.result is Result.DONE else each for each in verdicts]
@@ -254,16 +257,14 @@ class Client:
             reply = await self._say("DATA")
             if reply.code != 354:
                 await self._reset()
-                odd = reply.code < 400
-                return replies.verdict(
-                    451 if odd else reply.code, reply.message, "the message", base
-                )
+                return replies.not_taken(reply.code, reply.message, "the message", base)
             await self._stream(letter, Stuffing())
             try:
-                reply = await self._say(".")
+                # RFC 5321 §4.5.3.2.6: twice the patience, or there are second copies
+                reply = await self._say(".", 2 * self._options.patience_seconds)
             except Failures as error:
                 self.abort()
-                said = _explained(base, error, "the message")
+                said = explained(base, error, "the message")
                 reason = f"{said.reason} It had the whole message by then and may have kept it."
                 return replace(said, reason=reason)
         if not self._smtp.is_connected:
@@ -272,15 +273,13 @@ class Client:
 
     async def _chunk(self, letter: Letter) -> aiosmtplib.SMTPResponse:
         """BDAT (RFC 3030 §2), the whole message as one chunk."""
-        protocol = self._smtp.protocol
-        assert protocol is not None
+        protocol = self._protocol()
         protocol.write(b"BDAT %d LAST\r\n" % (letter.size - letter.skip))
         await self._stream(letter, None)
         return await protocol.read_response(timeout=self._options.patience_seconds)
 
     async def _stream(self, letter: Letter, stuffing: Stuffing | None) -> None:
-        protocol = self._smtp.protocol
-        assert protocol is not None
+        protocol = self._protocol()
         with await asyncio.to_thread(open, letter.path, "rb") as file:
             await asyncio.to_thread(file.seek, letter.skip)
             while piece := await asyncio.to_thread(file.read, _PIECE):
@@ -290,10 +289,23 @@ class Client:
         if stuffing is not None:
             protocol.write(stuffing.finish())
 
-    async def _say(self, command: str) -> aiosmtplib.SMTPResponse:
+    async def _say(self, command: str, seconds: float = 0.0) -> aiosmtplib.SMTPResponse:
+        return await self._say_octets(command.encode("utf-8"), seconds)
+
+    async def _say_octets(self, command: bytes, seconds: float = 0.0) -> aiosmtplib.SMTPResponse:
+        """Raises any of Failures; also for an answer that came before it was asked for, because
+        it would be taken for the answer to this command, and each one after it for the next."""
+        if self._protocol()._buffer:
+            raise aiosmtplib.SMTPResponseException(-1, "an answer that nobody asked for")
         return await self._smtp.execute_command(
-            command.encode("utf-8"), timeout=self._options.patience_seconds
+            command, timeout=seconds or self._options.patience_seconds
         )
+
+    def _protocol(self) -> SMTPProtocol:
+        """Raises SMTPServerDisconnected."""
+        if self._smtp.protocol is None:
+            raise aiosmtplib.SMTPServerDisconnected("the peer has left")
+        return self._smtp.protocol
 
     def _largest(self) -> int:
         """What the peer says it takes at most (RFC 1870); 0 where it does not say."""
@@ -308,10 +320,6 @@ class Client:
             return
         self.abort()
 
-    async def is_alive(self) -> bool:
-        """Ready for another message."""
-        return self._smtp.is_connected
-
     async def quit(self) -> None:
         """Say goodbye and close."""
         with contextlib.suppress(*Failures):
@@ -325,37 +333,15 @@ class Client:
             self._smtp.close()
 
 
-def _explained(base: Verdict, error: BaseException, what: str) -> Verdict:
-    """What went wrong with a connection, for people."""
-    name = base.remote.partition(" ")[0]
-    if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= 400:
-        found = replies.verdict(error.code, error.message, what, base)
-        if found.result is Result.NEVER:  # of the connection, not of the message
-            status = "4" + found.status[1:]
-            found = replace(found, result=Result.LATER, status=status)
-        return found
-    if isinstance(error, TimeoutError | aiosmtplib.SMTPTimeoutError):
-        reason = f"{name} stopped answering."
-    elif isinstance(
-        error, aiosmtplib.SMTPServerDisconnected | OSError | aiosmtplib.SMTPConnectError
-    ):
-        reason = f"{name} broke the connection off."
-    else:
-        reason = f"{name} answered nonsense."
-    return replace(base, result=Result.LATER, status="4.4.2", reason=reason)
-
-
-_FAILURES = {10: "certificate-expired", 62: "certificate-host-mismatch"}
-"""OpenSSL's numbers for why a certificate does not hold, and RFC 8460 §4.3."""
-
-
-def _tls_verdict(base: Verdict, name: str, error: ssl.SSLError) -> Verdict:
-    reason = f"{name} could not prove that it is the right server"
-    failure = "validation-failure"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        failure = _FAILURES.get(error.verify_code, "certificate-not-trusted")
-        words = str(error.verify_message or "its certificate is not valid").rstrip(".")
-        reason = f"{reason}: {words}."
-    else:
-        reason = f"Encryption with {name} failed ({error.reason or 'TLS'})."
-    return replace(base, result=Result.LATER, status="4.7.5", reason=reason, tls_failure=failure)
+async def _connected(address: tuple[str, int], options: Options) -> socket.socket:
+    """Raises OSError, TimeoutError."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    connection.settimeout(0)
+    try:
+        async with asyncio.timeout(min(_CONNECT_SECONDS, options.patience_seconds)):
+            await asyncio.get_running_loop().sock_connect(connection, address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.net.resolver import Answer, Mx, Outcome, Resolver
 from appliance.relay.letter import Result, Verdict
-from appliance.relay.options import Options
+from appliance.relay.options import Options, Smarthost
 
 MOST_HOSTS = 8
 MOST_ADDRESSES = 4
@@ -20,6 +21,32 @@ class NoHosts(Exception):
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.reason)
         self.verdict = verdict
+
+
+class LeadsHome(NoHosts):
+    """The server is this box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server of a domain, before it is asked."""
+
+    name: str
+    alias: str  # the canonical name of its addresses, after CNAMEs
+    is_secure: bool  # everything that led to it was signed
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server is."""
+
+    addresses: tuple[str, ...]
+    is_secure: bool
+    alias: str
+
+    def of(self, name: str, *, is_secure: bool) -> Server:
+        """The server of that name."""
+        return Server(name, self.alias or name, is_secure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +73,7 @@ async def hosts_of(resolver: Resolver, domain: str, options: Options) -> Hosts:
         raise NoHosts(_never("5.1.10", f"{domain} takes no mail."))  # RFC 7505 §3
     names = in_order([each for each in records if each.host], options.host)
     if not names:
-        raise NoHosts(_never("5.4.6", f"Mail for {domain} leads back to this box."))
+        raise LeadsHome(_never("5.4.6", f"Mail for {domain} leads back to this box."))
     return Hosts(names, answer.is_secure)
 
 
@@ -61,23 +88,70 @@ def in_order(records: Sequence[Mx], own_name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.host for each in better))[:MOST_HOSTS]
 
 
-async def addresses_of(
+async def addresses_of(resolver: Resolver, host: str, options: Options) -> Place:
+    """Where a server of a domain is, IPv6 first. Raises NoHosts, LeadsHome."""
+    found, answers = await _asked(resolver, host, options)
+    others = tuple(each for each in found if not _is_home(each, options))
+    if not others:
+        raise LeadsHome(_never("5.4.6", f"{host} is this box itself."))
+    if not options.local_servers:
+        others = tuple(each for each in others if _number(each).is_global)
+    if not others:
+        raise NoHosts(
+            _never(
+                "5.4.4",
+                f"The address of {host} is not on the internet. If it is a server of your own "
+                "network, add it as a relay and a route to it.",
+            )
+        )
+    alias = next((each.name for each in answers if each.name), host)
+    return Place(others, all(each.is_secure for each in answers), alias)
+
+
+async def addresses_of_relay(
+    resolver: Resolver, relay: Smarthost, options: Options
+) -> tuple[str, ...]:
+    """Where a relay is; it may be on this machine or in this network. Raises NoHosts."""
+    try:
+        return (str(ipaddress.ip_address(relay.host)),)
+    except ValueError:
+        return (await _asked(resolver, relay.host, options))[0]
+
+
+def ascii_name(domain: str) -> str:
+    """A domain as the DNS and certificates have it (RFC 5890 §2.3.2.1)."""
+    if domain.isascii():
+        return domain
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
+
+
+async def _asked(
     resolver: Resolver, host: str, options: Options
-) -> tuple[tuple[str, ...], bool]:
-    """The addresses of a server, IPv6 first, and whether they were signed. Raises NoHosts."""
+) -> tuple[tuple[str, ...], list[Answer]]:
     six: Answer = Answer(Outcome.NO_DATA)
     if options.ipv6:
         six = await resolver.ask(host, "AAAA")
     four = await resolver.ask(host, "A")
-    found = [*six.records[:MOST_ADDRESSES], *four.records[:MOST_ADDRESSES]]
+    found = (*six.records[:MOST_ADDRESSES], *four.records[:MOST_ADDRESSES])
     if not found:
         failed = Outcome.FAILED in {six.outcome, four.outcome}
         raise NoHosts(_unknown(host) if failed else _later("4.4.4", f"{host} has no address."))
-    others = tuple(each for each in found if each not in options.own_addresses)
-    if not others:
-        raise NoHosts(_never("5.4.6", f"{host} is this box itself."))
-    answers = [each for each in (six, four) if each.records]
-    return others, all(each.is_secure for each in answers)
+    return found, [each for each in (six, four) if each.records]
+
+
+def _number(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    found = ipaddress.ip_address(address)
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def _is_home(address: str, options: Options) -> bool:
+    found = _number(address)
+    if address in options.own_addresses or str(found) in options.own_addresses:
+        return True
+    return found.is_unspecified or (found.is_loopback and not options.local_servers)
 
 
 def _unknown(name: str) -> Verdict:

@@ -29,6 +29,7 @@ class Letter:
     ret: str = ""  # RFC 3461 §4.3
     envid: str = ""  # xtext
     require_tls: bool = False  # RFC 8689
+    tls_optional: bool = False  # RFC 8689 §5: "TLS-Required: No" stands in its header
     account: str = ""  # who submitted it; routes may ask
 
 
@@ -68,4 +69,5 @@ class Verdict:
     reached: bool = True  # a server answered, whatever it said
     refuses_us: bool = False  # it does not like our address, whatever the message
     tls_failure: str = ""  # RFC 8460 §4.3, of a session that could not be secured
+    at_once: bool = False  # it may be tried again at once, in another transaction
     took_dsn: bool = False  # the peer reports success itself (RFC 3461 §5.2.1)

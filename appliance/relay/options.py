@@ -26,8 +26,9 @@ class Smarthost:
 
     @property
     def key(self) -> str:
-        """Its name as a destination."""
-        return f"{self.host}:{self.port}"
+        """Its name as a destination; two accounts at one provider are two ways."""
+        who = f"{self.username}@" if self.username else ""
+        return f"{who}{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +61,6 @@ class Options:
     mta_sts: bool = True
     ca_file: str = ""  # further authorities to trust
     own_addresses: frozenset[str] = frozenset()  # where we listen ourselves
+    local_servers: bool = True  # MX records may lead to addresses that are not on the internet
     patience_seconds: float = 300.0  # RFC 5321 §4.5.3.2
     ipv6: bool = True

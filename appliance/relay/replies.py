@@ -18,12 +18,23 @@ _ABOUT_US = re.compile(
     r"|dynamic (?:ip|address)|residential|reverse (?:dns|lookup)|\bPTR\b|\brDNS\b|generic rdns"
     r"|(?:ip|address|client|host|network|connections? from)\b.{0,60}"
     r"\b(?:blocked|listed|banned|denied)"
-    r"|not accepted from|use your (?:isp|provider)|smart ?host",
+    r"|(?:blocked|listed|banned|denied)\b.{0,40}\b(?:ip|address|client|host|network)\b"
+    r"|client host rejected|(?:^|\s)IP ?[=:]"
+    r"|not (?:authorized|allowed|permitted) to (?:send|connect)"
+    r"|not accept(?:ed|ing)?\b.{0,40}\bfrom|not be accepted from|access denied"
+    r"|use (?:your|the smtp relay at your|an?) .{0,30}(?:isp|provider)|smart ?host"
+    r"|(?:ip|address) .{0,40}(?:refused|rejected|not allowed|not permitted|not accepted)",
     re.IGNORECASE,
 )
 _NOT_ABOUT_US = re.compile(
-    r"user unknown|no such (?:user|mailbox)|mailbox (?:full|unavailable)", re.I
+    r"user unknown|no such (?:user|mailbox)|mailbox (?:full|unavailable)"
+    r"|(?:recipient|sender) address rejected|this sender\b|relay(?:ing)? (?:access )?denied"
+    r"|unable to relay|\bDMARC\b|\bDKIM\b|\bvirus\b|\burl\b|\bcontent\b",
+    re.IGNORECASE,
 )
+_BANNED = re.compile(r"60[0-9]\Z|6[1-4][0-9]\Z|511\Z")  # 5.7.606-649: Microsoft's lists
+CONNECTION = "the connection"
+_TOO_MANY = re.compile(r"(?:452|552|550) (?:[45]\.5\.3\b|.*too many (?:rcpt|recipients))", re.I)
 _LONGEST = 700
 
 
@@ -41,14 +52,38 @@ def status_of(code: int, text: str) -> str:
     return f"{code // 100 if code // 100 in (2, 4, 5) else 4}.0.0"
 
 
-def refuses_us(code: int, text: str) -> bool:
+def refuses_us(code: int, text: str, said_to: str = "") -> bool:
     """Whether a refusal is about our address and would befall any message from here."""
-    if code < 400 or _NOT_ABOUT_US.search(text):
+    if 500 <= code < 600 and said_to == CONNECTION:
+        return True  # it knows nothing else of us yet
+    if not 400 <= code < 600 or _NOT_ABOUT_US.search(text):
         return False
-    status = status_of(code, text)
-    return status in {"5.7.25", "5.7.27", "4.7.25"} or (
-        status.split(".")[1] in {"0", "7"} and _ABOUT_US.search(text) is not None
-    )
+    subject, detail = status_of(code, text).split(".")[1:]
+    if subject == "7" and (detail in {"25", "27"} or _BANNED.match(detail)):
+        return True
+    return _ABOUT_US.search(text) is not None and subject in {"0", "3", "7"}
+
+
+def not_taken(code: int, text: str, said_to: str, base: Verdict) -> Verdict:
+    """The verdict of a reply that should have been another one: a yes is none here."""
+    found = verdict(code, text, said_to, base)
+    if found.result is not Result.DONE:
+        return found
+    reason = f"The other server gave an answer to {said_to} that makes no sense."
+    return replace(found, result=Result.LATER, status="4.5.0", reason=reason)
+
+
+def overflowing(verdicts: list[Verdict]) -> list[Verdict]:
+    """Those that came after as many recipients as the server takes at once go again at once, in a
+    transaction of their own (RFC 5321 §4.5.3.1.10; 552 is what it was called before)."""
+    if not any(each.result is Result.DONE for each in verdicts):
+        return verdicts
+    return [
+        replace(each, result=Result.LATER, status="4.5.3", at_once=True)
+        if each.result is not Result.DONE and _TOO_MANY.match(each.diagnostic)
+        else each
+        for each in verdicts
+    ]
 
 
 def verdict(code: int, text: str, said_to: str, base: Verdict) -> Verdict:
@@ -65,7 +100,7 @@ def verdict(code: int, text: str, said_to: str, base: Verdict) -> Verdict:
         status=status,
         reason=_words(code, status, said_to),
         diagnostic=diagnostic,
-        refuses_us=refuses_us(code, text),
+        refuses_us=refuses_us(code, text, said_to),
     )
 
 

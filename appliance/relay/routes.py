@@ -42,10 +42,7 @@ def fits(route: Route, sender: str, recipient: str) -> bool:
     """Whether a route is meant for this sender and this recipient."""
     sender, recipient = sender.lower(), recipient.lower()
     wanted_sender, wanted_recipient = route.sender.lower(), route.recipient.lower()
-    if wanted_sender.startswith("@"):
-        sender_fits = sender.endswith(wanted_sender)
-    else:
-        sender_fits = wanted_sender in {"", sender}
+    sender_fits = wanted_sender.lstrip("@") in {"", sender, domain_of(sender)}
     return sender_fits and wanted_recipient.lstrip("@") in {"", recipient, domain_of(recipient)}
 
 

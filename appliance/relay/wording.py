@@ -7,12 +7,14 @@ where the text needs them; a server that does not offer them does not get such t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.relay.letter import Letter, Result, Security, To, Verdict
 
 _HEADER_AT_MOST = 1 << 20
+_TLS_OPTIONAL = re.compile(rb"^TLS-Required:\s*No[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,8 @@ class Needs:
 
 
 def needs_of(letter: Letter, addresses: Sequence[str]) -> Needs:
-    """Look at the message. Blocks (reads the file where its envelope says that it may matter)."""
-    header_is_8bit = body_is_8bit = False
-    if letter.body != "7BIT" or letter.smtputf8:
-        header_is_8bit, body_is_8bit = _eight_bit(letter)
+    """Look at the message, whatever was declared of it. Blocks (reads the file)."""
+    header_is_8bit, body_is_8bit = _eight_bit(letter)
     local_parts = [each.rpartition("@")[0] for each in (letter.sender, *addresses)]
     return Needs(
         has_8bit=body_is_8bit or header_is_8bit,
@@ -64,6 +64,15 @@ def needs_of(letter: Letter, addresses: Sequence[str]) -> Needs:
         require_tls=letter.require_tls,
         size=max(letter.size - letter.skip, 0),
     )
+
+
+def with_wishes(letter: Letter) -> Letter:
+    """The letter with what its header asks for; REQUIRETLS goes first (RFC 8689 §5). Blocks."""
+    with open(letter.path, "rb") as file:
+        file.seek(letter.skip)
+        header = file.read(_HEADER_AT_MOST).partition(b"\r\n\r\n")[0]
+    is_optional = not letter.require_tls and _TLS_OPTIONAL.search(header) is not None
+    return replace(letter, tls_optional=is_optional)
 
 
 def _eight_bit(letter: Letter) -> tuple[bool, bool]:

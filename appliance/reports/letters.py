@@ -37,6 +37,7 @@ def tls_letter(about: About, content: bytes) -> EmailMessage:
     )
     letter["TLS-Report-Domain"] = about.domain
     letter["TLS-Report-Submitter"] = about.organization
+    letter["TLS-Required"] = "No"  # RFC 8460 §3: it must not fail for what it tells of
     letter.set_content(f"How encryption to the servers of {about.domain} fared here.\n")
     letter.add_attachment(
         gzip.compress(content, mtime=0),

@@ -25,6 +25,7 @@ class MailParameters:
     smtputf8: bool = False  # RFC 6531
     ret: str = ""  # RFC 3461 §4.3
     envid: str = ""  # RFC 3461 §4.4
+    require_tls: bool = False  # RFC 8689 §2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def mail_parameters(text: str) -> MailParameters:
     ret = given.pop("RET", "").upper()
     envid = given.pop("ENVID", "")
     smtputf8 = given.pop("SMTPUTF8", None)
+    require_tls = given.pop("REQUIRETLS", None)
     given.pop("AUTH", None)  # RFC 4954 §5: understood; we trust nobody's word and keep nothing
     if given:
         raise _unknown(given)
@@ -56,7 +58,11 @@ def mail_parameters(text: str) -> MailParameters:
         raise Reply(501, "5.5.4", "ENVID is xtext of at most 100 characters.")
     if smtputf8:
         raise Reply(501, "5.5.4", "SMTPUTF8 takes no value.")
-    return MailParameters(int(size), body, smtputf8 is not None, ret, envid)
+    if require_tls:
+        raise Reply(501, "5.5.4", "REQUIRETLS takes no value.")
+    return MailParameters(
+        int(size), body, smtputf8 is not None, ret, envid, require_tls is not None
+    )
 
 
 def rcpt_parameters(text: str) -> RcptParameters:

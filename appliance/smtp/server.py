@@ -255,6 +255,8 @@ class SmtpConnection(SMTP):
         ]
         if self.tls_context is not None and not self.is_secure:
             offered.append("STARTTLS")  # RFC 3207
+        if self.is_secure:
+            offered.append("REQUIRETLS")  # RFC 8689 §4.1
         if self.may_log_in and self.login is None:
             offered.append("AUTH " + b" ".join(authentication.MECHANISMS).decode())  # RFC 4954
         return [*offered, "HELP"]
@@ -281,7 +283,12 @@ class SmtpConnection(SMTP):
         if refusal:
             await self.push(refusal)
             return
-        self.mail = transaction.begin(arg or "", self.rules, self.login, self.context)
+        mail = transaction.begin(arg or "", self.rules, self.login, self.context)
+        if mail.parameters.require_tls and not self.is_secure:
+            raise Reply(
+                530, "5.7.0", "REQUIRETLS is for encrypted connections; use STARTTLS first."
+            )
+        self.mail = mail
         await self.push("250 2.1.0 Sender accepted.")
 
     async def smtp_RCPT(self, arg: str | None) -> None:

@@ -41,6 +41,7 @@ class Transaction:
             envid=self.parameters.envid,
             body=self.parameters.body,
             smtputf8=self.parameters.smtputf8,
+            require_tls=self.parameters.require_tls,
             peer=peer,
             account=login.address if login is not None else "",
         )

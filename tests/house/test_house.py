@@ -73,7 +73,7 @@ MAY_BE_ASYNC = re.compile(
     r"|net/connection|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"
-    r"|relay/(client|attempt|pool|hosts|policy|sts|reports)"
+    r"|relay/(client|attempt|opening|login|pool|hosts|policy)"
     r"|fetch/collector"
     r"|filters/(judge|signing|worker|reports|blocklists)"
     r")\.py$"

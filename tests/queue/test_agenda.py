@@ -1,5 +1,7 @@
 """What is done next: local at once, outside in order, one dead host holds up nobody else."""
 
+from dataclasses import replace
+
 import pytest
 
 from appliance.queue import destinations
@@ -57,14 +59,14 @@ def test_what_is_in_a_job_is_not_taken_up_twice(agenda):
     assert ids(take(agenda)) == ["Q1"]
 
 
-def test_a_thousand_recipients_go_in_pieces(agenda):
-    agenda.add(entry("Q1", *(f"x{n}@one.test" for n in range(1000))), 0.0)
+def test_thousands_of_recipients_go_in_pieces(agenda):
+    agenda.add(entry("Q1", *(f"x{n}@one.test" for n in range(2 * MOST_RECIPIENTS))), 0.0)
     jobs = []
     while found := take(agenda):
         jobs += found
         for job in found:
             end(agenda, job)
-    assert [len(job.numbers) for job in jobs] == [MOST_RECIPIENTS] * 10
+    assert [len(job.numbers) for job in jobs] == [MOST_RECIPIENTS] * 2
 
 
 def test_a_destination_gets_a_few_at_once_and_all_together_get_a_limit(agenda):
@@ -156,3 +158,31 @@ def test_places_that_nothing_goes_to_are_forgotten(agenda):
     agenda.next(0.0)
     agenda.tidy()
     assert agenda.destinations.known == {}
+
+
+def test_what_waits_takes_the_way_that_is_set_meanwhile_and_keeps_its_order():
+    way = ["no way out"]
+    agenda = Agenda(lambda _entry, _number: way[0])
+    for name in ("Q1", "Q2", "Q3"):
+        agenda.add(entry(name, "x@one.test"), 0.0)
+    (first, *_rest) = jobs = take(agenda)
+    for job in jobs:
+        agenda.learned(job, 0.0, reached=False, reason="No way out is set up yet.")
+        agenda.release(job)
+    for job in reversed(jobs):
+        agenda.put_back(job)
+    way[0] = "one.test"
+    agenda.reroute()
+    found = take(agenda)
+    assert [(job.entry.id, job.destination) for job in found] == [
+        (name, "one.test") for name in ("Q1", "Q2", "Q3")
+    ]
+    assert first.destination == "no way out"
+
+
+def test_trying_again_by_hand_does_not_fill_the_calendar(agenda):
+    message = entry("Q1", "x@one.test")
+    message.progress[0] = replace(message.progress[0], state=State.DEFERRED, next_try=600.0)
+    for _ in range(100):
+        agenda.add(message, 0.0)
+    assert list(agenda.due(600.0)) == ["Q1"]

@@ -1,6 +1,7 @@
 """Outside mail: in order, with the peer's words, and nothing twice without need."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 from appliance.queue import schedule
 from appliance.queue.carriers import Carried
@@ -21,13 +22,14 @@ class Way:
     def destination(self, entry, number):
         return entry.envelope.recipients[number].address.partition("@")[2]
 
+    @asynccontextmanager
     async def carry(self, entry, numbers, destination):
         self.asked.append((entry.id, tuple(numbers), destination))
         await asyncio.sleep(0)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, list) else [answer] * len(numbers)
+        yield answer if isinstance(answer, list) else [answer] * len(numbers)
 
 
 def story_of(tmp_path, way, story, **more):
@@ -169,5 +171,33 @@ def test_a_message_deleted_while_it_waits_is_not_sent(tmp_path):
         bench.clock.advance(86400)
         await bench.settle()
         assert way.asked == []
+
+    story_of(tmp_path, way, story)
+
+
+def test_a_thousand_recipients_at_one_place_make_one_report(tmp_path):
+    refused = Carried(State.FAILED, "Nobody has this address.", "5.1.1")
+    way = Way([DELIVERED, refused] * 500, DELIVERED)
+    reports = []
+
+    async def story(bench):
+        bench.queue.on_accepted = lambda e: (reports.append(e.envelope), bench.runner.accepted(e))
+        await bench.accept(*(outside(f"x{n}@else.test") for n in range(1000)))
+        await bench.settle()
+        assert [each.sender for each in reports[1:]] == [""]
+        assert bench.queue.entries() == []
+
+    story_of(tmp_path, way, story)
+
+
+def test_those_for_whom_there_was_no_room_in_the_transaction_go_at_once(tmp_path):
+    full = Carried(State.PENDING, "The server takes no more at once.", "4.5.3")
+    way = Way([DELIVERED, full], DELIVERED)
+
+    async def story(bench):
+        await bench.accept(outside("a@else.test"), outside("b@else.test"))
+        await bench.settle()
+        assert [numbers for _, numbers, _ in way.asked] == [(0, 1), (1,)]
+        assert bench.queue.entries() == []
 
     story_of(tmp_path, way, story)

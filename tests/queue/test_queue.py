@@ -9,6 +9,7 @@ import pytest
 from appliance import files
 from appliance.clock import SetClock
 from appliance.errors import NotFound, StorageFull, StorageOffline
+from appliance.queue import journal as journal_module
 from appliance.queue.envelope import (
     Envelope,
     Notify,
@@ -112,11 +113,12 @@ def test_a_torn_last_record_is_cut_off(make, tmp_path, cut):
     assert [entry.id for entry in make().entries()] == [first]
 
 
-def test_a_flipped_bit_ends_the_reading_there_and_not_the_start():
+def test_a_flipped_bit_costs_its_own_record_and_no_other():
     good = line_of({"t": "gone", "id": "a"})
     bad = bytearray(good)
     bad[12] ^= 1
-    assert [r["id"] for r in records_in(good + bytes(bad) + good)] == ["a"]
+    other = line_of({"t": "gone", "id": "b"})
+    assert [r["id"] for r in records_in(good + bytes(bad) + other)] == ["a", "b"]
     assert good.split(b" ")[0] == b"%08x" % zlib.crc32(good[9:-1])
 
 
@@ -301,3 +303,18 @@ def test_before_a_placed_message_counts_as_delivered_everything_is_flushed(tmp_p
     monkeypatch.setattr(files, "fault", lambda act, _path: acts.append(act))
     Queue(tmp_path / "queue", SetClock(), boot="same").start()
     assert "after flush everything" in acts
+
+
+def test_a_long_journal_is_not_written_anew_with_each_record(make, tmp_path, monkeypatch):
+    queue = make()
+    accept(queue)
+    monkeypatch.setattr(journal_module, "_LONG_ENOUGH", 10)
+    run_here(queue.durable())
+    path = tmp_path / "queue" / "journal"
+    queue._journal.rewrite()
+    before = path.stat().st_ino
+    queue.note(queue.entries()[0], 0, Progress(State.DEFERRED, 1))
+    run_here(queue.durable())
+    queue.note(queue.entries()[0], 0, Progress(State.DEFERRED, 2))
+    run_here(queue.durable())
+    assert path.stat().st_ino == before

@@ -270,3 +270,37 @@ def test_a_report_is_what_rfc_3464_says(action, ret):
 def test_the_schedule_begins_with_minutes_and_ends_with_hours():
     tries = [schedule.next_try(n, 0.0, is_local=False) / 60 for n in range(1, 10)]
     assert tries == [5, 10, 20, 30, 60, 120, 240, 240, 240]
+
+
+def test_a_report_has_only_ascii_and_no_control_characters_for_programs():
+    recipient = Recipient("x@else.test", is_local=False, original="rfc822;x+00+1Bx@else.test")
+    outcome = Outcome(recipient, "5.1.1", "No.", "mx.else.test [::1]", "550 5.1.1 weiß nicht")
+    envelope = Envelope("a@office.test", (recipient,), 0.0, envid="a+07b")
+    made = dsn.report(
+        envelope, Action.FAILED, (outcome,), original=b"X: y\r\n\r\n", host="h.test", now=1.0
+    )
+    fields = made.partition(b"message/delivery-status")[2].partition(b"--report-")[0]
+    assert b"Diagnostic-Code: smtp; 550 5.1.1 wei? nicht" in fields
+    assert fields.replace(b"\r\n", b"").isascii()
+    assert all(octet >= 32 for octet in fields.replace(b"\r\n", b""))
+    assert "weiß nicht".encode() in made.partition(b"message/delivery-status")[0]
+
+
+def test_a_confidential_message_is_never_returned_whole():
+    recipient = Recipient("x@else.test", is_local=False)
+    envelope = Envelope("a@office.test", (recipient,), 0.0, ret="FULL", require_tls=True)
+    made = dsn.report(
+        envelope, Action.FAILED, (Outcome(recipient, "5.7.30", "No."),),
+        original=b"X: y\r\n\r\nsecret\r\n", host="h.test", now=1.0,
+    )  # fmt: skip
+    assert b"secret" not in made
+
+
+def test_a_report_for_somebody_who_is_gone_does_not_stay_in_the_queue(tmp_path):
+    async def story(bench):
+        bench.runner._reporter._resolve = lambda _sender: ()
+        await bench.accept(local("gone@office.test"))
+        await bench.settle()
+        assert bench.queue.entries() == []
+
+    run(tmp_path, Script(Carried(State.FAILED, "No such account.", "5.1.1")), story)

@@ -30,6 +30,7 @@ class Names:
         self.table = {}
         self.secure = set()
         self.asked = []
+        self.aliases = {}
 
     def add(self, name, kind, *records, secure=False):
         self.table[name, kind] = records
@@ -43,7 +44,7 @@ class Names:
         if isinstance(found, tuple) and found and isinstance(found[0], Outcome):
             return Answer(found[0], reason="injected")
         if found:
-            return Answer(Outcome.FOUND, tuple(found), is_secure, name=name)
+            return Answer(Outcome.FOUND, tuple(found), is_secure, name=self.aliases.get(name, name))
         exists = any(each == name for each, _ in self.table)
         return Answer(Outcome.NO_DATA if exists else Outcome.NO_NAME, is_secure=is_secure)
 

@@ -308,7 +308,7 @@ def test_downgrading_follows_the_rules(told, offers, to, content, more, status, 
 def test_a_domain_in_other_letters_is_written_in_ascii_where_nothing_else_needs_them(told):
     async def story(world):
         peer = await world.peer(Peer({"EHLO": EHLO.format("HELP")}))
-        world.mail_host("bücher.test", ("mx.else.test", "127.0.0.1"))
+        world.mail_host("xn--bcher-kva.test", ("mx.else.test", "127.0.0.1"))
         assert results(await world.send(world.relay(), "a@bücher.test")) == [DONE]
         assert "RCPT TO:<a@xn--bcher-kva.test>" in peer.commands
 

@@ -49,9 +49,13 @@ class Person:
 class Box:
     """One state folder and, most of the time, one daemon on it."""
 
-    def __init__(self, folder: Path, *, settings: str = "", **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *, settings: str = "", bind: str = "127.0.0.1", **environment: str
+    ) -> None:
+        """`bind`: where it listens; "" means everywhere, by IPv6 too."""
         self.folder = folder
         self.state = folder / "state"
+        self.bind = bind
         self.environment = environment
         self.process: subprocess.Popen[bytes] | None = None
         self.port_base = 0
@@ -102,7 +106,8 @@ class Box:
         """Start the process and do not wait for anything."""
         assert not self.is_running, "the daemon runs already"
         self._read_from = self._log.stat().st_size
-        where = ("--port-base", str(port_base or self.port_base), "--bind", "127.0.0.1")
+        where = ["--port-base", str(port_base or self.port_base)]
+        where += ["--bind", self.bind] if self.bind else []
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*PILLARBOX, "run", "--state", str(self.state), "--simulate", *where, *more],

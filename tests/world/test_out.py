@@ -148,3 +148,18 @@ def test_ipv6_works_alone(box: Box, world: World) -> None:
     send(box, "by-six", f"anna@{SIX}")
     wait_until(lambda: received(world.proven, "by-six"), "it arrives")
     assert "[::1]" in world.proven.log()
+
+
+def test_mail_that_waits_for_a_way_out_goes_as_soon_as_there_is_one(
+    world: World, tmp_path: Path
+) -> None:
+    settings = f'[dns]\nservers = "{world.dns.servers}"\n[relay]\nport = {PORT}\nmta_sts = false\n'
+    with Box(tmp_path / "other", settings=settings) as other:
+        for number in range(6):
+            send(other, f"early-{number}", f"anna@{PLAIN}")
+        wait_until(lambda: len(waiting(other)) == 6, "all wait")
+        assert {str(row["reason"]) for row in waiting(other)} == {"No way out is set up yet."}
+        other.cli("relay", "default", "direct")
+        wait_until(lambda: not waiting(other), "all have gone", seconds=20)
+    got = b"".join(world.plain.mail("anna"))
+    assert all(b"early-%d" % number in got for number in range(6))

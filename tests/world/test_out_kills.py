@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,32 @@ PORT, ADDRESS = 26125, "127.0.1.4"
 
 
 class Flaky(Peer):
-    """Fails at every step now and then; counts what it kept, and what it kept in vain."""
+    """Fails at every step now and then; counts what it kept, and who left without having heard it.
+
+    A connection that ends without QUIT, and on which no command followed the final 250, may have
+    ended before the sender knew that the message is kept: such a message may come again. So may
+    one where the peer itself fails to answer. Nothing else may.
+    """
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         self.random = random.Random(seed)
         self.kept: Counter[str] = Counter()
-        self.unheard: Counter[str] = Counter()  # kept, and the connection broke before the 250
+        self.unheard: Counter[str] = Counter()
+
+    async def _dialogue(self, reader, writer):
+        self.unsettled.set("")
+        try:
+            await super()._dialogue(reader, writer)
+        finally:
+            if name := self.unsettled.get():
+                self.unheard[name] += 1
+
+    unsettled: ContextVar[str] = ContextVar("unsettled")  # each connection is a task
 
     def answer(self, word, line=""):
         if word != "END":
+            self.unsettled.set("")
             roll = self.random.random()
             if roll < 0.02:
                 return None
@@ -42,18 +59,8 @@ class Flaky(Peer):
             return "452 4.3.1 no room"
         name = re.search(rb"Message-ID: <(.*?)@", self.messages.pop())[1].decode()
         self.kept[name] += 1
-        if roll < 0.10:
-            self.unheard[name] += 1
-            return None
-        return f"250 2.0.0 {name}"
-
-    async def _say(self, writer, said):
-        try:
-            await super()._say(writer, said)
-        except ConnectionError:
-            if said and str(said).startswith("250 2.0.0 m"):
-                self.unheard[str(said).split()[2]] += 1
-            raise
+        self.unsettled.set(name)
+        return None if roll < 0.10 else f"250 2.0.0 {name}"
 
 
 @pytest.fixture
@@ -112,5 +119,6 @@ def test_every_message_arrives_and_none_twice_without_need(
     twice = sum(flaky.kept.values()) - sent
     excused = sum(flaky.unheard.values())
     print(f"{sent} messages, {kills} kills, {twice} second copies, {excused} lost connections")
-    # beside connections that broke after the dot, a kill between the peer's 250 and our record
-    assert twice <= excused + kills * 4
+    assert twice <= excused
+    for name, copies in flaky.kept.items():
+        assert copies - 1 <= flaky.unheard[name], name

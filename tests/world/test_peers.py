@@ -62,14 +62,16 @@ def box(peers: Peers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]
         f'[dns]\nservers = "{peers.dns.servers}"\n[server]\nhost_name = "localhost"\n'
         f"[relay]\nport = {PORT}\nmta_sts = false\n"
     )
-    with Box(tmp_path_factory.mktemp("box"), settings=settings) as box:
+    with Box(tmp_path_factory.mktemp("box"), settings=settings, bind="") as box:
         box.cli("relay", "default", "direct")
         yield box
 
 
+@pytest.mark.parametrize("here", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("name", MADE)
-def test_mail_goes_to_it_and_comes_from_it(peers: Peers, box: Box, name: str) -> None:
+def test_mail_goes_to_it_and_comes_from_it(peers: Peers, box: Box, name: str, here: str) -> None:
     peer = MADE[name]()
+    (peer.folder / "etc" / "hosts").write_text(f"{here} localhost\n")
     anna = box.person("anna")
     for path, content in peers.contents(name, box).items():
         (peer.folder / path).write_bytes(content)
@@ -77,7 +79,8 @@ def test_mail_goes_to_it_and_comes_from_it(peers: Peers, box: Box, name: str) ->
     try:
         peer.start((FOUR[name], "::1"), PORT, "localhost", box.port(25))
         for domain in (f"{name}.test", f"{name}six.test"):
-            submit(box, anna, [f"anna@{domain}"], letter(f"to-{domain}", anna.address, "you"))
+            name_of_it = f"to-{domain}-{anna.address}"
+            submit(box, anna, [f"anna@{domain}"], letter(name_of_it, anna.address, "you"))
         wait_until(lambda: len(peer.mail()) == 2, "both arrive", seconds=30)
         assert "security=encrypted" in box.log()
 
@@ -90,7 +93,9 @@ def test_mail_goes_to_it_and_comes_from_it(peers: Peers, box: Box, name: str) ->
         peer.stop()
     (message,) = stored_messages(box, anna)
     assert b"Subject: About back" in message
-    assert b"(using TLSv1." in message.partition(b"\r\n\r\n")[0]
+    header = message.partition(b"\r\n\r\n")[0]
+    assert b"(using TLSv1." in header
+    assert (b"[IPv6:::1]" if here == "::1" else b"[127.0.0.1]") in header
 
 
 def test_postfix_sends_to_us_and_verifies_us_by_dane(peers: Peers, box: Box) -> None:
@@ -98,12 +103,14 @@ def test_postfix_sends_to_us_and_verifies_us_by_dane(peers: Peers, box: Box) -> 
     certificates = x509.load_pem_x509_certificates((box.state / "tls" / "server.pem").read_bytes())
     port = box.port(25)
     right, wrong = key_hash(certificates[0]).hex(), "ab" * 32
-    for zone, digest in (("good.test", right), ("bad.test", wrong)):
-        dns.zone(zone, "mail A 127.0.0.1", f"_{port}._tcp.mail TLSA 3 1 1 {digest}", signed=True)
+    zones = (("good.test", right), ("bad.test", wrong), ("goodsix.test", right))
+    for zone, digest in zones:
+        where = "AAAA ::1" if zone == "goodsix.test" else "A 127.0.0.1"
+        dns.zone(zone, f"mail {where}", f"_{port}._tcp.mail TLSA 3 1 1 {digest}", signed=True)
     anna = box.person("anna")
     dns.start()
     try:
-        for zone in ("good.test", "bad.test"):
+        for zone, _ in zones:
             postfix = Postfix(peers.folder / f"postfix-{zone}", "far.test")
             postfix.relayhost, postfix.level = f"[mail.{zone}]:{port}", "dane-only"
             postfix.resolver = dns.address
@@ -115,8 +122,9 @@ def test_postfix_sends_to_us_and_verifies_us_by_dane(peers: Peers, box: Box) -> 
             )  # fmt: skip
             log = postfix.log()
             postfix.stop()
-            if zone == "good.test":
-                assert "Verified TLS connection established to mail.good.test[127.0.0.1]" in log
+            if zone != "bad.test":
+                at = "::1" if zone == "goodsix.test" else "127.0.0.1"
+                assert f"Verified TLS connection established to mail.{zone}[{at}]" in log
                 assert "status=sent (250 2.0.0 Accepted as " in log
             else:
                 assert "Verified" not in log
@@ -125,4 +133,6 @@ def test_postfix_sends_to_us_and_verifies_us_by_dane(peers: Peers, box: Box) -> 
                 )
     finally:
         dns.stop()
-    assert [b"About good.test" in each for each in stored_messages(box, anna)] == [True]
+    found = b"".join(stored_messages(box, anna))
+    assert (found.count(b"About good.test"), found.count(b"About goodsix.test")) == (1, 1)
+    assert b"About bad.test" not in found
