@@ -106,7 +106,7 @@ async def _seen(connection: SmtpConnection, arriving: Arriving, envelope: Envelo
 
 def _is_judged(connection: SmtpConnection) -> bool:
     """A host of the office has no SPF record and needs none."""
-    if connection.context.judges_local_peers:
+    if connection.context.judges_local_peers or connection.peer.is_proxied:
         return True
     try:
         return not ipaddress.ip_address(connection.peer.host).is_private
