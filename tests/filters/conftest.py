@@ -35,6 +35,7 @@ class Opinions:
             "lists.test", "2.0.0.127.good A 127.0.0.2", "66.0.0.127.good A 127.0.0.4",
             '66.0.0.127.good TXT "it sends spam: see http://x"', "*.always A 127.0.0.2",
         )  # fmt: skip
+        self.dns.zone("provider.test", "mx2 A 93.184.216.40")
         for zone, found in dmarc_cases.ZONES.items():
             self.dns.zone(zone, *found)
         self.dns.start()
