@@ -26,6 +26,7 @@ from appliance.fetch.registry import Registry
 from appliance.fetch.remote import Trouble
 from appliance.fetch.source import Kind, Source
 from appliance.fetch.visit import Count, Hurt, Intake, Visit
+from appliance.threads import in_own_thread
 
 log = logging.getLogger("pillarbox.fetch")
 
@@ -124,7 +125,7 @@ class Collector:
             trouble: Trouble | None = None
             running.wake.clear()  # whoever asks from now on wants another visit
             try:
-                await _in_own_thread(lambda: self._connected(running, loop))
+                await in_own_thread(lambda: self._connected(running, loop))
             except (PillarboxError, OSError) as error:
                 trouble = wording.explained(source, error)
             except Exception:
@@ -209,32 +210,6 @@ class Collector:
                 lambda token: self._registry.set_secret(source.name, token),
             )
         return running.tokens.access
-
-
-async def _in_own_thread(work: Callable[[], None]) -> None:
-    """Threads of a pool would hold up the end of the program while a provider keeps silent."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except Exception as failure:  # noqa: BLE001 - it is raised where it is awaited
-            error = failure
-        with contextlib.suppress(RuntimeError):  # the loop is gone
-            loop.call_soon_threadsafe(settle, error)
-
-    threading.Thread(target=run, name="fetch", daemon=True).start()
-    await done
 
 
 def _condition(name: str) -> str:
