@@ -21,6 +21,7 @@ from appliance.settings import Sending as SendingSettings
 from appliance.threads import Threads
 
 log = logging.getLogger("pillarbox.smtp")
+_WRITE_SECONDS = 5.0
 _TEXT = """\
 {who} has sent to {reason}. That is far more than usual, so it may send nothing to
 the outside any more. {held} messages that were waiting are held.
@@ -57,7 +58,24 @@ class Sending:
         self._board = board
         self._clock = clock
         self._shown: set[str] = set()
+        self.allowance.remember(self._senders.counted())
         self._apply(self._senders.devices(), self._senders.frozen())
+
+    async def run(self) -> None:
+        """Write down every few seconds who sent how much."""
+        while True:
+            await self.write()
+            await asyncio.sleep(_WRITE_SECONDS)
+
+    async def write(self) -> None:
+        """Write down what was counted until now."""
+        counted = self.allowance.changed()
+        if not counted:
+            return
+        try:
+            await asyncio.to_thread(self._senders.count, counted, self._clock.wall())
+        except (PillarboxError, OSError) as error:
+            log.warning("who sent how much is not kept: %s", error)
 
     async def reload(self) -> None:
         """Devices or the frozen have changed in the database."""

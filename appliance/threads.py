@@ -229,17 +229,23 @@ async def in_own_thread(work: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def settle(set_it: Callable[[Any], None], value: Any) -> None:
-        if not done.done():
-            set_it(value)
+    def settle(answer: list[T], error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(answer[0])
 
     def run() -> None:
+        answer: list[T] = []
+        error: Exception | None = None
         try:
-            outcome = (done.set_result, work())
+            answer.append(work())
         except Exception as failure:  # noqa: BLE001 - it is raised where it is awaited
-            outcome = (done.set_exception, failure)  # type: ignore[assignment]
+            error = failure
         with contextlib.suppress(RuntimeError):  # the loop is gone
-            loop.call_soon_threadsafe(settle, *outcome)
+            loop.call_soon_threadsafe(settle, answer, error)
 
     threading.Thread(target=run, name="waits", daemon=True).start()
     return await done
