@@ -95,7 +95,7 @@ async def _seen(connection: SmtpConnection, arriving: Arriving, envelope: Envelo
         envelope.peer,
         str(session.host_name or "") if session is not None else "",
         envelope.sender,
-        arriving.header,
+        arriving.added + arriving.header,  # as others will see it
         arriving.incoming.path,
         arriving.body_at,
         body,
