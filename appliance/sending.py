@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import logging
+from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -22,6 +23,7 @@ from appliance.threads import Threads
 
 log = logging.getLogger("pillarbox.smtp")
 _WRITE_SECONDS = 5.0
+_HELD = "Its sender is stopped for having sent too much."
 _TEXT = """\
 {who} has sent to {reason}. That is far more than usual, so it may send nothing to
 the outside any more. {held} messages that were waiting are held.
@@ -58,6 +60,7 @@ class Sending:
         self._board = board
         self._clock = clock
         self._shown: set[str] = set()
+        self.on_held: Callable[[Entry, str, str], None] = lambda *_: None
         self.allowance.remember(self._senders.counted())
         self._apply(self._senders.devices(), self._senders.frozen())
 
@@ -89,7 +92,8 @@ class Sending:
         held = 0
         for entry in self._queue.entries():
             if _is_from(entry, key):
-                self._queue.hold(entry, "Its sender is stopped for having sent too much.")
+                self._queue.hold(entry, _HELD)
+                self.on_held(entry, "held", _HELD)
                 held += 1
         self._show(key, reason)
         try:

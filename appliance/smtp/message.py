@@ -190,7 +190,7 @@ async def _accept(connection: SmtpConnection, arriving: Arriving) -> None:
     except (PillarboxError, OSError) as error:
         expected = error if isinstance(error, PillarboxError) else Temporary(str(error))
         log.warning("refused: %s", error, extra=fields)
-        _trace_refusal(connection, envelope, error)
+        _trace_refusal(connection, envelope, expected)
         await connection.push(replies.reply_for(expected))
     else:
         found = {"queue_id": queue_id, "message_id": arriving.seen.message_id}
@@ -206,10 +206,10 @@ def _subject(connection: SmtpConnection, seen: trace.Seen) -> str:
     return decoded_header(seen.subject.encode("utf-8", "replace"))
 
 
-def _trace_refusal(connection: SmtpConnection, envelope: Envelope, error: Exception) -> None:
+def _trace_refusal(connection: SmtpConnection, envelope: Envelope, error: PillarboxError) -> None:
     for each in envelope.recipients:
         who = each.named or each.address
-        connection.context.on_refused(envelope.peer, envelope.sender, who, str(error))
+        connection.context.on_refused(envelope.peer, envelope.sender, who, replies.reply_for(error))
 
 
 def _bound(connection: SmtpConnection, arriving: Arriving) -> None:

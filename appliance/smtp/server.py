@@ -303,7 +303,7 @@ class SmtpConnection(SMTP):
             )
         except PillarboxError as error:
             who = (arg or "").partition(":")[2].partition(" ")[0].strip("<>")
-            self.context.on_refused(self.peer.host, str(mail.sender), who, str(error))
+            self.context.on_refused(self.peer.host, str(mail.sender), who, replies.reply_for(error))
             raise
         await self.push("250 2.1.5 Recipient accepted.")
 
