@@ -53,9 +53,25 @@ class AccountsDatabase:
 
     @contextmanager
     def change(self) -> Iterator[Database]:
-        """One transaction; the disk's refusals become ours."""
-        with self._lock, _our_errors(), self.db.atomic():
-            yield self.db
+        """One transaction; the disk's refusals become ours.
+
+        It takes the write lock at its beginning: one that has read and then wants to write would
+        be refused at once, without any patience, when another program has written meanwhile.
+        """
+        with self._lock, _our_errors():
+            connection = self.db.conn
+            if connection.in_transaction:
+                with self.db.atomic():
+                    yield self.db
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.db
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
     def secret(self, name: str) -> bytes:
         """A random secret of this box, made when first asked for (32 octets)."""
