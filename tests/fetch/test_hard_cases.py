@@ -331,7 +331,7 @@ def test_the_owner_is_told_of_what_waits(box: Box, drop: Maildrop) -> None:
         return str(next(each for each in found if each["name"] == "waits").get("trouble"))
 
     wait_until(lambda: "a mailbox here is full" in listed(), "the full mailbox is told of")
-    assert len(stored_messages(box, small)) == 1
+    wait_until(lambda: len(stored_messages(box, small)) == 1, "what fits is delivered")
     drop.letters = [drop.letters[2]]
     for _ in range(2):
         time.sleep(0.3)
