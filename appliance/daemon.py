@@ -65,6 +65,7 @@ class Daemon:
             ("queue", parts.runner.run),
             ("control", control.run),
             ("trace", parts.recorder.run),
+            ("sending", parts.sending.run),
             ("reports", parts.reporting.run),
             ("signing keys", parts.outside.publishing.run),
             ("certificate", self._renew_certificate),
@@ -102,6 +103,7 @@ class Daemon:
         if parts.queue.is_started:
             await parts.runner.stop()
             await parts.outside.close()
+            await parts.sending.write()
             await parts.recorder.write()
             await parts.reporting.write()
             try:
