@@ -106,6 +106,7 @@ class Daemon:
             ("queue", parts.runner.run),
             ("control", ControlServer(parts.options.state, acts).run),
             ("trace", parts.recorder.run),
+            ("sending", parts.sending.run),
             ("reports", parts.reporting.run),
             ("signing keys", parts.outside.publishing.run),
             ("certificate", self._renew_certificate),
@@ -130,6 +131,7 @@ class Daemon:
         if parts.queue.is_started:
             await parts.runner.stop()
             await parts.outside.close()
+            await parts.sending.write()
             await parts.recorder.write()
             await parts.reporting.write()
             try:

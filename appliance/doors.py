@@ -13,6 +13,7 @@ from appliance.imap.server import Counting, Limits, Server
 from appliance.imap.session import Session as ImapSession
 from appliance.net.connection import Connection, Entrance
 from appliance.net.doorkeeper import Doorkeeper, DoorLimits
+from appliance.net.proxy import Porch, networks
 from appliance.net.session import Link, SessionFactory
 from appliance.parts import Parts
 from appliance.pop3.server import pop3_sessions
@@ -44,6 +45,7 @@ class Doors:
     def __init__(self, parts: Parts, refusal: Callable[[], str]) -> None:
         self._parts = parts
         self._refusal = refusal
+        self._proxies = networks(parts.settings.server.proxies)
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
         self._smtp: list[SmtpServer] = []
@@ -56,15 +58,24 @@ class Doors:
         for port in self.ports:
             number = port.number + options.port_base
             for listening in _sockets(options.bind, number):
-                server = await loop.create_server(
-                    port.factory,
-                    sock=listening,
-                    ssl=self._parts.tls if port.implicit_tls else None,
-                    ssl_handshake_timeout=_HANDSHAKE_SECONDS if port.implicit_tls else None,
-                    backlog=_BACKLOG,
-                )
-                self._servers.append(server)
+                self._servers.append(await self._listen(loop, port, listening))
             log.info("%s on port %d", port.name, number)
+
+    async def _listen(
+        self, loop: asyncio.AbstractEventLoop, port: Port, listening: socket.socket
+    ) -> asyncio.Server:
+        tls = self._parts.tls if port.implicit_tls else None
+        if proxies := self._proxies:  # their header comes before TLS
+            return await loop.create_server(
+                lambda: Porch(port.factory, proxies, tls), sock=listening, backlog=_BACKLOG
+            )
+        return await loop.create_server(
+            port.factory,
+            sock=listening,
+            ssl=tls,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if tls else None,
+            backlog=_BACKLOG,
+        )
 
     async def close(self) -> None:
         """Let nobody in any more, let what is being accepted end, say goodbye to the rest."""

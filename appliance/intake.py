@@ -17,21 +17,24 @@ from appliance.accounts.addresses import canonical
 from appliance.accounts.directory import Recipient as Destination
 from appliance.accounts.login import Gate
 from appliance.clock import Clock
-from appliance.errors import Refused, Temporary
+from appliance.errors import OverQuota, Refused, Temporary
 from appliance.fetch.collector import Collector
 from appliance.fetch.ledger import Ledger
-from appliance.fetch.origin import Origin, origin, return_path
+from appliance.fetch.mending import mended, split
+from appliance.fetch.origin import Origin, hops, return_path
 from appliance.fetch.registry import Registry as FetchRegistry
 from appliance.fetch.source import Collected
 from appliance.filters import results
 from appliance.filters.arrived import Action, Arrived
 from appliance.filters.judge import Judge
 from appliance.message.header import raw_fields
+from appliance.net.resolver import Resolver
 from appliance.parts import Parts
 from appliance.queue.envelope import Envelope, Recipient
 from appliance.queue.queue import Queue
 from appliance.queue.spool import Incoming
 from appliance.smtp import trace
+from appliance.store.store import Store
 from appliance.threads import Threads
 
 T = TypeVar("T")
@@ -49,18 +52,21 @@ class Road:
     threads: Threads
     clock: Clock
     judge: Judge | None
+    resolver: Resolver
+    store: Store
 
-    async def take(self, message: Collected) -> None:
-        """Accept a message; durable on return. Raises Temporary with the reason."""
+    async def take(self, message: Collected, whole: bytes) -> None:
+        """Accept a message; durable on return. `whole`: its lines mended. Raises OverQuota, and
+        Temporary with the reason."""
         destinations = self._destinations(message)
-        header, body = _split(message.content)
+        await self._need_room(destinations, len(whole))
+        original = split(message.content)
+        header, body = split(whole)
         cleaned = results.without_forged(_without_return_path(header), (self.host,))
-        came_from, sender = origin(header), _sender(return_path(header))
+        came_from, sender = await self._origin(header), _sender(return_path(header))
         incoming = await self.threads.carry_out(self.queue.incoming())
         try:
-            verdict_line, is_junk, said = await self._judged(
-                came_from, sender, header, body, incoming
-            )
+            verdict_line, is_junk, said = await self._judged(came_from, sender, original, incoming)
             top = trace.return_path(sender) + verdict_line + self._hop(message, incoming.id)
             await self.threads.carry_out(incoming.write(top + cleaned + body))
         except BaseException:
@@ -101,6 +107,32 @@ class Road:
             raise Temporary("There is no account here yet that could get it.")
         return (Destination(owner, is_local=True),)
 
+    async def _need_room(self, destinations: tuple[Destination, ...], octets: int) -> None:
+        """What nobody has room for waits at the provider; RFC 5321 would have said 452."""
+        for each in destinations:
+            account = self.gate.directory.accounts.get(each.address)
+            if not each.is_local or account is None or not account.quota_octets:
+                return
+            home = self.store.home(each.address)
+            usage = home.cached_usage()
+            if usage is None:
+                usage = await self.threads.carry_out(home.usage())
+            if usage.octets + octets <= account.quota_octets:
+                return
+        raise OverQuota("There is no room for the message.")
+
+    async def _origin(self, header: bytes) -> Origin | None:
+        """The first host outside. What it calls itself proves nothing: a name of the provider's
+        must lead to its address."""
+        for hop in hops(header):
+            if not hop.says_inside or not await self._is_named(hop.peer, hop.helo):
+                return hop
+        return None
+
+    async def _is_named(self, address: str, name: str) -> bool:
+        found = await self.resolver.addresses(name.rstrip("."))
+        return any(address in each.records for each in found)
+
     def _resolved(self, address: str) -> tuple[Destination, ...]:
         try:
             return self.gate.directory.resolve(canonical(address))
@@ -121,10 +153,16 @@ class Road:
         return trace.received(hop, self.clock.wall())
 
     async def _judged(
-        self, came_from: Origin | None, sender: str, header: bytes, body: bytes, incoming: Incoming
+        self,
+        came_from: Origin | None,
+        sender: str,
+        original: tuple[bytes, bytes],
+        incoming: Incoming,
     ) -> tuple[bytes, bool, str]:
+        """`original`: as it lay at the provider, for that is what was signed."""
         if self.judge is None or came_from is None:
             return b"", False, ""
+        header, body = original
         arrived = Arrived(
             came_from.peer,
             came_from.helo,
@@ -154,7 +192,7 @@ class FromThreads:
 
     def take(self, message: Collected) -> None:
         """Accept it; durable on return."""
-        self._wait(self._road.take(message))
+        self._wait(self._road.take(message, mended(message.content)))
 
     def is_known(self, address: str) -> bool:
         """Whether somebody here gets mail for this address."""
@@ -181,13 +219,6 @@ class FromThreads:
         return asyncio.run_coroutine_threadsafe(unless_refused(), self._loop).result()
 
 
-def _split(content: bytes) -> tuple[bytes, bytes]:
-    ends = [at + len(end) // 2 for end in (b"\r\n\r\n", b"\n\n") if (at := content.find(end)) >= 0]
-    if not ends:
-        return content, b""
-    return content[: min(ends)], content[min(ends) :]
-
-
 def _without_return_path(header: bytes) -> bytes:
     """RFC 5321 §4.4: there is one Return-Path, that of the last delivery."""
     return b"".join(raw for name, raw in raw_fields(header) if name != b"return-path")
@@ -212,7 +243,16 @@ def _recipient(destination: Destination) -> Recipient:
 def collector(parts: Parts, refusal: Callable[[], str]) -> Collector:
     """What collects for this appliance. Blocks."""
     world = parts.outside
-    road = Road(parts.host, parts.gate, parts.queue, parts.threads, parts.clock, world.judge)
+    road = Road(
+        parts.host,
+        parts.gate,
+        parts.queue,
+        parts.threads,
+        parts.clock,
+        world.judge,
+        world.resolver,
+        parts.store,
+    )
     context = ssl.create_default_context()
     if parts.settings.fetch.ca_file:
         context.load_verify_locations(parts.settings.fetch.ca_file)

@@ -124,6 +124,7 @@ def _wire(parts: Parts) -> None:
     runner.local = postroom.LocalCarrier(queue, mda)
     runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)
     runner.on_attempt = parts.recorder.attempted
+    parts.sending.on_held = parts.recorder.noted
     told = (runner.accepted, parts.recorder.accepted, parts.reporting.accepted)
     queue.on_accepted = partial(_each, told)
     world.relay.on_session = parts.reporting.session

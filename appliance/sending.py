@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import logging
+from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -21,6 +22,8 @@ from appliance.settings import Sending as SendingSettings
 from appliance.threads import Threads
 
 log = logging.getLogger("pillarbox.smtp")
+_WRITE_SECONDS = 5.0
+_HELD = "Its sender is stopped for having sent too much."
 _TEXT = """\
 {who} has sent to {reason}. That is far more than usual, so it may send nothing to
 the outside any more. {held} messages that were waiting are held.
@@ -57,7 +60,25 @@ class Sending:
         self._board = board
         self._clock = clock
         self._shown: set[str] = set()
+        self.on_held: Callable[[Entry, str, str], None] = lambda *_: None
+        self.allowance.remember(self._senders.counted())
         self._apply(self._senders.devices(), self._senders.frozen())
+
+    async def run(self) -> None:
+        """Write down every few seconds who sent how much."""
+        while True:
+            await self.write()
+            await asyncio.sleep(_WRITE_SECONDS)
+
+    async def write(self) -> None:
+        """Write down what was counted until now."""
+        counted = self.allowance.changed()
+        if not counted:
+            return
+        try:
+            await asyncio.to_thread(self._senders.count, counted, self._clock.wall())
+        except (PillarboxError, OSError) as error:
+            log.warning("who sent how much is not kept: %s", error)
 
     async def reload(self) -> None:
         """Devices or the frozen have changed in the database."""
@@ -71,7 +92,8 @@ class Sending:
         held = 0
         for entry in self._queue.entries():
             if _is_from(entry, key):
-                self._queue.hold(entry, "Its sender is stopped for having sent too much.")
+                self._queue.hold(entry, _HELD)
+                self.on_held(entry, "held", _HELD)
                 held += 1
         self._show(key, reason)
         try:

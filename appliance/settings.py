@@ -61,6 +61,11 @@ class Server:
     host_name: str = text(
         "", "The name the box gives itself to other servers; empty: the machine's.", pattern=_HOST
     )
+    proxies: str = text(
+        "",
+        "Addresses or networks of proxies (HAProxy, a cloud's load balancer), with commas between; "
+        "each of their connections must begin with a PROXY header of version 2.",
+    )
     log_level: str = text(
         "info", "How much is written to the log.", choices=("debug", "info", "warning", "error")
     )

@@ -21,6 +21,7 @@ the question. An exception raised by the work is raised at the `yield`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import deque
@@ -220,3 +221,31 @@ def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None
         future.set_result(value)
     else:
         future.set_exception(error)
+
+
+async def in_own_thread(work: Callable[[], T]) -> T:
+    """Work that waits for others: threads of a pool would run out while they keep silent, and
+    hold up the end of the program."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(answer: list[T], error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(answer[0])
+
+    def run() -> None:
+        answer: list[T] = []
+        error: Exception | None = None
+        try:
+            answer.append(work())
+        except Exception as failure:  # noqa: BLE001 - it is raised where it is awaited
+            error = failure
+        with contextlib.suppress(RuntimeError):  # the loop is gone
+            loop.call_soon_threadsafe(settle, answer, error)
+
+    threading.Thread(target=run, name="waits", daemon=True).start()
+    return await done

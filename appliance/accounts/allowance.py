@@ -1,4 +1,7 @@
-"""How much each login and each office device may send to the outside, in memory.
+"""How much each login and each office device may send to the outside.
+
+Counted in memory; what has changed is given to `senders.py` every few seconds, so that a restart
+does not begin the count anew.
 
 A stolen password sends thousands of messages within the hour; who goes over the limit is frozen
 until somebody looks. Recipients outside are counted, by the hour and by the day. Time is an
@@ -35,6 +38,15 @@ class Limits:
     per_day: int = 2000
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What somebody sent within a minute."""
+
+    key: str
+    at: float
+    recipients: int  # outside
+
+
 class Allowance:
     """Counts and refuses. Belongs to the event loop."""
 
@@ -43,6 +55,18 @@ class Allowance:
         self._sent: OrderedDict[str, deque[tuple[float, int]]] = OrderedDict()
         self.frozen: dict[str, str] = {}  # key to the reason
         self._devices: Mapping[str, Device] = {}
+        self._changed: set[str] = set()
+
+    def remember(self, counted: Iterable[Sent]) -> None:
+        """What was counted before this start, the oldest first."""
+        for each in counted:
+            self._sent.setdefault(each.key, deque()).append((each.at, each.recipients))
+
+    def changed(self) -> list[Sent]:
+        """What has been counted since this was asked last; all of the newest minute."""
+        found = [(key, self._sent[key]) for key in self._changed if self._sent.get(key)]
+        self._changed.clear()
+        return [Sent(key, *each) for key, sent in found for each in list(sent)[-2:]]
 
     def change(self, devices: Iterable[Device], frozen: Mapping[str, str]) -> None:
         """From now on these are the devices, and these are frozen."""
@@ -82,6 +106,7 @@ class Allowance:
                 self.frozen[key] = over
                 return key
             _add(sent, now, recipients)
+            self._changed.add(key)
         while len(self._sent) > _MOST_KEYS:
             self._sent.popitem(last=False)
         return ""

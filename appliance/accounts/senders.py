@@ -1,16 +1,17 @@
-"""Office devices and who is frozen: tables of appliance.db. Everything here blocks."""
+"""Office devices, who sent how much, and who is frozen: tables of appliance.db. All blocks."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any
 
 from sqlite_utils import Database
 
 from appliance.accounts.addresses import canonical
-from appliance.accounts.allowance import Device, device_key
+from appliance.accounts.allowance import DAY, Device, Sent, device_key
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.migrations import migrate_room
 from appliance.errors import AlreadyExists, NotFound, Refused
@@ -25,7 +26,11 @@ def _first(db: Database) -> None:
     db.create_table("frozen", {"key": str, "since": float, "reason": str}, pk="key")
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (_first,)
+def _counts(db: Database) -> None:
+    db.create_table("sent", {"key": str, "at": float, "recipients": int}, pk=("key", "at"))
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (_first, _counts)
 
 
 class Senders:
@@ -82,6 +87,17 @@ class Senders:
         with self._database.change() as db:
             db.table("frozen").insert(row, replace=True)
 
+    def count(self, counted: Iterable[Sent], now: float) -> None:
+        """Keep what was sent, for a day."""
+        with self._database.change() as db:
+            db.table("sent").insert_all([asdict(each) for each in counted], replace=True)
+            db.execute("delete from sent where at < ?", [now - DAY])
+
+    def counted(self) -> list[Sent]:
+        """What was sent within the last day, the oldest first."""
+        with self._database.change() as db:
+            return [Sent(**row) for row in db.query("select * from sent order by at")]
+
     def thaw(self, who: str) -> list[str]:
         """Let an account with all its devices, or an office device, send again; their keys.
 
@@ -97,6 +113,7 @@ class Senders:
                 raise NotFound(f"{who} is not frozen.")
             for key in keys:
                 db.table("frozen").delete(key)
+                db.execute("delete from sent where key = ?", [key])
         return keys
 
 

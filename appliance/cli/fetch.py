@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ssl
+from pathlib import Path
 from typing import Any
 
-from appliance import control
+from appliance import control, settings
 from appliance.cli.asking import open_database
 from appliance.cli.output import add_json_option, moment, parse_size, print_json, print_table
 from appliance.cli.people import read_password
@@ -67,6 +68,7 @@ def _add_add(parser: argparse.ArgumentParser) -> None:
     consent.add_argument("--oauth", default="", help=f"{', '.join(oauth.KNOWN)}, or a token URL")
     consent.add_argument("--device-url", default="")
     consent.add_argument("--client-id", default="")
+    consent.add_argument("--client-secret-file", type=Path, help="where the provider gave one")
     consent.add_argument("--scope", default="")
     parser.set_defaults(handler=_add)
 
@@ -116,8 +118,18 @@ def _consent(arguments: argparse.Namespace) -> Consent | None:
         known.get("token_url", arguments.oauth),
         arguments.client_id,
         arguments.device_url or known.get("device_url", ""),
+        _client_secret(arguments.client_secret_file),
         scope=arguments.scope or known.get("scope", ""),
     )
+
+
+def _client_secret(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"The client secret cannot be read from {file}: {error}.") from None
 
 
 def _authorize(arguments: argparse.Namespace) -> None:
@@ -126,6 +138,9 @@ def _authorize(arguments: argparse.Namespace) -> None:
     if source.consent is None or not source.consent.device_url:
         raise Refused(f"{source.name} logs in with a password.")
     context = ssl.create_default_context()
+    trusted = settings.load(arguments.state / "settings.toml").fetch.ca_file
+    if trusted:
+        context.load_verify_locations(trusted)
     asking = oauth.begin(source.consent, context)
     print(f"Open {asking.page} in any browser and type {asking.user_code}.", flush=True)
     token = oauth.finish(source.consent, asking, context)

@@ -69,9 +69,13 @@ def told(story: Story, shown: Callable[[float], str]) -> list[str]:
     if story.message is None:
         event = story.events[0]
         who = f"{event.sender or '<>'} to {event.recipient}"
-        return [f"{shown(event.at)}  refused  {who} from {event.remote}: {event.words}"]
+        what = "refused for now" if event.reply.startswith("4") else "refused"
+        said = f"{event.words} [{event.reply}]" if event.reply else event.words
+        return [f"{shown(event.at)}  {what}  {who} from {event.remote}: {said}"]
     lines = [_head(story.message, shown)]
     lines += [f"    {shown(each.at)}  {_happened(each, shown)}" for each in story.events]
+    if not story.events:
+        lines.append("    not tried yet")
     return lines
 
 

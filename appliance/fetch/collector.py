@@ -25,7 +25,8 @@ from appliance.fetch.pop3 import Pop3Remote
 from appliance.fetch.registry import Registry
 from appliance.fetch.remote import Trouble
 from appliance.fetch.source import Kind, Source
-from appliance.fetch.visit import Intake, Visit
+from appliance.fetch.visit import Count, Hurt, Intake, Visit
+from appliance.threads import in_own_thread
 
 log = logging.getLogger("pillarbox.fetch")
 
@@ -52,6 +53,8 @@ class _Running:
     visit: Visit | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    hurt: dict[str, Hurt] = field(default_factory=dict)
+    tokens: Tokens | None = None  # a refresh token may be good for one use only
 
 
 class Collector:
@@ -120,8 +123,9 @@ class Collector:
         source, standing = running.source, self.standing[running.source.name]
         while not running.stopped.is_set():
             trouble: Trouble | None = None
+            running.wake.clear()  # whoever asks from now on wants another visit
             try:
-                await _in_own_thread(lambda: self._connected(running, loop))
+                await in_own_thread(lambda: self._connected(running, loop))
             except (PillarboxError, OSError) as error:
                 trouble = wording.explained(source, error)
             except Exception:
@@ -131,7 +135,6 @@ class Collector:
                 return
             seconds = self._note(source, standing, trouble)
             standing.next_visit = self._clock.wall() + seconds
-            running.wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await running.wake.wait()
@@ -155,20 +158,31 @@ class Collector:
             )
         return wording.pause(trouble, standing.failures)
 
-    def _visited(self, source: Source, standing: Standing, taken: int) -> None:
+    def _visited(self, source: Source, standing: Standing, count: Count) -> None:
         standing.last_visit, standing.failures = self._clock.wall(), 0
-        standing.trouble = standing.remedy = ""
-        standing.taken += taken
-        self._board.take_down(_condition(source.name))
+        standing.trouble, standing.remedy = wording.waiting(source, count)
+        standing.taken += count.taken
+        if not standing.trouble:
+            self._board.take_down(_condition(source.name))
+            return
+        self._board.put_up(
+            Condition(
+                _condition(source.name),
+                Severity.ATTENTION,
+                standing.trouble,
+                standing.remedy,
+                self._clock.wall(),
+            )
+        )
 
     def _connected(self, running: _Running, loop: asyncio.AbstractEventLoop) -> None:
         """One connection from its beginning to its end. Blocks."""
         source = running.source
         remote_class = ImapRemote if source.kind is Kind.IMAP else Pop3Remote
-        remote = remote_class(source, self._context, self._tokens(source))
+        remote = remote_class(source, self._context, self._tokens(running))
         try:
             intake = self._make_intake(loop)
-            visit = Visit(source, remote, self._ledger, intake, self._clock.wall)
+            visit = Visit(source, remote, self._ledger, intake, self._clock.wall, hurt=running.hurt)
             running.visit = visit
             while not running.stopped.is_set():
                 count = visit.run()
@@ -177,48 +191,25 @@ class Collector:
                              count.taken, count.too_large, count.deleted,
                              extra={"source": source.name})  # fmt: skip
                 standing = self.standing[source.name]
-                loop.call_soon_threadsafe(self._visited, source, standing, count.taken)
+                loop.call_soon_threadsafe(self._visited, source, standing, count)
                 if running.stopped.is_set() or not remote.wait(source.minutes * 60.0):
                     break
         finally:
             running.visit = None
             remote.close()
 
-    def _tokens(self, source: Source) -> Callable[[], str]:
+    def _tokens(self, running: _Running) -> Callable[[], str]:
+        source = running.source
         if source.consent is None:
             return lambda: ""
-        return Tokens(
-            source.consent,
-            source.secret,
-            self._context,
-            lambda token: self._registry.set_secret(source.name, token),
-        ).access
-
-
-async def _in_own_thread(work: Callable[[], None]) -> None:
-    """Threads of a pool would hold up the end of the program while a provider keeps silent."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except Exception as failure:  # noqa: BLE001 - it is raised where it is awaited
-            error = failure
-        with contextlib.suppress(RuntimeError):  # the loop is gone
-            loop.call_soon_threadsafe(settle, error)
-
-    threading.Thread(target=run, name="fetch", daemon=True).start()
-    await done
+        if running.tokens is None:
+            running.tokens = Tokens(
+                source.consent,
+                source.secret,
+                self._context,
+                lambda token: self._registry.set_secret(source.name, token),
+            )
+        return running.tokens.access
 
 
 def _condition(name: str) -> str:

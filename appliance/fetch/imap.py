@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import imaplib
 import socket
 import ssl
 import time
@@ -12,9 +13,18 @@ from typing import Any
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import CapabilityError, IMAPClientError, LoginError
 
-from appliance.fetch.remote import ANSWER_SECONDS, CONNECT_SECONDS, Gone, Listed, Trouble
+from appliance.fetch.remote import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    Gone,
+    Listed,
+    Trouble,
+    Unreadable,
+)
 from appliance.fetch.source import Security, Source
 
+_library: Any = imaplib
+_library._MAXLINE = 16 << 20  # the answer to SEARCH is one line, ten octets for each message
 _MARGIN = 64 * 1024  # octets beside the message in one answer
 _ASK_EACH_SECONDS = (
     8 * 60.0
@@ -88,7 +98,12 @@ class ImapRemote:
     def _item(self, mark: str, item: str) -> Any:
         uid = self._uids[mark]
         with _ours(self._source):
-            found = self._client.fetch([uid], [item]).get(uid, {})
+            try:
+                found = self._client.fetch([uid], [item]).get(uid, {})
+            except IMAPClientError as error:
+                if type(error) is not IMAPClientError:  # the connection or its order is broken
+                    raise
+                raise Unreadable(f"{self._source.host} answered: {_words(error)}") from None
         value = found.get(item.replace(".PEEK", "").encode())
         if value is None:
             raise Gone(f"Message {mark} of {self._source.name} is gone.")

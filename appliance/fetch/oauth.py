@@ -70,6 +70,8 @@ class Tokens:
             return self._access
         asked = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
         status, said = post(self._consent.token_url, self._consent, asked, self._context)
+        if status >= 500 or status == 429:
+            raise Trouble(f"The provider gives no access at the moment ({status}).")
         if status != 200 or not isinstance(said.get("access_token"), str):
             raise Trouble(
                 f"The provider gives no access any more: {_words(said)}",

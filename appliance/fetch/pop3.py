@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import poplib
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from appliance.fetch.remote import ANSWER_SECONDS, Gone, Listed, Trouble
+from appliance.fetch.remote import ANSWER_SECONDS, Listed, Trouble, Unreadable
 from appliance.fetch.source import Security, Source
 
 _MARGIN = 64 * 1024
 _LONGEST_LISTING = 64 * 1024 * 1024  # octets
 _library: Any = poplib
-_library._MAXLINE = 1 << 20  # mail has longer lines than the 2,048 octets of the library
+_library._MAXLINE = 1 << 30  # mail has longer lines than the 2,048 octets of the library
+_FIRST_LINES = 50  # of a message whose mark says nothing
 
 
 class _Bounded:
@@ -28,7 +31,7 @@ class _Bounded:
 
     def readline(self, limit: int) -> bytes:
         """One line."""
-        line: bytes = self._file.readline(limit)
+        line: bytes = self._file.readline(min(limit, self.left + 1))
         self.left -= len(line)
         if self.left < 0:
             raise poplib.error_proto("the answer does not end")
@@ -70,8 +73,7 @@ class Pop3Remote:
                 client.user(source.user)
                 client.pass_(source.secret)
             else:
-                said = f"user={source.user}\x01auth=Bearer {token()}\x01\x01"
-                client._shortcmd(f"AUTH XOAUTH2 {base64.b64encode(said.encode()).decode()}")
+                self._authenticate(token())
         except (poplib.error_proto, UnicodeEncodeError) as error:
             said = _words(error)
             if "[IN-USE]" in said or "[SYS/TEMP]" in said or "[LOGIN-DELAY]" in said:  # RFC 2449
@@ -83,16 +85,64 @@ class Pop3Remote:
                 is_login=True,
             ) from None
 
+    def _authenticate(self, token: str) -> None:
+        """OAUTHBEARER (RFC 7628), or XOAUTH2 where that is not offered. A token is too long for
+        an initial response (RFC 5034 §4)."""
+        source, client = self._source, self._client
+        offered = {each.upper() for each in self._mechanisms()}
+        mechanism, refused = "XOAUTH2", b""
+        said = f"user={source.user}\x01auth=Bearer {token}\x01\x01"
+        if "OAUTHBEARER" in offered:
+            mechanism, refused = "OAUTHBEARER", base64.b64encode(b"\x01")  # RFC 7628 §3.2.3
+            name = source.user.replace("=", "=3D").replace(",", "=2C")  # RFC 5801 §4
+            said = (
+                f"n,a={name},\x01host={source.host}\x01port={source.port}"
+                f"\x01auth=Bearer {token}\x01\x01"
+            )
+        client._shortcmd(f"AUTH {mechanism}")
+        answer: bytes = client._shortcmd(base64.b64encode(said.encode()).decode())
+        if not answer.upper().startswith(b"+OK"):  # why not, as a challenge
+            client._shortcmd(refused.decode())
+            raise poplib.error_proto("the token is not accepted")
+
+    def _mechanisms(self) -> list[str]:
+        try:
+            return list(self._client.capa().get("SASL", ()))
+        except poplib.error_proto:
+            return []
+
     def listing(self) -> list[Listed]:
         """Everything in the mailbox."""
         with _ours(self._source):
             self._reader.left = _LONGEST_LISTING
-            marks = [line.split(b" ", 1) for line in self._client.uidl()[1]]
-            self._reader.left = _LONGEST_LISTING
             sizes = [line.split(b" ", 2)[:2] for line in self._client.list()[1]]
-            self._numbers = {mark.decode("ascii", "replace"): int(n) for n, mark in marks}
             self._sizes = {int(n): int(size) for n, size in sizes}
+            marks = self._marks()
+            often = Counter(marks.values())
+            self._numbers = {
+                mark if mark and often[mark] == 1 else self._own_mark(number): number
+                for number, mark in marks.items()
+            }
         return [Listed(m, self._sizes.get(n, -1)) for m, n in self._numbers.items()]
+
+    def _marks(self) -> dict[int, str]:
+        """What the provider calls its messages (UIDL is optional: RFC 1939 §7)."""
+        self._reader.left = _LONGEST_LISTING
+        try:
+            lines = self._client.uidl()[1]
+        except poplib.error_proto as error:
+            if not _words(error).startswith("-ERR") or _words(error) == "-ERR EOF":
+                raise
+            return dict.fromkeys(self._sizes, "")
+        found = [line.split(b" ", 1) for line in lines]
+        return {int(n): mark.decode("ascii", "replace") for n, mark in found}
+
+    def _own_mark(self, number: int) -> str:
+        """For a message that has no mark of its own (RFC 1939 §7 lets copies share one)."""
+        self._reader.left = _LONGEST_LISTING
+        start = b"\n".join(self._client.top(number, _FIRST_LINES)[1])
+        size = self._sizes.get(number, 0)
+        return f"={size}.{hashlib.sha256(start).hexdigest()[:32]}"
 
     def size(self, mark: str) -> int:
         """Octets of a message."""
@@ -116,7 +166,7 @@ class Pop3Remote:
                 said = _words(error)
                 if not said.startswith("-ERR") or said == "-ERR EOF":  # the library's own words
                     raise
-                raise Gone(f"Message {mark} of {self._source.name} is gone.") from None
+                raise Unreadable(f"{self._source.host} answered: {said}") from None
         return b"\r\n".join([*lines, b""])
 
     def delete(self, marks: Sequence[str]) -> None:

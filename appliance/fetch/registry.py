@@ -42,7 +42,14 @@ def _first(db: Database) -> None:
     )
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (_first,)
+def _digests(db: Database) -> None:
+    taken = db.table("fetch_taken")
+    taken.add_column("digest", str, not_null_default="")
+    taken.add_column("missing", float, not_null_default=0.0)
+    taken.create_index(["source", "digest"])
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (_first, _digests)
 
 
 class Registry:

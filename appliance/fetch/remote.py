@@ -18,6 +18,11 @@ class Trouble(PillarboxError):
         super().__init__(sentence)
         self.remedy = remedy
         self.is_login = is_login  # asking again soon would lock the account
+        self.is_of_one_message = False  # all others have been collected
+
+
+class Unreadable(Trouble):
+    """The provider does not give one message; the connection is good for others."""
 
 
 class Gone(PillarboxError):

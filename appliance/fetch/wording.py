@@ -8,6 +8,7 @@ import ssl
 from appliance.errors import PillarboxError
 from appliance.fetch.remote import Trouble
 from appliance.fetch.source import Source
+from appliance.fetch.visit import Count
 
 _FIRST_SECONDS, _LONGEST_SECONDS, _LOGIN_SECONDS = 60.0, 1800.0, 3600.0
 
@@ -39,8 +40,25 @@ def explained(source: Source, error: Exception) -> Trouble:
     return Trouble(f"The connection to {host} broke ({error.__class__.__name__}: {error}).")
 
 
+def waiting(source: Source, count: Count) -> tuple[str, str]:
+    """What stays at the provider though all went well, and what to do."""
+    if count.stuck:
+        return (
+            f"{count.stuck} of the messages at {source.host} cannot be collected.",
+            "Move or delete them there with the provider's web page; the log says what is wrong.",
+        )
+    if count.without_room:
+        return (
+            f"{count.without_room} messages wait at {source.host}, for a mailbox here is full.",
+            "Delete mail, or give the account more room; then they come.",
+        )
+    return "", ""
+
+
 def pause(trouble: Trouble, failures: int) -> float:
     """Seconds until the next attempt, after so many failures in a row."""
     if trouble.is_login:
         return _LOGIN_SECONDS
+    if trouble.is_of_one_message:
+        return _FIRST_SECONDS
     return min(_FIRST_SECONDS * 2.0 ** min(failures - 1, 10), _LONGEST_SECONDS)

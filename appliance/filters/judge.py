@@ -7,6 +7,7 @@ a large message costs seconds of computing, which another process does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -19,11 +20,14 @@ from appliance.filters.dmarc import Identity
 from appliance.filters.greylist import Greylist
 from appliance.filters.worker import Worker
 from appliance.net.resolver import Outcome, Resolver
+from appliance.threads import in_own_thread
 
 log = logging.getLogger("pillarbox.filters")
 
 LARGE = 256 * 1024  # octets from which on another process checks signatures
 SECONDS = 20.0
+_MOST_WAITING = 64  # SPF checks at once; each may wait for the DNS of somebody who is slow
+_ALWAYS_HEARD = frozenset(("postmaster", "abuse"))  # RFC 5321 §4.5.1, RFC 2142
 _TEMPORARY = "the DNS did not answer in time"
 
 
@@ -49,6 +53,7 @@ class Judge:
         self._lists = lists or BlockLists(resolver, (), clock)
         self._greylist = greylist
         self._worker = Worker()
+        self._slots = asyncio.Semaphore(_MOST_WAITING)
         self.on_judged: Judged = lambda *_: None
 
     async def judge(self, arrived: Arrived) -> Verdict:
@@ -60,7 +65,7 @@ class Judge:
         properties = (("header.from", outcome.author),)
         asked = f"p={outcome.policy}" if outcome.result == "fail" else ""
         found = (spf_finding, *dkim_findings, Finding("dmarc", outcome.result, properties, asked))
-        facts = {each.method: each.result for each in reversed(found)}
+        facts = _facts(found)
         failed = outcome.result == "fail" and self._enforce
         verdict = _failed(outcome, found, facts) if failed else Verdict(findings=found, facts=facts)
         self.on_judged(arrived, outcome, found, verdict.action)
@@ -79,7 +84,8 @@ class Judge:
 
     async def _wait(self, arrived: Arrived) -> float:
         """Seconds until this first contact is believed; nothing speaks for it."""
-        if self._greylist is None or not arrived.comes_again:
+        local = arrived.recipient.partition("@")[0].lower()
+        if self._greylist is None or not arrived.comes_again or local in _ALWAYS_HEARD:
             return 0.0
         try:
             return await asyncio.to_thread(
@@ -100,14 +106,25 @@ class Judge:
     async def _spf(self, arrived: Arrived) -> Finding:
         try:
             async with asyncio.timeout(SECONDS):
-                return await asyncio.to_thread(
-                    spf.check, self._resolver, arrived.peer, arrived.sender, arrived.helo
-                )
+                return await self._spf_in_thread(arrived)
         except TimeoutError:
             return Finding("spf", "temperror", (("smtp.mailfrom", arrived.sender),), _TEMPORARY)
 
+    async def _spf_in_thread(self, arrived: Arrived) -> Finding:
+        loop = asyncio.get_running_loop()
+
+        def check() -> Finding:
+            try:
+                return spf.check(self._resolver, arrived.peer, arrived.sender, arrived.helo)
+            finally:  # also when nobody waits for it any more
+                with contextlib.suppress(RuntimeError):  # the loop is gone
+                    loop.call_soon_threadsafe(self._slots.release)
+
+        await self._slots.acquire()
+        return await in_own_thread(check)
+
     async def _dkim(self, arrived: Arrived) -> list[Finding]:
-        found = signatures.signatures(arrived.header)
+        found = signatures.signatures(signatures.own_header(arrived.header))
         if not found:
             return [Finding("dkim", "none")]
         keys: dict[str, bytes] = {}
@@ -178,6 +195,15 @@ class Judge:
         kinds = ("MX", "A", "AAAA")
         answers = await asyncio.gather(*(self._resolver.ask(domain, kind) for kind in kinds))
         return any(each.outcome in {Outcome.FOUND, Outcome.FAILED} for each in answers)
+
+
+def _facts(findings: Sequence[Finding]) -> dict[str, str]:
+    """One result for each method: of several signatures a good one counts."""
+    facts: dict[str, str] = {}
+    for each in findings:
+        if each.result == "pass" or each.method not in facts:
+            facts[each.method] = each.result
+    return facts
 
 
 class _NoAnswer(Exception):

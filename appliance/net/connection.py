@@ -70,6 +70,7 @@ class Connection(asyncio.BufferedProtocol):
     ) -> None:
         self._factory = factory
         self._entrance = entrance
+        self.proxied: Peer | None = None  # who is really there, when a proxy told
         self._entered_as = ""
         self._on_gone = on_gone
         self._transport: asyncio.Transport | None = None
@@ -95,7 +96,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = stream
         if self._session is not None:
             return
-        peer = peer_of(transport)
+        peer = self.proxied or peer_of(transport)
         if not self._is_let_in(peer, stream):
             stream.close()
             return

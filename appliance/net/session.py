@@ -21,11 +21,12 @@ class Peer:
 
     host: str  # the numeric address, IPv4-mapped IPv6 written as IPv4
     port: int
+    is_proxied: bool = False  # a proxy says so; such a peer is never one of the house
 
     @property
     def is_loopback(self) -> bool:
         """True for a program on this machine."""
-        return self.host == "::1" or self.host.startswith("127.")
+        return not self.is_proxied and (self.host == "::1" or self.host.startswith("127."))
 
 
 @dataclass(frozen=True, slots=True)

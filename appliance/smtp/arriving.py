@@ -28,6 +28,7 @@ class Handling:
     judge: Callable[[trace.Seen], None]  # may raise Reply
     may_be_binary: bool = False
     clean: Callable[[bytes], bytes] = lambda header: header  # takes forged fields out
+    add: Callable[[trace.Seen], bytes] = lambda _seen: b""  # fields that it lacks
 
 
 class Arriving:
@@ -39,6 +40,7 @@ class Arriving:
         self.seen = trace.look(b"")
         self.fault: PillarboxError | None = None
         self.header = b""  # as it came
+        self.added = b""  # fields above it that belong to the message, not to its way
         self.body_at = 0  # where the rest of the message begins in the spool
         self._handling = handling
         self._held: list[bytes] | None = []
@@ -114,7 +116,8 @@ class Arriving:
         self._handling.judge(self.seen)
         self.header = content[: end if end >= 0 else len(content)]
         kept = self._handling.clean(self.header)
-        top = self._handling.on_top(self.seen, self.incoming.id)
+        self.added = self._handling.add(self.seen)
+        top = self._handling.on_top(self.seen, self.incoming.id) + self.added
         self.body_at = len(top) + len(kept)
         yield from self.incoming.write(top + kept)
         yield from self.incoming.write(content[len(self.header) :])

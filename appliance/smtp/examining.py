@@ -95,7 +95,7 @@ async def _seen(connection: SmtpConnection, arriving: Arriving, envelope: Envelo
         envelope.peer,
         str(session.host_name or "") if session is not None else "",
         envelope.sender,
-        arriving.header,
+        arriving.added + arriving.header,  # as others will see it
         arriving.incoming.path,
         arriving.body_at,
         body,
@@ -106,7 +106,7 @@ async def _seen(connection: SmtpConnection, arriving: Arriving, envelope: Envelo
 
 def _is_judged(connection: SmtpConnection) -> bool:
     """A host of the office has no SPF record and needs none."""
-    if connection.context.judges_local_peers:
+    if connection.context.judges_local_peers or connection.peer.is_proxied:
         return True
     try:
         return not ipaddress.ip_address(connection.peer.host).is_private

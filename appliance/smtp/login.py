@@ -57,7 +57,7 @@ async def authenticate(connection: SmtpConnection, argument: str) -> None:
 def need_login(connection: SmtpConnection) -> None:
     """Only who logged in sends, and devices of the office by their address. Raises Reply."""
     allowance = connection.context.allowance
-    device = allowance.device(connection.peer.host)
+    device = connection.office_device
     if connection.login is None and device is not None:
         connection.login = Login(device.account, device=device_key(device.name))
     if connection.login is None and not connection.may_log_in:

@@ -110,10 +110,11 @@ async def _begin(connection: SmtpConnection) -> Arriving:
     context = connection.context
     handling = Handling(
         largest_octets=context.settings.largest_message_mib * 1024 * 1024,
-        on_top=lambda seen, queue_id: _on_top(connection, seen, queue_id),
+        on_top=lambda _seen, queue_id: _on_top(connection, queue_id),
         judge=lambda seen: connection.rules.message(seen, context.gate.directory, connection.login),
         may_be_binary=mail.parameters.body == "BINARYMIME",
         clean=lambda header: _clean(connection, header),
+        add=lambda seen: _missing(connection, seen),
     )
     return Arriving(await connection.carry_out(context.queue.incoming()), handling)
 
@@ -123,7 +124,7 @@ def _clean(connection: SmtpConnection, header: bytes) -> bytes:
     return results.without_forged(header, (connection.context.host,))
 
 
-def _on_top(connection: SmtpConnection, seen: trace.Seen, queue_id: str) -> bytes:
+def _on_top(connection: SmtpConnection, queue_id: str) -> bytes:
     mail, session, context = connection.mail, connection.session, connection.context
     assert mail is not None
     assert session is not None
@@ -143,10 +144,14 @@ def _on_top(connection: SmtpConnection, seen: trace.Seen, queue_id: str) -> byte
         single_recipient=named[0] if mail.named == 1 else "",
         tls=_tls_name(connection),
     )
-    lines = trace.return_path(str(mail.sender)) + trace.received(hop, now)
-    if connection.door.is_submission:
-        lines += trace.missing_fields(seen, context.host, now)
-    return lines
+    return trace.return_path(str(mail.sender)) + trace.received(hop, now)
+
+
+def _missing(connection: SmtpConnection, seen: trace.Seen) -> bytes:
+    if not connection.door.is_submission:
+        return b""
+    context = connection.context
+    return trace.missing_fields(seen, context.host, context.clock.wall())
 
 
 def _tls_name(connection: SmtpConnection) -> str:
@@ -185,7 +190,7 @@ async def _accept(connection: SmtpConnection, arriving: Arriving) -> None:
     except (PillarboxError, OSError) as error:
         expected = error if isinstance(error, PillarboxError) else Temporary(str(error))
         log.warning("refused: %s", error, extra=fields)
-        _trace_refusal(connection, envelope, error)
+        _trace_refusal(connection, envelope, expected)
         await connection.push(replies.reply_for(expected))
     else:
         found = {"queue_id": queue_id, "message_id": arriving.seen.message_id}
@@ -201,10 +206,10 @@ def _subject(connection: SmtpConnection, seen: trace.Seen) -> str:
     return decoded_header(seen.subject.encode("utf-8", "replace"))
 
 
-def _trace_refusal(connection: SmtpConnection, envelope: Envelope, error: Exception) -> None:
+def _trace_refusal(connection: SmtpConnection, envelope: Envelope, error: PillarboxError) -> None:
     for each in envelope.recipients:
         who = each.named or each.address
-        connection.context.on_refused(envelope.peer, envelope.sender, who, str(error))
+        connection.context.on_refused(envelope.peer, envelope.sender, who, replies.reply_for(error))
 
 
 def _bound(connection: SmtpConnection, arriving: Arriving) -> None:

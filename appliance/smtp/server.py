@@ -23,6 +23,7 @@ from typing import Any, TypeVar, cast
 
 from aiosmtpd.smtp import SMTP
 
+from appliance.accounts.allowance import Device
 from appliance.accounts.login import Login
 from appliance.errors import PillarboxError
 from appliance.net.connection import peer_of
@@ -70,6 +71,7 @@ class SmtpConnection(SMTP):
         self.door = door
         self.running = running  # acceptances in hand; they outlive the connection
         self.peer = Peer("", 0)
+        self.proxied: Peer | None = None  # who is really there, when a proxy told
         self.login: Login | None = None
         self.mail: Transaction | None = None
         self.arriving: message.Arriving | None = None  # between the first BDAT and its LAST
@@ -82,7 +84,7 @@ class SmtpConnection(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the peer in, or go on after STARTTLS."""
         if self.transport is None:
-            self.peer = peer_of(transport)
+            self.peer = self.proxied or peer_of(transport)
             refusal = self.context.doorkeeper.enter(self.peer.host, self.loop.time())
             if refusal:
                 log.warning("sent away: %s", refusal, extra={"peer": self.peer.host})
@@ -186,8 +188,13 @@ class SmtpConnection(SMTP):
     def may_log_in(self) -> bool:
         """AUTH may be used now (RFC 4954 §4: not in clear)."""
         in_clear = self.door.plain_login_allowed and self.peer.is_loopback
-        in_clear = in_clear or self.context.allowance.device(self.peer.host) is not None
+        in_clear = in_clear or self.office_device is not None
         return self.door.is_submission and (self.is_secure or in_clear)
+
+    @property
+    def office_device(self) -> Device | None:
+        """The scanner or printer at this address; never one whose address a proxy tells."""
+        return None if self.peer.is_proxied else self.context.allowance.device(self.peer.host)
 
     @property
     def rules(self) -> Rules:
@@ -303,7 +310,7 @@ class SmtpConnection(SMTP):
             )
         except PillarboxError as error:
             who = (arg or "").partition(":")[2].partition(" ")[0].strip("<>")
-            self.context.on_refused(self.peer.host, str(mail.sender), who, str(error))
+            self.context.on_refused(self.peer.host, str(mail.sender), who, replies.reply_for(error))
             raise
         await self.push("250 2.1.5 Recipient accepted.")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import deque
 
 from appliance.clock import Clock
@@ -20,6 +21,7 @@ log = logging.getLogger("pillarbox.trace")
 
 WRITE_SECONDS, PRUNE_SECONDS = 5.0, 3600.0
 MOST_WAITING = 20_000
+_CODES = re.compile(r"(\d{3} \d\.\d{1,3}\.\d{1,3}) ")
 _LONGEST = 500  # characters of any text
 
 
@@ -48,7 +50,7 @@ class Recorder:
                 _short(envelope.message_id.strip("<>")),
                 envelope.peer,
                 envelope.account,
-                _short(envelope.source),
+                _short(envelope.source.rpartition(" ")[0] or envelope.source),  # without digest
                 envelope.size,
                 envelope.verdict,
                 _short(envelope.subject),
@@ -76,15 +78,17 @@ class Recorder:
         )
 
     def refused(self, peer: str, sender: str, recipient: str, reply: str) -> None:
-        """A message, or a recipient of one, was not accepted."""
+        """A message, or a recipient of one, was not accepted; `reply` with its codes."""
+        found = _CODES.match(reply)
         self._events.append(
             Event(
                 self._clock.wall(),
                 "refused",
                 sender=_short(sender),
                 recipient=_short(recipient),
-                words=_short(reply),
+                words=_short(reply[found.end() :] if found else reply),
                 remote=peer,
+                reply=found[1] if found else "",
             )
         )
 

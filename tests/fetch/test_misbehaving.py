@@ -155,7 +155,7 @@ POP3 = [
     ({"RETR": endless(b"+OK\r\n", b"x")}, "localhost answered"),
     ({"RETR": keep_silent}, "did not answer in time"),
     ({"RETR": hang_up}, "localhost answered"),
-    ({"RETR": b"-ERR gone"}, "is gone"),
+    ({"RETR": b"-ERR gone"}, "localhost answered: -ERR gone"),
 ]
 
 

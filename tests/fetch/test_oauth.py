@@ -82,7 +82,7 @@ def test_one_about_to_expire_is_not_used(provider: Provider) -> None:
 @pytest.mark.parametrize(
     "answer",
     [(400, {"error": "invalid_grant", "error_description": "consent\nwas taken back"}),
-     (500, b"<html>"), (200, b"[]"), (200, {"access_token": 5})],
+     (200, b"[]"), (200, {"access_token": 5})],
 )  # fmt: skip
 def test_a_refusal_is_told_and_asks_for_consent(provider: Provider, answer) -> None:
     provider.answers = [answer]
@@ -91,6 +91,16 @@ def test_a_refusal_is_told_and_asks_for_consent(provider: Provider, answer) -> N
         tokens.access()
     assert refused.value.is_login
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_provider_that_has_no_time_is_asked_again_soon(provider: Provider, status: int) -> None:
+    provider.answers = [(status, b"<html>"), (200, {"access_token": "a1"})]
+    tokens = oauth.Tokens(provider.consent, "r", provider.context, lambda _: None)
+    with pytest.raises(Trouble, match="at the moment") as failed:
+        tokens.access()
+    assert not failed.value.is_login
+    assert tokens.access() == "a1"
 
 
 def test_the_device_flow_waits_as_it_is_told(provider: Provider) -> None:

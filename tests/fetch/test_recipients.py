@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.fetch.origin import origin
+from appliance.fetch.origin import Origin, hops, return_path
 from appliance.fetch.recipients import named
 from appliance.fetch.source import ENVELOPE_FIELDS
 
@@ -59,12 +59,42 @@ GMAIL = (
 )
 
 
+def first(header: str) -> Origin | None:
+    return next(hops(header.replace("\n", "\r\n").encode()), None)
+
+
 def test_the_host_outside_is_the_first_that_is_not_the_providers() -> None:
-    found = origin(GMAIL.replace("\n", "\r\n").encode())
+    assert first(GMAIL) == Origin("93.184.216.34", "mail.else.test")
+    assert return_path(GMAIL.encode()) == "joe@else.test"
+
+
+STRANGER = "93.184.216.34"
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["from [8.8.8.8] (unknown [93.184.216.34]) by mx.provider.test (Postfix)",
+     "from x (unknown [93.184.216.34]) (using TLSv1.3 with cipher X (256/256 bits)) by mx.p.test",
+     "from [93.184.216.34] (helo=[8.8.8.8]) by mx.provider.test with esmtp (Exim 4.98)",
+     "from evil.test ([93.184.216.34] helo=[8.8.8.8]) by mx.provider.test with esmtp (Exim 4.98)",
+     "from [93.184.216.34] (port=4711 helo=x) by mx.provider.test with esmtp (Exim 4.98)",
+     "from unknown (HELO [8.8.8.8]) (93.184.216.34) by mx.provider.test with SMTP",
+     "from mx.good.test (evil.test. [93.184.216.34]) by mx.google.com with ESMTPS",
+     "from good.test (evil.test [93.184.216.34] (may be forged)) by mx.provider.test (8.18)"],
+)  # fmt: skip
+def test_a_stranger_cannot_say_that_it_has_another_address(field: str) -> None:
+    lie = "Received: from mail.good.test (mail.good.test [8.8.8.8]) by mx.provider.test; x\n"
+    found = first(f"Received: {field} id 1; now\n{lie}")
     assert found is not None
-    assert (found.peer, found.helo, found.sender) == (
-        "93.184.216.34", "mail.else.test", "joe@else.test",
-    )  # fmt: skip
+    assert found.peer == STRANGER
+    assert not found.says_inside
+
+
+def test_a_host_that_takes_a_name_of_the_provider_is_asked_for_in_the_dns() -> None:
+    said = f"Received: from mx2.provider.test (x [{STRANGER}]) by mx.provider.test; now\n"
+    assert first(said) == Origin(STRANGER, "mx2.provider.test", says_inside=True)
+    said = f"Received: from evil.co.uk (x [{STRANGER}]) by mx.isp.co.uk; now\n"
+    assert first(said) == Origin(STRANGER, "evil.co.uk", says_inside=False)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +103,12 @@ def test_the_host_outside_is_the_first_that_is_not_the_providers() -> None:
      "Received: from a ([999.1.2.3]) by b; x\n", "Received: from x by y\n"],
 )  # fmt: skip
 def test_no_guess_where_nothing_is_told(header: str) -> None:
-    assert origin(header.replace("\n", "\r\n").encode()) is None
+    assert first(header) is None
 
 
 @given(st.binary(max_size=500))
 def test_any_header_is_read_without_harm(noise: bytes) -> None:
     for name in (b"Received: ", b"X-Original-To: ", b"Return-Path: "):
-        origin(name + noise)
+        list(hops(name + noise))
+        return_path(name + noise)
         named(name + noise, "office.test", ENVELOPE_FIELDS, lambda _: True)

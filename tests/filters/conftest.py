@@ -24,7 +24,7 @@ class Opinions:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.dns = DnsWorld(folder / "dns")
-        self.dns.zone("example.com", *spf_cases.EXAMPLE_COM)
+        self.dns.zone("example.com", *spf_cases.EXAMPLE_COM, *dkim_cases.RFC_8463_KEYS)
         self.dns.zone("example.org", *spf_cases.EXAMPLE_ORG)
         self.dns.zone("2.0.192.in-addr.arpa", *spf_cases.REVERSE)
         lines = [line for case in spf_cases.CASES for line in spf_cases.records(case)]
@@ -35,6 +35,7 @@ class Opinions:
             "lists.test", "2.0.0.127.good A 127.0.0.2", "66.0.0.127.good A 127.0.0.4",
             '66.0.0.127.good TXT "it sends spam: see http://x"', "*.always A 127.0.0.2",
         )  # fmt: skip
+        self.dns.zone("provider.test", "mx2 A 93.184.216.40")
         for zone, found in dmarc_cases.ZONES.items():
             self.dns.zone(zone, *found)
         self.dns.start()

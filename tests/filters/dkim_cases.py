@@ -78,6 +78,46 @@ def signed(selector: str = "rsa", message: bytes = MESSAGE, **options: object) -
     return bytes(made) + message
 
 
+# RFC 8463, Appendix A: one message, both kinds of keys
+RFC_8463_KEYS = (
+    (
+        'brisbane._domainkey.football TXT "v=DKIM1; k=ed25519; '
+        'p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="'
+    ),
+    (
+        'test._domainkey.football TXT "v=DKIM1; k=rsa; '
+        'p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQi" '
+        '"Y/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZy'
+        'VYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB"'
+    ),
+)
+RFC_8463 = (
+    b"DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n"
+    b" d=football.example.com; i=@football.example.com;\r\n"
+    b" q=dns/txt; s=brisbane; t=1528637909; h=from : to :\r\n"
+    b" subject : date : message-id : from : subject : date;\r\n"
+    b" bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
+    b" b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus\r\n"
+    b" Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==\r\n"
+    b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n"
+    b" d=football.example.com; i=@football.example.com;\r\n"
+    b" q=dns/txt; s=test; t=1528637909; h=from : to : subject :\r\n"
+    b" date : message-id : from : subject : date;\r\n"
+    b" bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
+    b" b=F45dVWDfMbQDGHJFlXUNB2HKfbCeLRyhDXgFpEL8GwpsRe0IeIixNTe3\r\n"
+    b" DhCVlUrSjV4BwcVcOF6+FF3Zo9Rpo1tFOeS9mPYQTnGdaSGsgeefOsk2Jz\r\n"
+    b" dA+L10TeYt9BgDfQNZtKdN1WO//KgIqXP7OdEFE4LjFYNcUxZQ4FADY+8=\r\n"
+    b"From: Joe SixPack <joe@football.example.com>\r\n"
+    b"To: Suzie Q <suzie@shopping.example.net>\r\n"
+    b"Subject: Is dinner ready?\r\n"
+    b"Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\n"
+    b"Message-ID: <20030712040037.46341.5F8J@football.example.com>\r\n"
+    b"\r\nHi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n"
+)
+
+_RSA_ALONE = RFC_8463[RFC_8463.index(b"DKIM-Signature:", 1) :]
+
+
 def _tag(message: bytes, old: bytes, new: bytes) -> bytes:
     changed = re.sub(old, new, message, count=1)
     assert changed != message
@@ -148,6 +188,8 @@ def cases() -> dict[str, tuple[bytes, str]]:
         "identity-of-another": (
             _tag(good, rb"d=dkim.test;", b"d=dkim.test; i=@other.test;"), "not",
         ),
+        "rfc-8463-rsa": (_RSA_ALONE, "pass"),  # the other one does not know Ed25519
+        "rfc-8463-rsa-changed": (_RSA_ALONE.replace(b"hungry", b"thirsty"), "fail"),
         "no-signature": (MESSAGE, "none"),
         "two": (signed(message=good), "pass"),
         "expired": (_tag(good, rb"t=\d+;", b"t=1000; x=2000;"), "not"),

@@ -49,6 +49,15 @@ def test_dkim(name: str, opinions: Opinions, tmp_path: Path) -> None:
         assert other != "pass" or name in OTHERWISE
 
 
+def test_both_signatures_of_rfc_8463_hold(opinions: Opinions) -> None:
+    names = ("brisbane._domainkey.football.example.com", "test._domainkey.football.example.com")
+    keys = {name: opinions.resolver.ask_blocking(name, "TXT").records[0] for name in names}
+    found = signatures.check(dkim_cases.RFC_8463, keys)
+    assert [(each.result, dict(each.properties)["header.a"]) for each in found] == [
+        ("pass", "ed25519-sha256"), ("pass", "rsa-sha256"),
+    ]  # fmt: skip
+
+
 def ours_of(opinions: Opinions, message: bytes) -> str:
     header = message[: message.index(b"\r\n\r\n") + 2]
     keys = {}

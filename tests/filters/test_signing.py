@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import smtplib
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ from appliance.accounts.database import AccountsDatabase
 from appliance.errors import NotFound
 from appliance.filters import signing
 from appliance.filters.keys import ED25519, RETIRED_SECONDS, RSA, Keys, Stage
+from appliance.message.header import raw_fields
+from tests.corpus import ugly_messages
+from tests.support.box import DOMAIN, Box
 
 NOW = 1_700_000_000.0
 UGLY = {
@@ -26,6 +31,11 @@ UGLY = {
     "twice": b"From: anna@office.test\r\nTo: a@b.test\r\nTo: c@d.test\r\n\r\nx\r\n",
     "long-line": b"From: anna@office.test\r\n\r\n" + b"x" * 5000 + b"\r\n",
 }
+
+NO_HEADERS = {  # lines above the blank line that are no fields: others disagree what is signed
+    "body_only", "body_without_blank_line", "colonless_lines_300_kb", "missing_colon_lines",
+    "one_octet", "space_before_colon",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -44,6 +54,69 @@ def test_opendkim_verifies_both_signatures(name: str, keys: Keys, tmp_path: Path
         assert made.startswith(b"DKIM-Signature:")
         said = verified_by_opendkim(tmp_path, key, made + message)
         assert "succeeded" in said, said
+
+
+@pytest.fixture
+def own_box(tmp_path: Path) -> Iterator[Box]:
+    """What is signed and waits here must not be in the way of other tests."""
+    with Box(tmp_path / "box") as box:
+        yield box
+
+
+def test_ugly_mail_that_leaves_is_verified_by_opendkim(own_box: Box, tmp_path: Path) -> None:
+    """Submitted, signed, and read from the spool as it will go out."""
+    box = own_box
+    anna = box.account("anna")
+    box.cli("domain", "dns", DOMAIN, "--no-check")
+    box.cli("domain", "dkim", DOMAIN, "use")
+    database = AccountsDatabase(box.state)
+    keys = {key.algorithm: key for key in Keys(database).of(DOMAIN)}
+    database.close()
+    taken = []
+    with smtplib.SMTP_SSL("127.0.0.1", box.port(465), context=box.tls(), timeout=60) as client:
+        client.login(anna.address, anna.password)
+        for name, message in ugly_messages().items():
+            if len(message) > 1_000_000 or b"\0" in message or not message.isascii():
+                continue
+            if max(map(len, raw_of(message)), default=0) > 60_000:
+                continue  # the other program takes no longer header
+            own = b"".join(raw for field, raw in raw_fields(message.partition(b"\r\n\r\n")[0])
+                           if field not in {b"from", b"sender", b"x-case"})  # fmt: skip
+            body = message.partition(b"\r\n\r\n")[2]
+            top = f"From: {anna.address}\r\nX-Case: {name}\r\n".encode()
+            client.mail(anna.address)
+            client.rcpt("joe@far.test")
+            code, _ = client.data(top + own.strip(b"\r\n") + b"\r\n\r\n" + body)
+            client.rset()
+            taken += [name] if code == 250 else []
+    assert len(taken) > 80
+    found = [file.read_bytes() for file in (box.mail / "queue").glob("*.eml")]
+    sent = {name: text for text in found for name in taken
+            if f"\r\nX-Case: {name}\r\n".encode() in text}  # fmt: skip
+    assert len(sent) == len(taken)
+    wrong = []
+    for name, text in sent.items():
+        message = text.partition(b"\r\n")[2]  # Return-Path stays here
+        if message.count(b"DKIM-Signature: ") < 2:
+            wrong.append((name, "unsigned", ""))
+            continue
+        for key in keys.values():
+            said = verified_by_opendkim(tmp_path, key, only(message, key.selector))
+            wrong += [] if "succeeded" in said else [(name, key.algorithm, said)]
+    assert {each[0] for each in wrong} <= NO_HEADERS, wrong
+    print(f"{len(sent)} messages of the corpus, each with both signatures, verified by opendkim")
+
+
+def raw_of(message: bytes) -> list[bytes]:
+    return [raw for _, raw in raw_fields(message.partition(b"\r\n\r\n")[0])]
+
+
+def only(message: bytes, selector: str) -> bytes:
+    """Without the other signature: the program looks at the first one only."""
+    header, _, body = message.partition(b"\r\n\r\n")
+    kept = [raw for name, raw in raw_fields(header + b"\r\n")
+            if name != b"dkim-signature" or b"s=%b;" % selector.encode() in raw]  # fmt: skip
+    return b"".join(kept) + b"\r\n" + body
 
 
 def verified_by_opendkim(folder: Path, key, message: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,33 @@ def test_a_stolen_password_is_stopped_and_the_owner_told(strict: Box) -> None:
         client.login(ben.address, ben.password)
         assert sends(client, 9) == 250
     assert box.try_cli("account", "thaw", ben.address).returncode == 1
+
+
+def test_a_restart_does_not_begin_the_count_anew(strict: Box) -> None:
+    box, ben = strict, strict.account("ben")
+
+    def sends() -> int:
+        with smtplib.SMTP_SSL("127.0.0.1", box.port(465), context=box.tls()) as client:
+            client.login(ben.address, ben.password)
+            try:
+                client.sendmail(ben.address, [f"r{n}@far.test" for n in range(8)],
+                                letter("spam", ben.address, "you"))  # fmt: skip
+            except smtplib.SMTPDataError as error:
+                return error.smtp_code
+        return 250
+
+    assert sends() == 250
+    box.terminate()
+    box.start()
+    assert sends() == 250
+    time.sleep(6)  # what is counted is written every five seconds
+    box.kill()
+    box.start()
+    assert sends() == 550
+    box.cli("account", "thaw", ben.address)
+    box.terminate()
+    box.start()
+    assert sends() == 250
 
 
 def test_a_scanner_sends_by_its_address_in_its_accounts_name(box: Box) -> None:

@@ -127,6 +127,15 @@ class Provider:
             os.chown(path, *self._owner)
             path.rename(self._maildir(user) / "new" / name)
 
+    def marks(self, user: str) -> bytes:
+        """Under which UIDVALIDITY and UIDs it knows its messages."""
+        return (self._maildir(user) / "dovecot-uidlist").read_bytes().partition(b"\n")[0]
+
+    def forget_marks(self, user: str) -> None:
+        """As after a move to another machine; while it does not run."""
+        for path in self._maildir(user).glob("dovecot*"):
+            path.unlink()
+
     def left(self, user: str) -> int:
         """How many messages are in a mailbox."""
         return sum(len(list((self._maildir(user) / part).iterdir())) for part in ("new", "cur"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import smtplib
 import time
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from appliance.accounts.database import AccountsDatabase
-from appliance.clock import SetClock
+from appliance.cli.trace import told
+from appliance.clock import SetClock, SystemClock
 from appliance.trace.archive import Archive, Event, Message, Wanted
 from appliance.trace.recorder import MOST_WAITING, Recorder
 from tests.support.box import Box
@@ -100,3 +102,14 @@ def test_more_than_can_be_written_makes_room(archive: Archive) -> None:
         recorder.refused("192.0.2.1", "x" * 100_000 if not number % 1000 else "", "", str(number))
     assert len(recorder._events) == MOST_WAITING
     assert max(len(each.sender) for each in recorder._events) < 1000
+
+
+def test_a_refusal_says_whether_the_other_will_try_again(archive: Archive) -> None:
+    recorder = Recorder(archive, SystemClock())
+    recorder.refused("192.0.2.1", "a@b.test", "c@d.test", "451 4.7.1 Come again in 5 minutes.")
+    recorder.refused("192.0.2.1", "a@b.test", "c@d.test", "550 5.1.1 Nobody has this address.")
+    asyncio.run(recorder.write())
+    said = [told(each, str)[0] for each in archive.find(Wanted())]
+    assert sum("refused for now  a@b.test to c@d.test" in each for each in said) == 1
+    assert sum("refused  a@b.test to c@d.test" in each for each in said) == 1
+    assert any(each.endswith("Nobody has this address. [550 5.1.1]") for each in said)

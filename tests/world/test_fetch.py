@@ -128,6 +128,27 @@ def test_deleted_there_when_it_is_here_for_certain(office: Office, kind: str) ->
     wait_until(lambda: office.provider.left(user) == 0, "they are deleted")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mailbox_with_another_uidvalidity_is_not_collected_again(
+    office: Office, kind: str
+) -> None:
+    anna = office.box.person("anna")
+    user = office.provider.user(f"anew-{kind}")
+    texts = [letter(f"m{n}", "joe@else.test", "x@y.test") for n in range(5)]
+    office.provider.deliver(user, *texts[:4])
+    name = office.collect(kind, user, anna.address)
+    has(office.box, anna, 4)
+    wait_until(lambda: office.standing(name).get("last_visit"), "the visit ends")
+    before = office.provider.marks(user)
+    office.provider.stop()
+    office.provider.forget_marks(user)
+    office.provider.start()
+    office.provider.deliver(user, texts[4])
+    office.visit(name)
+    has(office.box, anna, 5)
+    assert office.provider.marks(user) != before
+
+
 def test_a_wrong_password_is_told_and_not_tried_again_and_again(office: Office) -> None:
     user = office.provider.user("locked")
     box = office.box
