@@ -17,7 +17,7 @@ from appliance.net.proxy import Porch, networks
 from appliance.net.session import Link, SessionFactory
 from appliance.parts import Parts
 from appliance.pop3.server import pop3_sessions
-from appliance.settings import Imap, Pop3, Smtp
+from appliance.sections import Imap, Pop3, Smtp
 from appliance.smtp.context import Door, SmtpContext
 from appliance.smtp.server import SmtpServer
 

@@ -13,7 +13,7 @@ from appliance.hardware.gpio import GpioBoard, LampsOnly, Pins
 from appliance.hardware.leds import own_lamp
 from appliance.hardware.simulated import SimulatedBoard
 from appliance.hardware.udev import UdevDrives
-from appliance.settings import Hardware
+from appliance.sections import Hardware
 
 log = logging.getLogger("pillarbox.hardware")
 

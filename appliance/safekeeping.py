@@ -24,7 +24,7 @@ from appliance.conditions import Board, Condition, Severity
 from appliance.errors import PillarboxError
 from appliance.hardware.base import Drive, Drives, Led, Light
 from appliance.panel import patterns
-from appliance.settings import Backup as BackupSettings
+from appliance.sections import Backup as BackupSettings
 
 log = logging.getLogger("pillarbox.backup")
 

@@ -18,7 +18,7 @@ from appliance.conditions import Board, Condition, Severity
 from appliance.errors import PillarboxError
 from appliance.queue.envelope import Entry, Envelope, Recipient
 from appliance.queue.queue import Queue
-from appliance.settings import Sending as SendingSettings
+from appliance.sections import Sending as SendingSettings
 from appliance.threads import Threads
 
 log = logging.getLogger("pillarbox.smtp")

@@ -1,8 +1,8 @@
 """All settings: one immutable typed tree, read from STATE/settings.toml.
 
-Each field has its default, its limits and one sentence of help beside it; the LAN page shows
-that sentence. What the file does not name keeps its default. A file that cannot be used is
-refused with one sentence that names the line and the field; nothing is guessed.
+Each field has its default, its limits and one sentence of help beside it (`sections.py`); the LAN
+page shows that sentence. What the file does not name keeps its default. A file that cannot be
+used is refused with one sentence that names the line and the field; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -15,236 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import BadSettings
-
-MIB = 1024 * 1024
-_ANY_TEXT = re.compile(r"[^\x00-\x1f]*\Z")
-_HOST = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.|\Z))*\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a value may be, and the sentence for people."""
-
-    help: str
-    low: float | None = None
-    high: float | None = None
-    pattern: re.Pattern[str] | None = None
-    choices: tuple[str, ...] = ()
-
-
-def number(default: int, help_text: str, low: int, high: int) -> Any:
-    """A whole-number field between two limits."""
-    return field(default=default, metadata={"limits": Limits(help_text, low, high)})
-
-
-def switch(*, default: bool, help_text: str) -> Any:
-    """A field that is true or false."""
-    return field(default=default, metadata={"limits": Limits(help_text)})
-
-
-def text(
-    default: str,
-    help_text: str,
-    *,
-    pattern: re.Pattern[str] = _ANY_TEXT,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """A text field."""
-    limits = Limits(help_text, pattern=pattern, choices=choices)
-    return field(default=default, metadata={"limits": limits})
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """The box itself."""
-
-    host_name: str = text(
-        "", "The name the box gives itself to other servers; empty: the machine's.", pattern=_HOST
-    )
-    proxies: str = text(
-        "",
-        "Addresses or networks of proxies (HAProxy, a cloud's load balancer), with commas between; "
-        "each of their connections must begin with a PROXY header of version 2.",
-    )
-    log_level: str = text(
-        "info", "How much is written to the log.", choices=("debug", "info", "warning", "error")
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """Where mail is kept."""
-
-    mail: str = text(
-        "", "The folder of the mail disk; empty: the folder mail beside settings.toml."
-    )
-    reserve_mib: int = number(
-        64, "Free space in MiB below which no new mail is taken.", 0, 1_000_000
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Smtp:
-    """Receiving and submitting mail."""
-
-    largest_message_mib: int = number(35, "The largest message that is taken, in MiB.", 1, 500)
-    most_recipients: int = number(500, "Recipients of one message.", 100, 10_000)
-    connections: int = number(200, "Connections at once, from everybody together.", 5, 10_000)
-    connections_per_address: int = number(100, "Connections at once from one address.", 1, 10_000)
-    connections_per_minute: int = number(
-        3000, "New connections a minute from one address.", 10, 1_000_000
-    )
-    patience_seconds: int = number(300, "How long a silent peer is waited for.", 10, 3600)
-    transfer_minutes: int = number(60, "How long one message may take to arrive.", 1, 1440)
-    greeting_delay_ms: int = number(
-        200, "Strangers who talk before this many milliseconds have passed are refused.", 0, 30_000
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Imap:
-    """Mail programs that read by IMAP."""
-
-    connections: int = number(1000, "Connections at once, from everybody together.", 5, 10_000)
-    connections_per_address: int = number(200, "Connections at once from one address.", 1, 10_000)
-    connections_per_account: int = number(50, "Connections at once of one account.", 5, 1000)
-    connections_per_minute: int = number(
-        3000, "New connections a minute from one address.", 10, 1_000_000
-    )
-    autologout_minutes: int = number(30, "A silent mail program is logged out.", 30, 1440)
-
-
-@dataclass(frozen=True, slots=True)
-class Pop3:
-    """Mail programs that read by POP3."""
-
-    connections: int = number(200, "Connections at once, from everybody together.", 5, 10_000)
-    connections_per_address: int = number(100, "Connections at once from one address.", 1, 10_000)
-    connections_per_minute: int = number(
-        3000, "New connections a minute from one address.", 10, 1_000_000
-    )
-    autologout_minutes: int = number(10, "A silent mail program is logged out.", 10, 1440)
-
-
-@dataclass(frozen=True, slots=True)
-class Dns:
-    """Asking for names."""
-
-    servers: str = text(
-        "",
-        "Name servers as addresses with commas between, a port behind @; empty: the machine's. "
-        "Only a validating one on this machine (127.0.0.1) can prove other servers by DANE.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Relay:
-    """Sending mail to other servers."""
-
-    port: int = number(25, "The port of other servers; another one only for trying out.", 1, 65_535)
-    patience_seconds: int = number(300, "How long a silent server is waited for.", 5, 3600)
-    dane: bool = switch(
-        default=True, help_text="Servers must prove themselves where their domain asks by DANE."
-    )
-    mta_sts: bool = switch(
-        default=True, help_text="Servers must prove themselves where their domain asks by MTA-STS."
-    )
-    ipv6: bool = switch(default=True, help_text="Other servers are tried by IPv6 too.")
-    local_servers: bool = switch(
-        default=False,
-        help_text="The DNS may lead mail to servers of the office network; else only a relay that "
-        "was set up may stand there.",
-    )
-    ca_file: str = text("", "A file with further authorities to trust, as PEM.")
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Mail that is collected from mailboxes at providers."""
-
-    ca_file: str = text("", "A file with further authorities to trust, as PEM.")
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What is thought of mail from strangers."""
-
-    dmarc: str = text(
-        "enforce",
-        "What follows when mail is not proven to be from whom it says: enforce does what that "
-        "domain asks (refuse, or put it into Junk), mark only writes it down, off does not look.",
-        choices=("enforce", "mark", "off"),
-    )
-    block_lists: str = text(
-        "",
-        "DNS block lists, with commas between them, that refuse mail from the hosts they name; a "
-        "list that does not answer truthfully is not believed. Some want to be paid by offices.",
-    )
-    greylist: bool = switch(
-        default=True,
-        help_text="A host that nothing speaks for (no SPF, DKIM or DMARC result is good) has to "
-        "come again after five minutes when it brings mail for the first time.",
-    )
-    local_peers: bool = switch(
-        default=False,
-        help_text="Mail from addresses of the office network is judged too; for a box behind a "
-        "gateway that hides who sends.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """What each account may send to the outside; who goes over it is stopped."""
-
-    recipients_per_hour: int = number(500, "Most recipients within an hour.", 1, 1_000_000)
-    recipients_per_day: int = number(2000, "Most recipients within a day.", 1, 1_000_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Reports:
-    """Reports between mail servers (TLS-RPT, DMARC)."""
-
-    send: bool = switch(
-        default=True, help_text="Tell other domains once a day how their mail fared here."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """The story of each message (pillarbox trace)."""
-
-    days: int = number(30, "How many days it is kept.", 1, 366)
-    most_events: int = number(
-        300_000, "How many entries are kept at most; the oldest go first.", 1_000, 10_000_000
-    )
-    subjects: bool = switch(default=False, help_text="Keep the subject of each message too.")
-
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """Lamps and button. Pins are numbered as the chip does it (BCM); 0: there is none."""
-
-    pins: bool = switch(
-        default=True, help_text="Lamps and a button are connected to pins of the board."
-    )
-    button_pin: int = number(3, "The button, which connects its pin with ground.", 0, 27)
-    status_red_pin: int = number(17, "The lamp STATUS, red.", 0, 27)
-    status_green_pin: int = number(27, "The lamp STATUS, green.", 0, 27)
-    backup_red_pin: int = number(23, "The lamp BACKUP, red.", 0, 27)
-    backup_green_pin: int = number(22, "The lamp BACKUP, green.", 0, 27)
-    own_lamp: bool = switch(
-        default=True, help_text="The board's own green lamp shows what STATUS shows."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """Backups that the box makes by itself."""
-
-    daily: bool = switch(
-        default=True, help_text="A backup is made every night when a backup drive is plugged in."
-    )
-    hour: int = number(2, "The hour of the night in which it begins.", 0, 23)
+from appliance.sections import (
+    Backup,
+    Dns,
+    Fetch,
+    Filters,
+    Hardware,
+    Imap,
+    Limits,
+    Pop3,
+    Relay,
+    Reports,
+    Sending,
+    Server,
+    Smtp,
+    Storage,
+    Trace,
+)
 
 
 @dataclass(frozen=True, slots=True)

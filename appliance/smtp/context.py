@@ -13,7 +13,7 @@ from appliance.filters.judge import Judge
 from appliance.filters.signing import Signer
 from appliance.net.doorkeeper import Doorkeeper
 from appliance.queue.queue import Queue
-from appliance.settings import Smtp
+from appliance.sections import Smtp
 from appliance.store.store import Store
 from appliance.threads import Threads
 

@@ -17,7 +17,7 @@ def settings_page():
     lines = [
         "# Settings",
         "",
-        "`STATE/settings.toml`; what it does not name has its default. Read off `appliance/settings.py`.",
+        "`STATE/settings.toml`; what it does not name has its default. Read off `appliance/sections.py`.",
         "",
     ]
     for section in dataclasses.fields(settings.Settings):

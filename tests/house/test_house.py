@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "appliance"
 
 FLOORS = {
-    **dict.fromkeys(("settings", "conditions", "files", "threads", "clock", "log", "errors"), 0),
+    **dict.fromkeys(
+        ("settings", "sections", "conditions", "files", "threads", "clock", "log", "errors"), 0
+    ),
     **dict.fromkeys(("message", "net", "hardware", "helper"), 1),
     "sieve": 2,
     **dict.fromkeys(("store", "accounts"), 3),

@@ -5,7 +5,7 @@ import dataclasses
 import socket
 import threading
 
-from appliance import postroom, settings
+from appliance import postroom, sections
 from appliance.accounts import passwords
 from appliance.accounts.directory import Account, Directory
 from appliance.accounts.login import Gate
@@ -52,7 +52,7 @@ class PostOffice:
     def __init__(self, tmp_path, *, delay=0.0, smtp=None, doors=None):
         self.state = tmp_path
         self.delay = delay
-        self.settings = dataclasses.replace(settings.Smtp(), **(smtp or {}))
+        self.settings = dataclasses.replace(sections.Smtp(), **(smtp or {}))
         self.doors = doors or DoorLimits(1000, 1000, 100_000)
         self.refusal = ""
         self.ready = threading.Event()
