@@ -90,9 +90,10 @@ class Judge:
         That nothing is proven then means nothing, for SPF cannot be asked.
         """
         found: tuple[Finding, ...] = tuple(await self._dkim(arrived))
-        outcome = await self._dmarc(arrived, Finding("spf", "none"), found)
-        if outcome.result == "pass":
-            found += (Finding("dmarc", "pass", (("header.from", outcome.author),)),)
+        if any(each.result == "pass" for each in found):
+            outcome = await self._dmarc(arrived, Finding("spf", "none"), found)
+            if outcome.result == "pass":
+                found += (Finding("dmarc", "pass", (("header.from", outcome.author),)),)
         return Verdict(findings=found, facts=_facts(found))
 
     async def _wait(self, arrived: Arrived) -> float:
