@@ -160,12 +160,12 @@ class Road:
         incoming: Incoming,
     ) -> tuple[bytes, bool, str]:
         """`original`: as it lay at the provider, for that is what was signed."""
-        if self.judge is None or came_from is None:
+        if self.judge is None:
             return b"", False, ""
         header, body = original
         arrived = Arrived(
-            came_from.peer,
-            came_from.helo,
+            came_from.peer if came_from is not None else "",
+            came_from.helo if came_from is not None else "",
             sender,
             header,
             incoming.path,

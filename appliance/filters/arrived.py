@@ -11,7 +11,7 @@ from pathlib import Path
 class Arrived:
     """A message from outside, before it is accepted."""
 
-    peer: str  # numeric address of the host that sent it
+    peer: str  # numeric address of the host that sent it; "" where that cannot be told
     helo: str
     sender: str  # MAIL FROM; "" for the null sender
     header: bytes  # as it came, with its last line end, without our own lines

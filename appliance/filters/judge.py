@@ -58,6 +58,8 @@ class Judge:
 
     async def judge(self, arrived: Arrived) -> Verdict:
         """The verdict. Never raises."""
+        if not arrived.peer:
+            return await self._judge_unknown(arrived)
         spf_finding, dkim_findings, listing = await asyncio.gather(
             self._spf(arrived), self._dkim(arrived), self._lists.listing(arrived.peer)
         )
@@ -81,6 +83,18 @@ class Judge:
             facts["greylist"] = "wait"
             return Verdict(Action.REFUSE, found, 451, "4.7.1", reason, facts)
         return verdict
+
+    async def _judge_unknown(self, arrived: Arrived) -> Verdict:
+        """Nobody can say which host sent it: what is signed can be told all the same.
+
+        That nothing is proven then means nothing, for SPF cannot be asked.
+        """
+        found: tuple[Finding, ...] = tuple(await self._dkim(arrived))
+        if any(each.result == "pass" for each in found):
+            outcome = await self._dmarc(arrived, Finding("spf", "none"), found)
+            if outcome.result == "pass":
+                found += (Finding("dmarc", "pass", (("header.from", outcome.author),)),)
+        return Verdict(findings=found, facts=_facts(found))
 
     async def _wait(self, arrived: Arrived) -> float:
         """Seconds until this first contact is believed; nothing speaks for it."""

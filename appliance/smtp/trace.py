@@ -12,7 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 
-MOST_HOPS = 50
+MOST_HOPS = 100  # RFC 5321 §6.3
 LONGEST_HEADER_READ = 128 * 1024  # octets within which the header is looked at
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:", re.IGNORECASE)
 _ADDRESS = re.compile(r"<([^<>]*)>|([^\s<>,;:\"()]+@[^\s<>,;:\"()]+)")

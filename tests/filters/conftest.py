@@ -11,11 +11,44 @@ from pathlib import Path
 
 import pytest
 
+from appliance.filters import spf
 from appliance.net.resolver import Resolver
 from tests.filters import dkim_cases, dmarc_cases, spf_cases
 from tests.support.dnsworld import DnsWorld
 
 OTHER = Path(__file__).with_name("other.pl")
+
+
+def other_of(dns: DnsWorld) -> subprocess.Popen[str]:
+    """The other implementation, asking this DNS."""
+    return subprocess.Popen(
+        ["perl", str(OTHER), *dns.servers.split("@")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+
+
+class Macros:
+    """The one domain of RFC 7208's examples, with another SPF record each time."""
+
+    SENDER, HELO = "strong-bad@email.example.com", "mx.example.org"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def judged(self, record: str, peer: str) -> tuple[str, str]:
+        """Our result and that of the other implementation."""
+        dns = DnsWorld(self._folder)
+        dns.zone("example.com", f'email TXT "{record}"', *spf_cases.MACRO_NAMES)
+        dns.zone("macro.test", *spf_cases.EXPANDED)
+        dns.zone("example.net", *spf_cases.TRUSTED)
+        dns.start()
+        asked = {"kind": "spf", "peer": peer, "sender": self.SENDER, "helo": self.HELO}
+        try:
+            ours = spf.check(Resolver(dns.servers), peer, self.SENDER, self.HELO)
+            other, _ = other_of(dns).communicate(json.dumps(asked) + "\n", timeout=20)
+            return ours.result, other.strip()
+        finally:
+            dns.stop()
 
 
 class Opinions:
@@ -24,7 +57,10 @@ class Opinions:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.dns = DnsWorld(folder / "dns")
-        self.dns.zone("example.com", *spf_cases.EXAMPLE_COM, *dkim_cases.RFC_8463_KEYS)
+        self.dns.zone(
+            "example.com", *spf_cases.EXAMPLE_COM, *dkim_cases.RFC_8463_KEYS,
+            dkim_cases.RFC_6376_KEY, *dmarc_cases.EXAMPLE_COM,
+        )  # fmt: skip
         self.dns.zone("example.org", *spf_cases.EXAMPLE_ORG)
         self.dns.zone("2.0.192.in-addr.arpa", *spf_cases.REVERSE)
         lines = [line for case in spf_cases.CASES for line in spf_cases.records(case)]
@@ -40,10 +76,7 @@ class Opinions:
             self.dns.zone(zone, *found)
         self.dns.start()
         self.resolver = Resolver(self.dns.servers)
-        self._perl = subprocess.Popen(
-            ["perl", str(OTHER), *self.dns.servers.split("@")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+        self._perl = other_of(self.dns)
 
     def other(self, **case: object) -> str:
         """What the other implementation says."""
@@ -58,6 +91,14 @@ class Opinions:
         self._perl.wait(10)
         self.dns.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def macros() -> Iterator[Macros]:
+    folder = Path(tempfile.mkdtemp(prefix="macros-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield Macros(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

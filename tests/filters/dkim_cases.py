@@ -115,6 +115,33 @@ RFC_8463 = (
     b"\r\nHi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n"
 )
 
+# RFC 6376, Appendix A.2 and C, with errata 3192 (one blank before "Are") and 4926 (indentation)
+RFC_6376_KEY = (
+    'brisbane._domainkey TXT "v=DKIM1; '
+    'p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYtIxN2SnFC" '
+    '"jxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4OuKhitdY9'
+    'tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB"'
+)
+RFC_6376 = (
+    b"DKIM-Signature: v=1; a=rsa-sha256; s=brisbane; d=example.com;\r\n"
+    b"      c=simple/simple; q=dns/txt; i=joe@football.example.com;\r\n"
+    b"      h=Received : From : To : Subject : Date : Message-ID;\r\n"
+    b"      bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
+    b"      b=AuUoFEfDxTDkHlLXSZEpZj79LICEps6eda7W3deTVFOk4yAUoqOB\r\n"
+    b"      4nujc7YopdG5dWLSdNg6xNAZpOPr+kHxt1IrE+NahM6L/LbvaHut\r\n"
+    b"      KVdkLLkpVaVVQPzeRDI009SO2Il5Lu7rDNH6mZckBdrIx0orEtZV\r\n"
+    b"      4bmp/YzhwvcubU4=;\r\n"
+    b"Received: from client1.football.example.com  [192.0.2.1]\r\n"
+    b"      by submitserver.example.com with SUBMISSION;\r\n"
+    b"      Fri, 11 Jul 2003 21:01:54 -0700 (PDT)\r\n"
+    b"From: Joe SixPack <joe@football.example.com>\r\n"
+    b"To: Suzie Q <suzie@shopping.example.net>\r\n"
+    b"Subject: Is dinner ready?\r\n"
+    b"Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\n"
+    b"Message-ID: <20030712040037.46341.5F8J@football.example.com>\r\n"
+    b"\r\nHi.\r\n\r\nWe lost the game. Are you hungry yet?\r\n\r\nJoe.\r\n"
+)
+
 _RSA_ALONE = RFC_8463[RFC_8463.index(b"DKIM-Signature:", 1) :]
 
 
@@ -133,6 +160,8 @@ def cases() -> dict[str, tuple[bytes, str]]:
     good = signed()
     long_lines = MESSAGE + b"\r\n" * 5
     return {
+        "rfc-6376": (RFC_6376, "pass"),
+        "rfc-6376-changed": (RFC_6376.replace(b"hungry", b"thirsty"), "fail"),
         "relaxed": (good, "pass"),
         "simple": (signed(canonicalize=SIMPLE), "pass"),
         "simple-relaxed": (signed(canonicalize=LOOSE_BODY), "pass"),

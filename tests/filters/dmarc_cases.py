@@ -22,7 +22,15 @@ ZONES = {
                    "@ A 192.0.2.1"),
 }  # fmt: skip
 
+# RFC 9989, Appendix B.1: what is aligned and what is not
+EXAMPLE_COM = ('_dmarc TXT "v=DMARC1; p=none; rua=mailto:dmarc-feedback@example.com"',)
 CASES = [
+    ("rfc-spf-1", "example.com", ("example.com",), (), "pass"),
+    ("rfc-spf-2", "example.com", ("child.example.com",), (), "pass"),
+    ("rfc-spf-3", "child.example.com", ("example.net",), (), "fail none"),
+    ("rfc-dkim-1", "example.com", (), ("example.com",), "pass"),
+    ("rfc-dkim-2", "child.example.com", (), ("example.com",), "pass"),
+    ("rfc-dkim-3", "child.example.com", (), ("sample.net",), "fail none"),
     ("nothing-proven", "reject.test", (), (), "fail reject"),
     ("spf-same", "reject.test", ("reject.test",), (), "pass"),
     ("dkim-same", "reject.test", (), ("reject.test",), "pass"),

@@ -20,6 +20,39 @@ REVERSE = (
     "140 PTR mail-c.example.org.", "99 PTR amy.example.com.",
 )  # fmt: skip
 
+# RFC 7208, section 7.4: for strong-bad@email.example.com, from 192.0.2.3 or 2001:db8::cb01. What
+# a macro makes of it exists, and nothing beside it, so that "pass" proves the expansion.
+MACROS = [
+    ("%{s}", "strong-bad@email.example.com"), ("%{o}", "email.example.com"),
+    ("%{d}", "email.example.com"), ("%{d4}", "email.example.com"),
+    ("%{d3}", "email.example.com"), ("%{d2}", "example.com"), ("%{d1}", "com"),
+    ("%{dr}", "com.example.email"), ("%{d2r}", "example.email"), ("%{l}", "strong-bad"),
+    ("%{l-}", "strong.bad"), ("%{lr}", "strong-bad"), ("%{lr-}", "bad.strong"),
+    ("%{l1r-}", "strong"),
+]  # fmt: skip
+MACRO_NAMES_OF_IP4 = [
+    ("%{ir}.%{v}._spf.%{d2}", "3.2.0.192.in-addr._spf"),
+    ("%{lr-}.lp._spf.%{d2}", "bad.strong.lp._spf"),
+    ("%{lr-}.lp.%{ir}.%{v}._spf.%{d2}", "bad.strong.lp.3.2.0.192.in-addr._spf"),
+    ("%{ir}.%{v}.%{l1r-}.lp._spf.%{d2}", "3.2.0.192.in-addr.strong.lp._spf"),
+]
+IP6_REVERSED = "1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2"
+MACRO_NAMES = (
+    *(f"{name} A 127.0.0.2" for _, name in MACRO_NAMES_OF_IP4),
+    f"{IP6_REVERSED}.ip6._spf A 127.0.0.2",
+)
+EXPANDED = tuple(
+    f"{each}.m{number} A 127.0.0.2"
+    for number, (_, each) in enumerate(MACROS)
+)  # fmt: skip
+TRUSTED = ("example.com.trusted-domains A 127.0.0.2",)
+RFC_MACROS = [
+    *((macro, f"{macro}.m{n}.macro.test", "192.0.2.3") for n, (macro, _) in enumerate(MACROS)),
+    *((macro, macro, "192.0.2.3") for macro, _ in MACRO_NAMES_OF_IP4),
+    ("trusted", "%{d2}.trusted-domains.example.net", "192.0.2.3"),
+    ("ip6", "%{ir}.%{v}._spf.%{d2}", "2001:db8::cb01"),
+]
+
 PEER = "192.0.2.10"
 CASES = [
     # RFC 7208, Appendix A.1

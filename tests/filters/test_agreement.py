@@ -10,11 +10,12 @@ import pytest
 from appliance.filters import dmarc, signatures, spf
 from appliance.filters.dmarc import Identity
 from tests.filters import dkim_cases, dmarc_cases, spf_cases
-from tests.filters.conftest import Opinions
+from tests.filters.conftest import Macros, Opinions
 
 DKIM = dkim_cases.cases()
 # What the other one sees otherwise, with the reason; our own result is still held to the case.
 OTHERWISE = {
+    "%{l-}": "it parts at a delimiter only where something is turned round or cut",
     "two-records": "it takes two records for one that asks for nothing",
     "exact-below": "it does not look at t=s",
     "key-for-sha1": "it does not look at h= of the key",
@@ -32,6 +33,16 @@ def test_spf(case: tuple[str, object, str, str, str], opinions: Opinions) -> Non
         assert "pass" not in {ours, other}
     else:
         assert (ours, other) == (right, right)
+
+
+@pytest.mark.parametrize("case", spf_cases.RFC_MACROS, ids=lambda case: case[0])
+def test_the_macros_of_rfc_7208_expand_as_it_shows(
+    case: tuple[str, str, str], macros: Macros
+) -> None:
+    macro, exists, peer = case
+    ours, other = macros.judged(f"v=spf1 exists:{exists} -all", peer)
+    assert ours == "pass"
+    assert other == "pass" or macro in OTHERWISE
 
 
 @pytest.mark.parametrize("name", DKIM)
