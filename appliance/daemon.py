@@ -24,6 +24,7 @@ from appliance.accounts.directory import Directory
 from appliance.backup.newbox import Place
 from appliance.clock import SystemClock
 from appliance.control import ControlServer
+from appliance.daykeeping import DayKeeping
 from appliance.doors import Doors
 from appliance.errors import PillarboxError, Refused
 from appliance.front import Front
@@ -99,8 +100,9 @@ class Daemon:
     ) -> tuple[tuple[str, Callable[[], Awaitable[None]]], ...]:
         """What goes on as long as the box runs."""
         parts = self._parts
-        simulating = Simulating(parts.front, parts.clock)
-        acts = self._requests.acts() | backups.acts() | keeping.acts() | simulating.acts()
+        simulating, days = Simulating(parts.front, parts.clock), DayKeeping(parts)
+        acts = self._requests.acts() | backups.acts() | keeping.acts()
+        acts |= simulating.acts() | days.acts()
         return (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -111,6 +113,7 @@ class Daemon:
             ("signing keys", parts.outside.publishing.run),
             ("certificate", self._renew_certificate),
             ("backups", keeping.run),
+            ("days", days.run),
             ("watchdog", _feed_watchdog),
         )
 

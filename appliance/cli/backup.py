@@ -22,7 +22,7 @@ from appliance.backup.merge import Restored, Wanted
 from appliance.backup.newbox import Place
 from appliance.backup.process import Progress, Watch
 from appliance.backuping import fetched, open_job, resolved, target_of
-from appliance.cli.asking import mail_directory, open_database
+from appliance.cli.asking import ask, mail_directory, open_database
 from appliance.cli.backup_targets import absolute, add_key, add_targets, opened_job
 from appliance.cli.drive import make_ready
 from appliance.cli.output import add_json_option, moment, print_json, print_table
@@ -49,6 +49,8 @@ def add_commands(commands: Any) -> None:
     verify.add_argument("version", nargs="?", default="")
     verify.add_argument("--to", default="")
     verify.set_defaults(handler=_verify)
+    acts.add_parser("keep-day", help="keep a view of today for mail programs (Backups/...)"
+                    ).set_defaults(handler=lambda a: ask(a.state, "day_keep"))  # fmt: skip
     _add_restore(acts.add_parser("restore", help="bring back what is missing, or a whole box"))
     add_targets(acts.add_parser("target", help="drives, folders, repositories"))
     add_key(acts.add_parser("key", help="the recovery sheet"))

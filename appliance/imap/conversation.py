@@ -124,6 +124,7 @@ class Conversation:
     def select(self, mailbox: Mailbox, *, read_only: bool) -> View:
         """Make an opened mailbox the selected one."""
         self._mailbox = mailbox
+        read_only = read_only or mailbox.is_frozen
         self._view = mailbox.open_view(self._changed, read_only=read_only)
         self.state = State.SELECTED
         self.told_keywords = mailbox.keywords
@@ -147,7 +148,10 @@ class Conversation:
             mailbox.close()
 
     def open(self, name: str) -> Steps[Mailbox]:
-        """Open a mailbox by name; whoever calls closes it."""
+        """Open a mailbox by name, also one of a day gone by; whoever calls closes it."""
+        past = self.server.store.past
+        if past.has(name):
+            return (yield from past.open(self.home.address, name))
         return (yield from self.home.open(name))
 
     def _changed(self) -> None:

@@ -43,8 +43,12 @@ Boxes: TypeAlias = list[Mailbox]
 class Home:
     """The mailboxes of one account. Belongs to the event loop."""
 
-    def __init__(self, address: str, disk: HomeFiles, clock: Clock, runs: Runs) -> None:
+    def __init__(
+        self, address: str, disk: HomeFiles, clock: Clock, runs: Runs, *, prefix: str = ""
+    ) -> None:
+        """`prefix`: a day gone by (`past.py`); nothing in it can be changed."""
         self.address = address
+        self._prefix = prefix
         self.quota_octets = 0
         self.boxes: dict[str, Mailbox] = {}
         self._files = disk
@@ -90,6 +94,7 @@ class Home:
         name = _checked(name.removesuffix(names.SEPARATOR))
         if name == names.INBOX:
             raise AlreadyExists("This mailbox exists already.")
+        _check_not_past(name)
 
         def make() -> None:
             if self._files.exists(name):
@@ -125,6 +130,7 @@ class Home:
         yield from self._ready()
         old, new = _checked(old), _checked(new.removesuffix(names.SEPARATOR))
         all_names = yield from in_thread(self._files.mailboxes, self._lane)
+        _check_not_past(new)
         if new == names.INBOX or new in all_names:
             raise AlreadyExists("There is a mailbox of that name already.")
         if old == names.INBOX:
@@ -182,7 +188,8 @@ class Home:
             yield from self.usage()
         box = self.boxes.get(name)
         if box is None:
-            box = self.boxes[name] = Mailbox(name, Disk(self._place(name)), self._clock)
+            disk = Disk(self._place(name))
+            box = self.boxes[name] = Mailbox(name, disk, self._clock, prefix=self._prefix)
             box.room = self._has_room
         box.users += 1
         try:
@@ -342,6 +349,12 @@ def _checked(name: str) -> str:
     name = names.canonical(name)
     names.directory_name(name)
     return name
+
+
+def _check_not_past(name: str) -> None:
+    """Days gone by have these names (`past.py`)."""
+    if names.PAST.match(name):
+        raise Refused("Mailboxes of this name are for backups.")
 
 
 def _parents(name: str) -> list[str]:

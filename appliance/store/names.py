@@ -25,6 +25,8 @@ from appliance.store import mutf7
 HOST = b"pillarbox"
 INBOX = "INBOX"
 SEPARATOR = "/"
+PAST = re.compile(r"Backups/(\d{4}-\d{2}-\d{2})(?:/(.+))?\Z", re.DOTALL)
+"""Mailboxes of days gone by (`past.py`): the day, and the mailbox in it."""
 DIRECTORY_OCTETS_AT_MOST = 250
 LEVELS_AT_MOST = 30
 BASE_AT_MOST = 180

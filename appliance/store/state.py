@@ -11,13 +11,14 @@ sessions never work on a stale state.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from appliance.clock import Clock
-from appliance.errors import NotFound, StorageOffline
+from appliance.errors import NotFound, Refused, StorageOffline
 from appliance.store import flags, log
 from appliance.store.changes import Feed, View
 from appliance.store.disk import Disk
@@ -48,8 +49,10 @@ class Counts:
 class MailboxState:
     """What reading and writing share."""
 
-    def __init__(self, name: str, disk: Disk, clock: Clock) -> None:
+    def __init__(self, name: str, disk: Disk, clock: Clock, *, prefix: str = "") -> None:
+        """`prefix`: it is one of a day gone by (`past.py`), and nothing in it can be changed."""
         self.name = name
+        self.prefix = prefix
         self.lane = Lane(name)
         self.rows = Rows()
         self.history = History(0)
@@ -88,9 +91,27 @@ class MailboxState:
         return self._disk.folder.uidvalidity
 
     @property
+    def full_name(self) -> str:
+        """The name by which clients know it."""
+        return self.prefix + self.name
+
+    @property
+    def is_frozen(self) -> bool:
+        """Nothing in it can be changed."""
+        return bool(self.prefix)
+
+    @property
     def mailbox_id(self) -> bytes:
-        """RFC 8474 §4."""
-        return self._disk.folder.mailbox_id
+        """RFC 8474 §4: a frozen mailbox is another one than that which it shows."""
+        own = self._disk.folder.mailbox_id
+        if not self.prefix:
+            return own
+        return own[:40] + b"-" + re.sub(rb"[^0-9]", b"", self.prefix.encode())
+
+    def check_changeable(self) -> None:
+        """Raises Refused for a frozen mailbox."""
+        if self.prefix:
+            raise Refused("This is a backup: it can be read and copied from, not changed.")
 
     def row_of(self, uid: int) -> int | None:
         """The row of a UID."""

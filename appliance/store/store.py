@@ -21,6 +21,7 @@ from appliance.store.freezing import Frozen
 from appliance.store.guard import Guard
 from appliance.store.home import Home
 from appliance.store.home_files import HomeFiles
+from appliance.store.past import PREFIX, Making, Past
 from appliance.store.runs import Runs, boot_id
 from appliance.threads import Steps, in_thread
 
@@ -45,6 +46,7 @@ class Store:
         self.offline_because = ""  # one sentence
         self._runs = Runs(mail / "index" / "run", boot_id() if boot is None else boot)
         self._homes: dict[str, Home] = {}
+        self.past = Past(mail, Making(self.freeze, self._past_home, self._forget_day))
         self._lock: int | None = None
 
     @property
@@ -88,6 +90,20 @@ class Store:
             )
             home = self._homes[address] = Home(address, place, self._clock, self._runs)
         return home
+
+    def _past_home(self, day: str, address: str) -> Home:
+        key = f"{day}/{names.account_directory(address)}"  # no address has a slash
+        home = self._homes.get(key)
+        if home is None:
+            folder, index = self.past.folder(day, names.account_directory(address))
+            place = HomeFiles(folder, index, self._guard, self._clock.wall)
+            prefix = f"{PREFIX}{day}/"
+            home = self._homes[key] = Home(address, place, self._clock, self._runs, prefix=prefix)
+        return home
+
+    def _forget_day(self, day: str) -> None:
+        for key in [key for key in self._homes if key.startswith(f"{day}/")]:
+            self._homes.pop(key).end()
 
     def tick(self) -> Steps[None]:
         """About every second."""
@@ -159,6 +175,7 @@ class Store:
             for name in ("people", "index"):
                 files.make_directories(self._mail / name)
             self._runs.begin(int(self._clock.wall()))
+            self.past.look()
         except BaseException:
             self._guard.online = False
             self.unlock()

@@ -79,6 +79,7 @@ class Writing(Reading):
     ) -> Steps[int]:
         """RFC 9051 §6.3.12; the UID. Durable on return."""
         self.check_usable()
+        self.check_changeable()
         now = self._clock.wall()
         at = int(now if date is None else date)
         if not self.room(incoming.size, 1):
@@ -150,12 +151,14 @@ class Writing(Reading):
         self, uids: Sequence[int], target: Writing, *, origin: View | None = None
     ) -> Steps[list[tuple[int, int]]]:
         """RFC 6851: linked there, durably, and only then removed here."""
+        self.check_changeable()
         pairs = yield from self._link_to(uids, target)
         yield from self._remove([uid for uid, _ in pairs], origin)
         yield from flushed(self.directory_flush)  # or a power cut would leave it in both
         return pairs
 
     def _link_to(self, uids: Sequence[int], target: Writing) -> Steps[list[tuple[int, int]]]:
+        target.check_changeable()
         if not uids:
             return []
         used = 0
@@ -232,6 +235,7 @@ class Writing(Reading):
     ) -> Steps[list[int]]:
         """RFC 9051 §6.4.6; UIDs that failed UNCHANGEDSINCE (RFC 7162 §3.1.3). Logged on return."""
         self.check_usable()
+        self.check_changeable()
         wanted = tuple(change.get("keywords_add", ()))
         mask_add = yield from self._keyword_mask(wanted)
         if wanted and not mask_add and not self.can_add_keyword():
@@ -309,6 +313,7 @@ class Writing(Reading):
         self, uids: Sequence[int] | None = None, *, origin: View | None = None
     ) -> Steps[list[int]]:
         """RFC 9051 §6.4.3 and, with UIDs, §6.4.9: the \\Deleted ones; UIDs gone."""
+        self.check_changeable()
         self.absorb()
         rows = self.rows
         if uids is None:

@@ -102,6 +102,10 @@ class Play:
             self.clients[match[1]].silence()
         elif match := re.fullmatch(r"(\d+) seconds pass", what):
             office.clock.advance(float(match[1]))
+        elif match := re.fullmatch(r"the day (\S+) is kept", what):
+            run_here(office.store.past.keep(match[1]))
+        elif match := re.fullmatch(r"the day (\S+) is let go", what):
+            run_here(office.store.past.remove([match[1]]))
         else:
             raise AssertionError(f"meanwhile what? {what}")
         office.run_news()

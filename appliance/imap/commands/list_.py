@@ -12,6 +12,7 @@ from appliance.imap.conversation import Command, Conversation
 from appliance.imap.grammar import BadSyntax, Parser
 from appliance.imap.patterns import LONGEST_PATTERN, SEPARATOR, Pattern
 from appliance.store.home import MailboxInfo
+from appliance.store.past import PREFIX
 from appliance.threads import Steps
 
 MOST_PATTERNS = 100
@@ -44,9 +45,10 @@ class Entry:
 
 
 def namespace(about: Conversation, command: Command) -> bytes:
-    """RFC 2342: one personal namespace without prefix."""
+    """RFC 2342: one personal namespace without prefix; days gone by are shared ones (§5)."""
     command.parser.end()
-    about.hold(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
+    shared = b'(("%b" "/"))' % PREFIX.encode() if about.server.store.past.days else b"NIL"
+    about.hold(b'* NAMESPACE (("" "/")) NIL %b\r\n' % shared)
     return b"OK NAMESPACE completed"
 
 
@@ -171,6 +173,8 @@ def _fits(patterns: Iterable[Pattern], name: str) -> bool:
 
 def _entries(about: Conversation, asked: Asked) -> Steps[list[Entry]]:
     infos = yield from about.home.list()
+    if _asks_for_past(asked):
+        infos += yield from about.server.store.past.list(about.home.address)
     every = [Entry(info.name, info, info.has_children, info.subscribed) for info in infos]
     if b"SUBSCRIBED" in asked.selection:
         there = {info.name for info in infos}
@@ -185,6 +189,11 @@ def _entries(about: Conversation, asked: Asked) -> Steps[list[Entry]]:
     if b"RECURSIVEMATCH" in asked.selection:
         return _with_children(every, patterns, asked)
     return [one for one in every if _selected(one, asked) and _fits(patterns, one.name)]
+
+
+def _asks_for_past(asked: Asked) -> bool:
+    """RFC 2342 §5: a program that lists everything must not collect thirty copies of it."""
+    return any((asked.reference + each).startswith(PREFIX[:-1]) for each in asked.patterns)
 
 
 def _selected(entry: Entry, asked: Asked) -> bool:

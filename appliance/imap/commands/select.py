@@ -50,7 +50,7 @@ def _open(about: Conversation, command: Command, *, read_only: bool) -> Steps[by
     view = about.select(mailbox, read_only=read_only)
     about.hold(_description(about))
     if about.is_rev2:  # RFC 9051 §6.3.2: the name as the server has it
-        about.hold(b'* LIST () "/" %b\r\n' % about.wire_name(mailbox.name))
+        about.hold(b'* LIST () "/" %b\r\n' % about.wire_name(mailbox.full_name))
     if known is not None and known.uidvalidity == mailbox.uidvalidity:
         yield from _resynchronise(about, known)
     if view.read_only:

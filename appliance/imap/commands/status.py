@@ -44,7 +44,7 @@ def status(about: Conversation, command: Command) -> Steps[bytes]:
     if b"HIGHESTMODSEQ" in items:  # RFC 7162 §3.1: this too switches CONDSTORE on
         about.enable_condstore()
     selected = about.selected
-    if selected is not None and not selected.gone and about.mailbox.name == name:
+    if selected is not None and not selected.gone and about.mailbox.full_name == name:
         about.hold(status_line(about, about.mailbox, items))
         return b"OK STATUS completed"
     mailbox = yield from about.open(name)
@@ -78,4 +78,4 @@ def status_line(about: Conversation, mailbox: Mailbox, items: tuple[bytes, ...])
         else:
             value = b"%d" % _ITEMS[item](mailbox)
         values += (item, value)
-    return b"* STATUS %b (%b)\r\n" % (about.wire_name(mailbox.name), b" ".join(values))
+    return b"* STATUS %b (%b)\r\n" % (about.wire_name(mailbox.full_name), b" ".join(values))
