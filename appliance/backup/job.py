@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from appliance.backup.process import Watch
 from appliance.backup.proof import beside
 from appliance.backup.taking import Made, Remount, Taking
 from appliance.backup.target import Pulse
-from appliance.backup.trouble import Kind, TargetTrouble
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 from appliance.backup.view import Box, Freeze
 from appliance.clock import Clock
 from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused
@@ -208,7 +209,7 @@ class Job:
         Raises:
             TargetTrouble: what is wrong.
         """
-        with self._alone(), self._watched(of, watch) as watched:
+        with self._alone(), self._watched(of, watch) as (watched, _):
             engine = self.engine(of, watched)
             found = find_version(engine, version)
             if engine.repository.folder is None:
@@ -246,12 +247,13 @@ class Job:
         self, of: Target, freeze: Freeze, watch: Watch, remount: Remount | None
     ) -> Outcome:
         try:
-            with self._watched(of, watch) as watched:
+            with self._watched(of, watch) as (watched, pulse):
                 root = None if target.is_address(of.location) else Path(of.location)
                 if root is not None:
                     self._check_marker(of, root, watched)
                 taking = Taking(self.box, of, self.engine(of, watched), root)
-                made = taking.run(freeze, self._clock.wall(), remount)
+                again = partial(_mount_again, remount, pulse, of) if remount and pulse else None
+                made = taking.run(freeze, self._clock.wall(), again)
         except TargetTrouble as trouble:
             log.debug("restic said: %s", trouble.details)
             outcome = CANCELLED if trouble.kind is Kind.CANCELLED else FAILED
@@ -263,14 +265,14 @@ class Job:
         return Outcome(PROVEN, sentence_of(made, of), made.taken.identity, "", _details(made))
 
     @contextmanager
-    def _watched(self, of: Target, watch: Watch) -> Iterator[Watch]:
+    def _watched(self, of: Target, watch: Watch) -> Iterator[tuple[Watch, Pulse | None]]:
         """The caller's watch, and for a folder also whether it still answers."""
         if target.is_address(of.location):
-            yield watch
+            yield watch, None
             return
-        pulse = Pulse(Path(of.location) / target.FOLDER)  # an empty mount point is no drive
+        pulse = Pulse(Path(of.location))
         try:
-            yield Watch(watch.cancel, lambda: watch.alive() and pulse(), watch.progress)
+            yield Watch(watch.cancel, lambda: watch.alive() and pulse(), watch.progress), pulse
         finally:
             pulse.end()
 
@@ -318,6 +320,12 @@ class Job:
             yield
         finally:
             os.close(descriptor)
+
+
+def _mount_again(remount: Remount, pulse: Pulse, of: Target) -> None:
+    """The roof's part of a proof; what fails in it is the drive's fault."""
+    with pulse.paused(), drive_errors(of.name):
+        remount()
 
 
 def foreign_source(named: str, opened: Key, watch: Watch | None = None) -> Engine:
