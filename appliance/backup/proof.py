@@ -65,6 +65,9 @@ class Proven:
 
 def beside(run: Callable[[], T], watch: Watch, name: str) -> T:
     """Do something on the drive in a thread, and do not wait for a drive that is gone."""
+    because = watch.ended_because()
+    if because is not None:
+        raise TargetTrouble(because, name)
     result: list[T] = []
     trouble: list[BaseException] = []
 
