@@ -22,9 +22,9 @@ from appliance import files
 from appliance.backup import decisions, key, proof, target, view
 from appliance.backup.decisions import Reminder
 from appliance.backup.engine import Engine, Repository, Version
-from appliance.backup.history import History, Run, Target
+from appliance.backup.history import EVERYTHING, INDEX, History, Run, Target
 from appliance.backup.key import Key
-from appliance.backup.process import Watch
+from appliance.backup.process import Watch, within
 from appliance.backup.proof import beside
 from appliance.backup.taking import Made, Remount, Taking
 from appliance.backup.target import Pulse
@@ -38,6 +38,8 @@ log = logging.getLogger("pillarbox.backup")
 PROVEN, FAILED, CANCELLED = "proven", "failed", "cancelled"
 _LOCK = "backup.lock"
 _CACHE = "backup-cache"
+_KEPT_BADLY = {Kind.DAMAGED.value, Kind.FAILING.value, Kind.UNREADABLE.value}
+_PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class Job:
             TargetTrouble: it belongs to another box, or cannot be read.
         """
         name = f"the drive at {root}"
-        marker = beside(lambda: target.read_marker(root, name), watch or Watch(), name)
+        patience = watch or within(_PATIENCE_SECONDS)
+        marker = beside(lambda: target.read_marker(root, name), patience, name)
         if marker is None:
             return None
         if marker.box != self.box.identity:
@@ -106,7 +109,8 @@ class Job:
         if known is not None:
             raise AlreadyExists(f"{root} is {known.name} already.")
         label = self._checked_label(label)
-        marker = target.adopt(root, self.box.identity, self.box.host, label)
+        make = partial(target.adopt, root, self.box.identity, self.box.host, label)
+        marker = beside(make, within(_PATIENCE_SECONDS), f"the drive at {root}")
         return self._remember(marker.drive, label, str(root))
 
     def add_address(
@@ -292,10 +296,12 @@ class Job:
                 last_proven=started,
                 proven_version=outcome.version,
                 rounds=of.rounds + 1,
-                needs_mending=False,
+                needs_mending=0,
             )
         else:
-            self.history.change(of.identity, last_run=started, needs_mending=True)
+            badly = outcome.trouble in _KEPT_BADLY
+            mending = max(of.needs_mending, EVERYTHING if badly else INDEX)
+            self.history.change(of.identity, last_run=started, needs_mending=mending)
         self.history.end(
             Run(
                 number,
@@ -338,7 +344,8 @@ def foreign_source(named: str, opened: Key, watch: Watch | None = None) -> Engin
         return Engine(Repository("the backup", named), opened, watch=watch)
     root = Path(named).absolute()
     name = f"the drive at {root}"
-    if beside(lambda: target.read_marker(root, name), watch or Watch(), name) is None:
+    patience = within(_PATIENCE_SECONDS)
+    if beside(lambda: target.read_marker(root, name), patience, name) is None:
         raise NotFound(f"There is no backup in {root}.")
     return Engine(target.repository_of(root, name), opened, watch=watch)
 

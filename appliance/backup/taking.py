@@ -22,7 +22,7 @@ from pathlib import Path
 from appliance import files
 from appliance.backup import decisions, proof, target, view
 from appliance.backup.engine import Engine, Taken
-from appliance.backup.history import Target
+from appliance.backup.history import EVERYTHING, Target
 from appliance.backup.process import Progress
 from appliance.backup.proof import Proven, beside
 from appliance.backup.target import Proof
@@ -104,7 +104,7 @@ class Taking:
         """After a run that did not end well."""
         self._step("looking at what the last run left")
         folder = self.engine.repository.folder
-        if folder is not None:
+        if folder is not None and self.target.needs_mending == EVERYTHING:
             for path in proof.damaged_files(self.engine):
                 log.warning("a file on the drive is damaged and put aside: %s", path)
                 self._put_aside(folder, path)
@@ -169,7 +169,7 @@ class Taking:
             f"accounts={len(about.messages)}",
             f"octets={about.octets}",
         )
-        anew = self.target.needs_mending
+        anew = self.target.needs_mending == EVERYTHING
         for _ in range(_TRIES):
             try:
                 return self._copy_once(tags, anew=anew)

@@ -177,7 +177,7 @@ def suffer(scene: Scene, seed: int, folder: Path) -> str:
     drive.make()
     good = scene.target
     office.job.history.change(
-        good.identity, proven_version=good.proven_version, rounds=seed, needs_mending=False
+        good.identity, proven_version=good.proven_version, rounds=seed, needs_mending=0
     )
     fault = Fault(seed, scene)
     with drive:
@@ -226,9 +226,7 @@ def test_a_damaged_drive_is_mended_by_the_next_run(
     office, drive, good = scene.office, scene.drive, scene.target
     shutil.copyfile(scene.image, drive.image)
     drive.make()
-    office.job.history.change(
-        good.identity, proven_version=good.proven_version, needs_mending=False
-    )
+    office.job.history.change(good.identity, proven_version=good.proven_version, needs_mending=0)
     with drive:
         packs = sorted((drive.root / "pillarbox-backup" / "repository" / "data").rglob("*/*"))
         pack = sorted(packs, key=lambda path: path.stat().st_size)[number]  # folders; mail
