@@ -105,10 +105,17 @@ class Engine:
         self._run("init")
 
     def unlock(self) -> None:
-        """Remove what killed runs left; locks of living ones stay."""
+        """Remove the locks that killed runs left.
+
+        restic takes a lock for living when any process has the number that is in it, so after a
+        power cut a drive would be locked for half an hour. A folder with our marker is used by this
+        box alone, and this box does one thing at a time: there what is left is left over.
+        """
         folder = self.repository.folder
         if folder is None or _has_files(folder / "locks"):
             self._run("unlock")
+        if folder is not None and _has_files(folder / "locks"):
+            self._run("unlock", "--remove-all")
 
     def add_key(self, key: Key) -> None:
         """Let another key open it too."""
@@ -231,8 +238,13 @@ class Engine:
         self._run("prune", *limit)
 
     def rebuild_index(self) -> None:
-        """Make the index anew from what is there."""
-        self._run("rebuild-index")
+        """Make the index anew from what is there (the command has another name since 0.16)."""
+        try:
+            self._run("repair", "index")
+        except TargetTrouble as trouble:
+            if "unknown command" not in trouble.details:
+                raise
+            self._run("rebuild-index")
 
     # --- how it is called
 

@@ -16,6 +16,7 @@ from appliance.errors import AlreadyExists, NotFound
 KEPT_RUNS = 1_000
 INTERRUPTED = "interrupted"
 RUNNING = "running"
+INDEX, EVERYTHING = 1, 2
 
 
 def _first(db: Database) -> None:
@@ -70,8 +71,8 @@ class Target:
     proven_version: str = ""
     rounds: int = 0
     """How many proofs there were; decides which sample is next."""
-    needs_mending: bool = False
-    """The last run did not end well: what it left is looked at first."""
+    needs_mending: int = 0
+    """After a run that did not end well: INDEX; EVERYTHING when the drive kept something badly."""
 
     @property
     def name(self) -> str:
@@ -192,7 +193,7 @@ class History:
     @staticmethod
     def _settle(db: Database) -> None:
         db.execute(
-            "update backup_targets set needs_mending = 1 where id in"
+            "update backup_targets set needs_mending = max(needs_mending, 1) where id in"
             " (select target from backup_runs where outcome = ?)",
             [RUNNING],
         )
@@ -223,7 +224,7 @@ def _row(target: Target) -> dict[str, Any]:
         "last_proven": target.last_proven,
         "proven_version": target.proven_version,
         "rounds": target.rounds,
-        "needs_mending": int(target.needs_mending),
+        "needs_mending": target.needs_mending,
     }
 
 
@@ -238,7 +239,7 @@ def _target(row: Mapping[str, Any]) -> Target:
         float(row["last_proven"] or 0),
         str(row["proven_version"] or ""),
         int(row["rounds"] or 0),
-        bool(row["needs_mending"]),
+        int(row["needs_mending"] or 0),
     )
 
 

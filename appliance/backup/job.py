@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,13 @@ from appliance import files
 from appliance.backup import decisions, key, proof, target, view
 from appliance.backup.decisions import Reminder
 from appliance.backup.engine import Engine, Repository, Version
-from appliance.backup.history import History, Run, Target
+from appliance.backup.history import EVERYTHING, INDEX, History, Run, Target
 from appliance.backup.key import Key
-from appliance.backup.process import Watch
+from appliance.backup.process import Watch, within
 from appliance.backup.proof import beside
 from appliance.backup.taking import Made, Remount, Taking
 from appliance.backup.target import Pulse
-from appliance.backup.trouble import Kind, TargetTrouble
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 from appliance.backup.view import Box, Freeze
 from appliance.clock import Clock
 from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused
@@ -37,6 +38,8 @@ log = logging.getLogger("pillarbox.backup")
 PROVEN, FAILED, CANCELLED = "proven", "failed", "cancelled"
 _LOCK = "backup.lock"
 _CACHE = "backup-cache"
+_KEPT_BADLY = {Kind.DAMAGED.value, Kind.FAILING.value, Kind.UNREADABLE.value}
+_PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class Job:
             TargetTrouble: it belongs to another box, or cannot be read.
         """
         name = f"the drive at {root}"
-        marker = beside(lambda: target.read_marker(root, name), watch or Watch(), name)
+        patience = watch or within(_PATIENCE_SECONDS)
+        marker = beside(lambda: target.read_marker(root, name), patience, name)
         if marker is None:
             return None
         if marker.box != self.box.identity:
@@ -105,7 +109,8 @@ class Job:
         if known is not None:
             raise AlreadyExists(f"{root} is {known.name} already.")
         label = self._checked_label(label)
-        marker = target.adopt(root, self.box.identity, self.box.host, label)
+        make = partial(target.adopt, root, self.box.identity, self.box.host, label)
+        marker = beside(make, within(_PATIENCE_SECONDS), f"the drive at {root}")
         return self._remember(marker.drive, label, str(root))
 
     def add_address(
@@ -208,7 +213,7 @@ class Job:
         Raises:
             TargetTrouble: what is wrong.
         """
-        with self._alone(), self._watched(of, watch) as watched:
+        with self._alone(), self._watched(of, watch) as (watched, _):
             engine = self.engine(of, watched)
             found = find_version(engine, version)
             if engine.repository.folder is None:
@@ -246,12 +251,13 @@ class Job:
         self, of: Target, freeze: Freeze, watch: Watch, remount: Remount | None
     ) -> Outcome:
         try:
-            with self._watched(of, watch) as watched:
+            with self._watched(of, watch) as (watched, pulse):
                 root = None if target.is_address(of.location) else Path(of.location)
                 if root is not None:
                     self._check_marker(of, root, watched)
                 taking = Taking(self.box, of, self.engine(of, watched), root)
-                made = taking.run(freeze, self._clock.wall(), remount)
+                again = partial(_mount_again, remount, pulse, of) if remount and pulse else None
+                made = taking.run(freeze, self._clock.wall(), again)
         except TargetTrouble as error:
             trouble = error
             if trouble.kind is not Kind.CANCELLED and not watch.alive():
@@ -266,14 +272,14 @@ class Job:
         return Outcome(PROVEN, sentence_of(made, of), made.taken.identity, "", _details(made))
 
     @contextmanager
-    def _watched(self, of: Target, watch: Watch) -> Iterator[Watch]:
+    def _watched(self, of: Target, watch: Watch) -> Iterator[tuple[Watch, Pulse | None]]:
         """The caller's watch, and for a folder also whether it still answers."""
         if target.is_address(of.location):
-            yield watch
+            yield watch, None
             return
-        pulse = Pulse(Path(of.location) / target.FOLDER)  # an empty mount point is no drive
+        pulse = Pulse(Path(of.location))
         try:
-            yield Watch(watch.cancel, lambda: watch.alive() and pulse(), watch.progress)
+            yield Watch(watch.cancel, lambda: watch.alive() and pulse(), watch.progress), pulse
         finally:
             pulse.end()
 
@@ -293,10 +299,12 @@ class Job:
                 last_proven=started,
                 proven_version=outcome.version,
                 rounds=of.rounds + 1,
-                needs_mending=False,
+                needs_mending=0,
             )
         else:
-            self.history.change(of.identity, last_run=started, needs_mending=True)
+            badly = outcome.trouble in _KEPT_BADLY
+            mending = max(of.needs_mending, EVERYTHING if badly else INDEX)
+            self.history.change(of.identity, last_run=started, needs_mending=mending)
         self.history.end(
             Run(
                 number,
@@ -323,6 +331,12 @@ class Job:
             os.close(descriptor)
 
 
+def _mount_again(remount: Remount, pulse: Pulse, of: Target) -> None:
+    """The roof's part of a proof; what fails in it is the drive's fault."""
+    with pulse.paused(), drive_errors(of.name):
+        remount()
+
+
 def foreign_source(named: str, opened: Key, watch: Watch | None = None) -> Engine:
     """restic for a drive, folder or address that this box need not know.
 
@@ -333,7 +347,8 @@ def foreign_source(named: str, opened: Key, watch: Watch | None = None) -> Engin
         return Engine(Repository("the backup", named), opened, watch=watch)
     root = Path(named).absolute()
     name = f"the drive at {root}"
-    if beside(lambda: target.read_marker(root, name), watch or Watch(), name) is None:
+    patience = within(_PATIENCE_SECONDS)
+    if beside(lambda: target.read_marker(root, name), patience, name) is None:
         raise NotFound(f"There is no backup in {root}.")
     return Engine(target.repository_of(root, name), opened, watch=watch)
 

@@ -54,6 +54,12 @@ class Watch:
         return None if self.alive() else Kind.VANISHED
 
 
+def within(seconds: float) -> Watch:
+    """A watch for a small act: who does not answer in this time is taken to be gone."""
+    deadline = time.monotonic() + seconds
+    return Watch(alive=lambda: time.monotonic() < deadline)
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a process ended; `because` is set when we ended it."""

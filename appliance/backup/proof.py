@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,6 +65,9 @@ class Proven:
 
 def beside(run: Callable[[], T], watch: Watch, name: str) -> T:
     """Do something on the drive in a thread, and do not wait for a drive that is gone."""
+    because = watch.ended_because()
+    if because is not None:
+        raise TargetTrouble(because, name)
     result: list[T] = []
     trouble: list[BaseException] = []
 
@@ -99,7 +102,30 @@ def sizes_of(folder: Path, name: str) -> dict[str, int]:
     return found
 
 
-def read_back(engine: Engine, before: Collection[str], number: int) -> ReadBack:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a repository was before the drive was mounted anew."""
+
+    sizes: Mapping[str, int]
+    config: bytes
+    """The only file that is not named by its content."""
+
+
+def look(engine: Engine) -> Written:
+    """What is to be found again."""
+    folder, name = engine.repository.folder, engine.repository.name
+    assert folder is not None
+
+    def read() -> Written:
+        with drive_errors(name):
+            return Written(sizes_of(folder, name), files.read(folder / "config"))
+
+    return beside(read, engine.watch, name)
+
+
+def read_back(
+    engine: Engine, before: Collection[str], number: int, written: Written | None = None
+) -> ReadBack:
     """Read what is due in round `number` from the drive itself.
 
     Raises:
@@ -107,7 +133,10 @@ def read_back(engine: Engine, before: Collection[str], number: int) -> ReadBack:
     """
     folder, name, watch = engine.repository.folder, engine.repository.name, engine.watch
     assert folder is not None
-    sizes = beside(lambda: sizes_of(folder, name), watch, name)
+    found = look(engine)
+    if written is not None and found != written:
+        raise TargetTrouble(Kind.DAMAGED, name, "some files are not there any more")
+    sizes = found.sizes
     due = sample.to_read(sizes, before, number)
     total = max(1, sum(sizes[path] for path in due))
     damaged, octets = [], 0

@@ -4,8 +4,8 @@
     room     oldest versions go while the drive has no room, never the last good one
     view     what stands still (see view.py)
     copy     restic
-    prove    read back, checked, restored, compared (see proof.py); the drive may be mounted
-             anew before that
+    prove    checked, restored, compared; at the end read back (see proof.py), before which the
+             roof may mount the drive anew
 
 A run that ends anywhere leaves earlier versions as they were: restic adds files and removes none
 but in `room`, and a version exists only when its last small file is there.
@@ -14,7 +14,7 @@ but in `room`, and a version exists only when its last small file is there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from pathlib import Path
 from appliance import files
 from appliance.backup import decisions, proof, target, view
 from appliance.backup.engine import Engine, Taken
-from appliance.backup.history import Target
+from appliance.backup.history import EVERYTHING, Target
 from appliance.backup.process import Progress
 from appliance.backup.proof import Proven, beside
 from appliance.backup.target import Proof
@@ -80,10 +80,7 @@ class Taking:
             self._make_room(about)
             before = self._files()
             taken = self._copy(about)
-            if remount is not None:
-                self._step("mounting again")
-                remount()
-            proven = self._prove(taken, before)
+            proven = self._prove(taken, before, remount)
             self._note(taken, about, now)
         finally:
             self._clear()
@@ -107,7 +104,7 @@ class Taking:
         """After a run that did not end well."""
         self._step("looking at what the last run left")
         folder = self.engine.repository.folder
-        if folder is not None:
+        if folder is not None and self.target.needs_mending == EVERYTHING:
             for path in proof.damaged_files(self.engine):
                 log.warning("a file on the drive is damaged and put aside: %s", path)
                 self._put_aside(folder, path)
@@ -172,51 +169,63 @@ class Taking:
             f"accounts={len(about.messages)}",
             f"octets={about.octets}",
         )
+        anew = self.target.needs_mending == EVERYTHING
         for _ in range(_TRIES):
-            parent = self.target.proven_version
-            if parent and not self.engine.has_version(parent):
-                parent = ""
             try:
-                return self.engine.backup(
-                    self.box.view,
-                    self.box.identity,
-                    tags,
-                    parent=parent,
-                    anew=self.target.needs_mending,
-                )
+                return self._copy_once(tags, anew=anew)
             except TargetTrouble as trouble:
-                if trouble.kind is not Kind.FULL:
-                    raise
-                self.engine.unlock()
-                self.engine.prune(without_room=True)  # what the failed copy left
-                if not self._give_up_some():
+                if trouble.kind is Kind.UNREADABLE and not anew:
+                    anew = True  # it may be the version before, on the drive, that is unreadable
+                elif trouble.kind is Kind.FULL:
+                    self.engine.unlock()
+                    self.engine.prune(without_room=True)  # what the failed copy left
+                    if not self._give_up_some():
+                        raise
+                else:
                     raise
         raise TargetTrouble(Kind.FULL, self.target.name)
 
+    def _copy_once(self, tags: Sequence[str], *, anew: bool) -> Taken:
+        parent = "" if anew else self.target.proven_version
+        if parent and not self.engine.has_version(parent):
+            parent = ""
+        view, box = self.box.view, self.box.identity
+        return self.engine.backup(view, box, tags, parent=parent, anew=anew)
+
     # --- prove
 
-    def _prove(self, taken: Taken, before: Collection[str]) -> Proven:
+    def _prove(self, taken: Taken, before: Collection[str], remount: Remount | None) -> Proven:
+        """What restic makes of the files is looked at first, what the drive kept of them last.
+
+        So a drive that changes its mind during the proof is found out by the end of it.
+        """
         engine, number = self.engine, self.target.rounds
-        self._step("reading back")
-        read = None
-        if engine.repository.folder is not None:
-            read = proof.read_back(engine, before, number)
-            self._check(taken)
-        else:
+        self._step("checking")
+        if engine.repository.folder is None:
             shares = max(1, -(-taken.octets // (1 << 30)))
             engine.check(part=(number % shares + 1, shares))
+        else:
+            self._check(taken, before)
         self._step("restoring a sample")
         scratch = self.box.mail / proof.SCRATCH
         found = proof.restore_and_compare(engine, taken.identity, self.box.view, scratch, number)
-        return replace(found, read=read)
+        if engine.repository.folder is None:
+            return found
+        written = proof.look(engine)
+        if remount is not None:
+            self._step("mounting again")
+            remount()
+        self._step("reading back")
+        return replace(found, read=proof.read_back(engine, before, number, written))
 
-    def _check(self, taken: Taken) -> None:
+    def _check(self, taken: Taken, before: Collection[str]) -> None:
         """Structure and index. Older versions that lost something do not condemn the new one."""
         try:
             self.engine.check()
         except TargetTrouble as trouble:
             if trouble.kind is not Kind.DAMAGED:
                 raise
+            proof.read_back(self.engine, before, self.target.rounds)  # or the new one is too
             log.warning("earlier versions on the drive are damaged: %s", trouble.details[-300:])
             self.engine.rebuild_index()  # so that it names nothing that is not there
             self.engine.walk(taken.identity)

@@ -16,7 +16,8 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ FOLDER = "pillarbox-backup"
 FORMAT = 1
 _ABOUT, _PROOFS, _README = "about.json", "proofs.json", "README.txt"
 _SMALL = 1 << 20
-_SILENT_SECONDS = 20.0
+SILENT_SECONDS = 60.0
 _ON_DRIVE = """This drive holds encrypted backups of the mail server {host} (drive {label}).
 
 To get mail back, plug it into that server, or into a new Pillarbox together with the twelve words
@@ -137,35 +138,57 @@ def room(root: Path, name: str) -> tuple[int, int]:
 
 
 class Pulse:
-    """Looks once a second, in a thread of its own, whether a folder still answers.
+    """Looks once a second, in a thread of its own, whether a drive still answers.
 
-    A drive that hangs would hang whoever asks it; this thread may hang, nobody waits for it.
+    The marker is read past the cache, so the drive itself is asked. One that hangs would hang
+    whoever asks it; this thread may hang, nobody waits for it. Cheap drives stop for many seconds
+    while they tidy up, so silence is given a minute.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, root: Path) -> None:
+        self._marker = root / FOLDER / _ABOUT
         self._answered = time.monotonic()
         self._is_gone = False
         self._ended = threading.Event()
+        self._looking = threading.Lock()
         threading.Thread(target=self._look, name="backup-pulse", daemon=True).start()
 
     def __call__(self) -> bool:
-        return not self._is_gone and time.monotonic() - self._answered < _SILENT_SECONDS
+        return not self._is_gone and time.monotonic() - self._answered < SILENT_SECONDS
 
     def end(self) -> None:
         """Look no more."""
         self._ended.set()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While the drive is mounted anew nothing is open on it, and its absence means nothing."""
+        has_paused = self._looking.acquire(timeout=SILENT_SECONDS)
+        try:
+            yield
+        finally:
+            self._answered = time.monotonic()
+            if has_paused:
+                self._looking.release()
+
     def _look(self) -> None:
-        misses = 0
         while not self._ended.wait(1.0):
-            try:
-                os.stat(self._folder)
-            except OSError:
-                misses += 1  # one is seen while it is unmounted and mounted again
-                self._is_gone = misses > 1
-            else:
-                misses, self._answered = 0, time.monotonic()
+            with self._looking:
+                try:
+                    _read_from_drive(self._marker)
+                except OSError:
+                    self._is_gone = True
+                    return
+                self._answered = time.monotonic()
+
+
+def _read_from_drive(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.read(descriptor, 1)
+    finally:
+        os.close(descriptor)
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -12,10 +12,10 @@ from appliance import files
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.registry import Registry
 from appliance.backup import view
-from appliance.backup.history import History, Target
-from appliance.backup.job import Job, Outcome
+from appliance.backup.history import Target
+from appliance.backup.job import Outcome
 from appliance.backup.process import Watch
-from appliance.backup.view import Box
+from appliance.backuping import open_job
 from appliance.clock import SetClock
 from appliance.net import certificates
 from appliance.store.store import Store
@@ -53,8 +53,8 @@ class Office:
         self.store.start()
         files.make_directories(self.mail / "queue")
         self.count = 0
-        self.box = Box(self.state, self.mail, HOST, "box-1")
-        self.job = Job(self.box, History(self.database), self.clock)
+        self.job = open_job(self.state, self.database, self.clock)
+        self.box = self.job.box
         self.sent(ANNA, "INBOX", 6)
         self.sent(BEN, "INBOX", 3)
         self.sent(ANNA, "Projects/2026", 4)

@@ -1,6 +1,7 @@
 """Faults seeded into drives: whatever a drive does, no run is called proven that does not restore.
 
-A seed decides what is wrong with the drive, where, and from which stage of the run on. If the run
+A seed decides what is wrong with the drive, where, and from which stage of the run on (what goes
+wrong after the last look at the drive is for the next run to find). If the run
 is called proven, everything in its version must come back from the drive as it then is; if only the
 cable was pulled, everything in the version before must. The long form has 200 seeds:
 
@@ -28,7 +29,7 @@ from tests.backup.office import ANNA, BEN, Office, contents
 
 IN_CI, LONG = 12, 200
 MIB = 48
-STAGES = ("preparing", "copying", "mounting again", "reading back", "restoring a sample")
+STAGES = ("preparing", "copying", "checking", "restoring a sample", "mounting again")
 KIB = 1 << 10
 
 
@@ -78,6 +79,8 @@ class Fault:
         self.stage = self.rng.choice(STAGES)
         if self.strike in kinds[-5:]:
             self.stage = "mounting again"  # done to files, so that they are what the drive kept
+        if self.strike == self.gone:
+            self.stage = self.rng.choice((*STAGES, "reading back"))
         self.struck = False
 
     def __str__(self) -> str:
@@ -174,7 +177,7 @@ def suffer(scene: Scene, seed: int, folder: Path) -> str:
     drive.make()
     good = scene.target
     office.job.history.change(
-        good.identity, proven_version=good.proven_version, rounds=seed, needs_mending=False
+        good.identity, proven_version=good.proven_version, rounds=seed, needs_mending=0
     )
     fault = Fault(seed, scene)
     with drive:
@@ -215,20 +218,22 @@ def test_two_hundred_seeded_faults(scene: Scene, tmp_path: Path) -> None:
         print(f"{count:4} {what}")
 
 
-def test_a_damaged_drive_is_mended_by_the_next_run(scene: Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_damaged_drive_is_mended_by_the_next_run(
+    scene: Scene, tmp_path: Path, number: int
+) -> None:
     """Mail that is still in the mailboxes is written again; what is lost is only in old versions."""
     office, drive, good = scene.office, scene.drive, scene.target
     shutil.copyfile(scene.image, drive.image)
     drive.make()
-    office.job.history.change(
-        good.identity, proven_version=good.proven_version, needs_mending=False
-    )
+    office.job.history.change(good.identity, proven_version=good.proven_version, needs_mending=0)
     with drive:
         packs = sorted((drive.root / "pillarbox-backup" / "repository" / "data").rglob("*/*"))
-        data = bytearray(packs[0].read_bytes())
+        pack = sorted(packs, key=lambda path: path.stat().st_size)[number]  # folders; mail
+        data = bytearray(pack.read_bytes())
         data[len(data) // 3] ^= 4
-        packs[0].chmod(0o600)
-        packs[0].write_bytes(data)
+        pack.chmod(0o600)
+        pack.write_bytes(data)
         outcome = office.back_up(good, remount=drive.mount_again)
         assert outcome.trouble == "damaged"
         assert "does not give back what was written to it" in outcome.sentence

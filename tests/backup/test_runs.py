@@ -95,7 +95,7 @@ def test_a_cancelled_run_leaves_earlier_versions_and_the_next_is_proven(office: 
     cancel = threading.Event()
 
     def stop(progress: Progress) -> None:
-        if progress.step == "reading back":
+        if progress.step == "checking":
             cancel.set()
 
     outcome = office.back_up(drive, Watch(cancel, progress=stop))

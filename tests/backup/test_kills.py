@@ -1,0 +1,92 @@
+"""Killed, and hanging: what a run that ends anyhow leaves behind is harmless."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from appliance.backup import target
+from appliance.backup.process import Progress, Watch
+from tests.backup.faulty import FaultyDrive
+from tests.backup.office import ANNA, Office, contents
+
+ROOT = Path(__file__).parents[2]
+
+
+def processes_about(folder: Path) -> list[int]:
+    """Every restic that works for this office."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            is_restic = b"restic" in (process / "comm").read_bytes()
+            if is_restic and os.fsencode(folder) in (process / "environ").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("seconds", [0.7, 1.3, 1.8, 2.6])
+def test_killed_at_any_moment_earlier_versions_stay_and_the_next_run_is_proven(
+    office: Office, tmp_path: Path, seconds: float
+) -> None:
+    drive = office.drive()
+    first = office.back_up(drive)
+    assert first.is_proven
+    before = contents(office.mail / "people" / ANNA)
+    office.sent(ANNA, "INBOX", 10, size=500_000)
+    office.store.stop()
+    words = (
+        "-m",
+        "appliance",
+        "--state",
+        str(office.state),
+        "backup",
+        "now",
+        "--to",
+        drive.location,
+    )
+    with subprocess.Popen([sys.executable, *words], cwd=ROOT, start_new_session=True) as program:
+        time.sleep(seconds)
+        os.kill(program.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while processes_about(office.folder):
+        assert time.monotonic() < deadline, "restic goes on without us"
+        time.sleep(0.05)
+    assert contents(office.mail / "people" / ANNA).items() >= before.items()
+    office.job.tidy()
+    assert not office.box.view.exists()
+    assert office.job.history.runs()[0].outcome in {"interrupted", "proven"}
+    outcome = office.back_up(drive)
+    assert outcome.is_proven, outcome
+    assert "is whole" in office.job.verify(drive, first.version, Watch())
+
+
+def test_a_drive_that_hangs_is_left_and_told(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers nothing at all, not even with an error, as failing drives do."""
+    monkeypatch.setattr(target, "SILENT_SECONDS", 4.0)
+    office.sent(ANNA, "INBOX", 20, size=500_000)
+    with FaultyDrive(tmp_path, 48) as drive:
+        assert drive.process is not None
+        found = office.job.adopt(drive.root)
+        stopped: list[float] = []
+
+        def stop(progress: Progress) -> None:
+            if progress.step == "reading back" and not stopped:
+                drive.process.send_signal(signal.SIGSTOP)
+                stopped.append(time.monotonic())
+
+        outcome = office.back_up(found, Watch(progress=stop), remount=drive.mount_again)
+        waited = time.monotonic() - stopped[0]
+        drive.process.send_signal(signal.SIGCONT)
+        assert waited < 30
+        assert outcome.trouble == "vanished", outcome
+        assert office.back_up(found, remount=drive.mount_again).is_proven
