@@ -93,7 +93,7 @@ def sizes_of(folder: Path, name: str) -> dict[str, int]:
     """All files of a repository, by their paths in it, with their sizes."""
     found: dict[str, int] = {}
     with drive_errors(name):
-        for kind in _NAMED_BY_CONTENT:
+        for kind in (each for each in _NAMED_BY_CONTENT if (folder / each).is_dir()):
             for place, _folders, names in os.walk(folder / kind, onerror=_raise):
                 below = os.path.relpath(place, folder)
                 for each in names:

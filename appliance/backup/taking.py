@@ -71,6 +71,7 @@ class Taking:
         engine = self.engine
         self._step("preparing")
         if not self._is_there():
+            self._check_empty()
             engine.init()
         engine.unlock()
         if self.target.needs_mending:
@@ -91,6 +92,14 @@ class Taking:
 
     def _is_there(self) -> bool:
         return beside(self.engine.exists, self.engine.watch, self.engine.repository.name)
+
+    def _check_empty(self) -> None:
+        """A repository that lost its config is not made anew over what may still be saved."""
+        folder, name = self.engine.repository.folder, self.engine.repository.name
+        if folder is None or not beside(folder.is_dir, self.engine.watch, name):
+            return
+        if any(not path.startswith("keys/") for path in self._files()):
+            raise TargetTrouble(Kind.DAMAGED, name, "the repository has lost its config")
 
     def _files(self) -> Collection[str]:
         folder, name = self.engine.repository.folder, self.engine.repository.name

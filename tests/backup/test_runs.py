@@ -102,3 +102,16 @@ def test_a_cancelled_run_leaves_earlier_versions_and_the_next_is_proven(office: 
     assert outcome.outcome == "cancelled"
     assert outcome.sentence == "The backup was stopped; earlier versions are as they were."
     assert office.back_up(drive).is_proven
+
+
+def test_a_repository_without_its_config_is_not_made_anew(office: Office) -> None:
+    drive = office.drive()
+    assert office.back_up(drive).is_proven
+    repository = office.folder / "drive" / "pillarbox-backup" / "repository"
+    config = (repository / "config").read_bytes()
+    (repository / "config").unlink()
+    outcome = office.back_up(drive)
+    assert outcome.trouble == "damaged", outcome
+    (repository / "config").write_bytes(config)
+    assert office.back_up(drive).is_proven
+    assert len(office.job.versions(drive)) == 2
