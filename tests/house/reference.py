@@ -1,4 +1,4 @@
-"""Makes the pages of docs/ that are read off the code: settings.md and rfcs.md.
+"""Makes the pages of docs/ that are read off the code: settings.md, rfcs.md and card.md.
 
 .venv/bin/python -m tests.house.reference
 """
@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from appliance import settings
+from appliance.panel.card import card
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,7 +65,7 @@ def rfcs_page():
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "rfcs.md": rfcs_page}
+PAGES = {"settings.md": settings_page, "rfcs.md": rfcs_page, "card.md": card}
 
 if __name__ == "__main__":
     for name, make in PAGES.items():
