@@ -83,6 +83,9 @@ def _talk(client: socket.socket, count: Synchronized[int]) -> None:
 def relayed(port: int, cpu, sink: Sink, number: int, *, user: bytes = b"") -> dict[str, float]:
     """Send `number` messages over ten connections and wait until the sink has them all."""
 
+    sender_address = user or b"anna@office.test"
+    message = MESSAGE.replace(b"anna@office.test", sender_address)
+
     def send(part: int) -> None:
         sender = Lines(port)
         sender.ask(b"EHLO bench.example")
@@ -90,7 +93,7 @@ def relayed(port: int, cpu, sink: Sink, number: int, *, user: bytes = b"") -> di
             said = base64.b64encode(b"\0" + user + b"\0" + PASSWORD)
             assert sender.ask(b"AUTH PLAIN " + said).startswith(b"235")
         for _ in range(part):
-            sender.mail(user or b"anna@office.test", b"joe@sink.test", MESSAGE)
+            sender.mail(sender_address, b"joe@sink.test", message)
         sender.close()
 
     before, started, begun = sink.count, cpu(), time.monotonic()
