@@ -72,6 +72,18 @@ class AccountsDatabase:
                 raise
 
     @contextmanager
+    def note(self) -> Iterator[Database]:
+        """A transaction whose last seconds a power cut may take (SQLite's synchronous = NORMAL):
+        for what is only told about mail, so that no message costs a flush of it."""
+        with self._lock:
+            self.db.conn.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with self.change() as db:
+                    yield db
+            finally:
+                self.db.conn.execute("PRAGMA synchronous = FULL")
+
+    @contextmanager
     def read(self) -> Iterator[Database]:
         """One picture of what is there; it waits for no writer, and nobody waits for it."""
         with self._lock, _our_errors(), self.db.atomic():

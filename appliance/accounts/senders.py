@@ -89,13 +89,13 @@ class Senders:
 
     def count(self, counted: Iterable[Sent], now: float) -> None:
         """Keep what was sent, for a day."""
-        with self._database.change() as db:
+        with self._database.note() as db:
             db.table("sent").insert_all([asdict(each) for each in counted], replace=True)
             db.execute("delete from sent where at < ?", [now - DAY])
 
     def counted(self) -> list[Sent]:
         """What was sent within the last day, the oldest first."""
-        with self._database.change() as db:
+        with self._database.read() as db:
             return [Sent(**row) for row in db.query("select * from sent order by at")]
 
     def thaw(self, who: str) -> list[str]:

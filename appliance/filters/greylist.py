@@ -40,7 +40,7 @@ class Greylist:
         """Seconds until a message of this contact is taken; 0: now."""
         network = _network(peer)
         contact = _hash(f"{network}\n{sender.lower()}\n{recipient.lower()}")
-        with self._database.change() as db:
+        with self._database.note() as db:
             known = _row(db, network)
             if known is not None and abs(now - known[1]) < _KNOWN_SECONDS:
                 if now - known[1] > 86_400:

@@ -55,7 +55,7 @@ class Archive:
 
     def add(self, tally: Tally) -> None:
         """Add to what was counted."""
-        with self._database.change() as db:
+        with self._database.note() as db:
             for (kind, day, domain, what), count in tally.items():
                 db.execute(
                     "insert into report_tally values (?, ?, ?, ?, ?)"
@@ -65,7 +65,7 @@ class Archive:
 
     def due(self, today: str) -> list[tuple[str, str, str]]:
         """Kind, day and domain of what was counted before today."""
-        with self._database.change() as db:
+        with self._database.read() as db:
             found = db.execute(
                 "select distinct kind, day, domain from report_tally where day < ?"
                 " order by 1, 2, 3",
@@ -75,7 +75,7 @@ class Archive:
 
     def counted(self, kind: str, day: str, domain: str) -> list[tuple[dict[str, Any], int]]:
         """What was counted for one report."""
-        with self._database.change() as db:
+        with self._database.read() as db:
             found = db.execute(
                 "select what, count from report_tally where kind = ? and day = ? and domain = ?",
                 [kind, day, domain],
@@ -109,7 +109,7 @@ class Archive:
 
     def received(self, domain: str, most: int = 100) -> list[dict[str, Any]]:
         """What others reported about a domain, newest first."""
-        with self._database.change() as db:
+        with self._database.read() as db:
             rows = db.query(
                 "select * from reports_received where domain = ? order by at desc limit ?",
                 [domain, most],

@@ -106,13 +106,13 @@ class Archive:
 
     def write(self, messages: Sequence[Message], events: Sequence[Event]) -> None:
         """Add to the stories, in one transaction."""
-        with self._database.change() as db:
+        with self._database.note() as db:
             _insert(db, "trace_messages", _MESSAGE, [_message_row(each) for each in messages])
             _insert(db, "trace_events", _EVENT, [asdict(each) for each in events])
 
     def prune(self, now: float, days: int, most: int) -> None:
         """Forget what is older than `days`, and all but the newest `most` of each table."""
-        with self._database.change() as db:
+        with self._database.note() as db:
             for table, order in (("trace_messages", "rowid"), ("trace_events", "id")):
                 db.execute(f"delete from {table} where at < ?", [now - days * _DAY])  # noqa: S608 - constants
                 db.execute(
@@ -124,7 +124,7 @@ class Archive:
     def find(self, wanted: Wanted) -> list[Story]:
         """Stories that fit, newest first."""
         most = min(wanted.most, MOST_FOUND)
-        with self._database.change() as db:
+        with self._database.read() as db:
             stories = [
                 Story(_message(row), _events(db, str(row["queue_id"])))
                 for row in list(db.query(*_messages_query(wanted, most)))

@@ -194,3 +194,17 @@ def test_two_programs_that_read_and_then_write_wait_for_each_other(tmp_path: Pat
     assert one.directory().domains == {"a.test", "b.test"}
     one.close()
     other.close()
+
+
+def test_what_is_only_noted_is_there_at_once_and_promises_stay_promises(tmp_path: Path) -> None:
+    database = AccountsDatabase(tmp_path)
+    with database.note() as db:
+        db.execute("insert into domains values ('noted.test', 0)")
+    assert database.directory().domains == {"noted.test"}
+    assert database.db.conn.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL again
+    with pytest.raises(ZeroDivisionError), database.note() as db:
+        db.execute("insert into domains values ('lost.test', 0)")
+        raise ZeroDivisionError
+    assert database.directory().domains == {"noted.test"}
+    assert database.db.conn.execute("PRAGMA synchronous").fetchone()[0] == 2
+    database.close()
