@@ -85,7 +85,8 @@ def dns(tmp_path: Path) -> Iterator[DnsWorld]:
 
 
 @pytest.mark.parametrize(
-    ("messages", "kills"), [(60, 8), pytest.param(500, 100, marks=pytest.mark.slow)]
+    ("messages", "kills"),
+    [(60, 8), pytest.param(500, 100, marks=[pytest.mark.slow, pytest.mark.timeout(900)])],
 )
 def test_every_message_arrives_and_none_twice_without_need(
     tmp_path: Path, flaky: Flaky, dns: DnsWorld, messages: int, kills: int
