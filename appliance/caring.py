@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,7 @@ class Caring:
         self._time = Time(built_at=measure.built_at())
         self._began = parts.clock.monotonic()
         self._offset = parts.clock.wall() - self._began
-        self._look_at = self._keep_at = self._smart_at = 0.0
+        self._look_at = self._keep_at = self._smart_at = self._report_at = 0.0
 
     # --- life
 
@@ -81,7 +80,8 @@ class Caring:
         what = book.begin(boot_id(), self._parts.clock.wall())
         if what:
             log.warning("the run before ended by a %s", what)
-        self._told, self._outbox = book.told(), book.outbox()
+        self._told = book.told()
+        self._outbox = tuple(each for each in book.outbox() if each.channel in self._channels())
         self._history = book.history()
         self._ends = (book.ends(POWER_CUT), book.ends(CRASH))
         self._book = book
@@ -101,8 +101,7 @@ class Caring:
                 now = self._parts.clock.monotonic()
                 if now >= self._look_at:
                     self._look_at = now + LOOK_SECONDS
-                    await self.look()
-                    await self._perhaps_report()
+                    await self._look_and_report()
                 await self._alert()
                 self._deliver()
                 await asyncio.sleep(TICK_SECONDS)
@@ -134,6 +133,14 @@ class Caring:
         self._shown = keys
         await self._keep(facts)
         return facts
+
+    async def _look_and_report(self) -> None:
+        try:
+            await self.look()
+            if self._parts.clock.monotonic() >= self._report_at:
+                await self._perhaps_report()
+        except (PillarboxError, OSError) as error:
+            log.warning("the box's health could not be looked at: %s", error)
 
     async def _measure(self) -> Facts:
         parts = self._parts
@@ -245,11 +252,7 @@ class Caring:
 
     def _settle(self, pending: Pending, trouble: str) -> None:
         name, now = pending.channel, self._parts.clock.wall()
-        left = outbox.after_failure(pending, now) if trouble else None
-        if pending in self._outbox:
-            place = self._outbox.index(pending)
-            after = self._outbox[place + 1 :]
-            self._outbox = (*self._outbox[:place], *((left,) if left else ()), *after)
+        self._outbox = outbox.settled(self._outbox, pending, now, is_taken=not trouble)
         if trouble:
             log.warning("an alert could not be sent by %s: %s", name, trouble)
             self._failing[name] = trouble
@@ -288,22 +291,28 @@ class Caring:
         parts = self._parts
         if not parts.queue.is_started:
             raise Temporary("the mail disk is not available")
-        domain = min(parts.gate.directory.domains, default=parts.host)
-        now = parts.clock.wall()
-        content = bytes(notice.letter(subject, text, f"postmaster@{domain}", to, now))
-        end = content.index(b"\r\n\r\n")
-        arrived = Arrived("", "", "", content[: end + 2], Path(), 0, content[end + 2 :])
-        signed = await parts.outside.signer.sign(arrived)
-        incoming = await parts.threads.carry_out(parts.queue.incoming())
-        await parts.threads.carry_out(incoming.write(_RETURN_PATH + signed + content))
         recipients = tuple(
             Recipient(each.address, each.is_local, named=to, notify=(Notify.NEVER,))
             for each in postroom.reports_to(parts.gate, to)
         )
         if not recipients:
             raise Temporary("nobody has the address mail_to")
+        domain = min(parts.gate.directory.domains, default=parts.host)
+        now = parts.clock.wall()
+        letter = notice.letter(subject, text, f"postmaster@{domain}", to, now)
+        content = bytes(letter)
+        end = content.index(b"\r\n\r\n")
+        arrived = Arrived("", "", "", content[: end + 2], Path(), 0, content[end + 2 :])
+        signed = await parts.outside.signer.sign(arrived)
+        incoming = await parts.threads.carry_out(parts.queue.incoming())
+        await parts.threads.carry_out(incoming.write(_RETURN_PATH + signed + content))
         envelope = Envelope(
-            "", recipients, now, size=incoming.size, return_path_octets=len(_RETURN_PATH)
+            "",
+            recipients,
+            now,
+            size=incoming.size,
+            return_path_octets=len(_RETURN_PATH),
+            message_id=str(letter["Message-ID"]),
         )
         await parts.threads.carry_out(parts.queue.accept(incoming, envelope))
 
@@ -313,18 +322,7 @@ class Caring:
         """What was measured just now, and what the checks find."""
         facts = await self.look()
         found = checks.examine(facts, self._parts.clock.wall())
-        plain = {
-            name: value
-            for name, value in asdict(facts).items()
-            if name not in {"history", "standing"}
-        }
-        return {
-            "facts": plain,
-            "findings": [
-                {**asdict(each), "severity": each.severity.name.lower()} for each in found
-            ],
-            "failing_channels": dict(self._failing),
-        }
+        return {**checks.as_values(facts, found), "failing_channels": dict(self._failing)}
 
     async def test(self) -> dict[str, str]:
         """Send a test by each channel; what went wrong with each, or nothing."""
@@ -380,6 +378,7 @@ class Caring:
                                     await self.report(), to)  # fmt: skip
             await asyncio.to_thread(self._book.reported, now)
         except (PillarboxError, OSError) as error:
+            self._report_at = self._parts.clock.monotonic() + KEEP_SECONDS
             log.warning("the weekly report could not be sent: %s", error)
 
 

@@ -5,6 +5,10 @@ The age of the backups is judged in the room backup and put up by the roof as "b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
 from appliance.health import (
     certificate,
     inodes,
@@ -47,3 +51,13 @@ def measurements(facts: Facts) -> dict[str, float]:
     if facts.temperature is not None:
         kept["temperature"] = facts.temperature
     return kept
+
+
+def as_values(facts: Facts, found: Sequence[Finding]) -> dict[str, Any]:
+    """For the command line: what was measured now, and what was found."""
+    plain = asdict(facts)
+    del plain["history"], plain["standing"]
+    return {
+        "facts": plain,
+        "findings": [{**asdict(each), "severity": each.severity.name.lower()} for each in found],
+    }

@@ -54,3 +54,12 @@ def after_failure(pending: Pending, now: float) -> Pending | None:
         return None
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(pending.attempts, 10))
     return replace(pending, attempts=pending.attempts + 1, next_try=now + pause)
+
+
+def settled(
+    outbox: Sequence[Pending], pending: Pending, now: float, *, is_taken: bool
+) -> tuple[Pending, ...]:
+    """After an attempt: without it, or with its next try in its place."""
+    left = None if is_taken else after_failure(pending, now)
+    found = (left if each is pending else each for each in outbox)
+    return tuple(each for each in found if each is not None)

@@ -6,6 +6,7 @@ from appliance.health.facts import DAY, Facts, Finding, attention
 
 LONGEST_JUMP = 300.0  # seconds
 _PATIENCE = 3600.0  # after the start, until a time server must have answered
+_SETTLING = 900.0  # after the start a time server sets a clock without battery forward: all is well
 _REMEDY = "See that the box reaches the internet; it takes the time from there."
 
 
@@ -20,7 +21,9 @@ def check(facts: Facts, now: float) -> list[Finding]:
     if time.is_synchronised is False and time.running_seconds >= _PATIENCE:
         sentence = "No time server sets the clock."
         return [attention("health-clock", sentence, _REMEDY)]
-    if abs(time.jumped_by) > LONGEST_JUMP and 0 <= now - time.jumped_at < DAY:
+    ago = now - time.jumped_at
+    at_start = time.jumped_by > 0 and time.running_seconds - ago < _SETTLING
+    if abs(time.jumped_by) > LONGEST_JUMP and 0 <= ago < DAY and not at_start:
         way = "forward" if time.jumped_by > 0 else "back"
         sentence = f"The clock was set {way} by {abs(time.jumped_by) / 60:.0f} minutes."
         return [attention("health-clock-jump", sentence, f"Nothing, if it is right now. {_REMEDY}")]

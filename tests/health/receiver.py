@@ -14,7 +14,7 @@ def receiver(context, *, status=200, hangs=False, location=""):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             got.append((self.path, dict(self.headers), body))
-            if hangs:
+            if server.hangs:
                 end.wait(60)
                 return
             self.send_response(server.status)
@@ -27,7 +27,7 @@ def receiver(context, *, status=200, hangs=False, location=""):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.status, server.got = status, got
+    server.status, server.hangs, server.got = status, hangs, got
     server.url = f"https://localhost:{server.server_port}/topic"
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True

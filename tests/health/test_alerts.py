@@ -100,6 +100,15 @@ def test_a_channel_that_fails_is_tried_less_and_less_often_for_three_days():
     assert 3 * DAY < now - NOW < 3 * DAY + 7200
 
 
+def test_what_was_taken_leaves_the_outbox_and_what_was_not_keeps_its_place():
+    box = outbox.added((), Notice("box", NOW), ["mail", "ntfy"])
+    assert outbox.settled(box, box[0], NOW, is_taken=True) == (box[1],)
+    again = outbox.settled(box, box[0], NOW, is_taken=False)
+    assert [(each.channel, each.attempts) for each in again] == [("mail", 1), ("ntfy", 0)]
+    assert outbox.due(again, NOW) == {"ntfy": box[1]}
+    assert set(outbox.due(again, NOW + 60)) == {"mail", "ntfy"}
+
+
 def test_the_outbox_is_bounded_and_each_channel_has_its_own_order():
     box = ()
     for number in range(50):

@@ -3,6 +3,7 @@
 import email
 import email.policy
 import json
+import time
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_condition_is_told_by_mail_webhook_and_push_once_over_a_restart(world)
         wait_until(lambda: len(hook.got) + len(push.got) + len(letters(box)) > 3, "", seconds=5)
 
 
-def test_a_channel_that_fails_stands_on_the_board_and_is_told_when_it_is_back(world):
+def test_a_channel_that_fails_stands_on_the_board_and_is_not_tried_in_a_loop(world):
     box, hook, push = world
     hook.status = 500
     hold_a_message(box)
@@ -102,10 +103,31 @@ def test_the_report_is_printed_and_arrives_when_it_is_due(world):
     database = AccountsDatabase(box.state)
     Book(database).reported(1.0)  # long ago
     database.close()
-    # every hour of every day but the last of the week is within the six days of a planned one
+    today = time.strftime("%A").lower()
+    was = (box.state / "settings.toml").read_text()
+    box.write_settings(f'{was}report_day = "{today}"\nreport_hour = 0\n')
     box.start()
-    said = json.loads(box.cli("health", "--json"))
+    wait_until(lambda: letters(box), "the report arrives")
+    (message,) = letters(box)
+    assert message["Subject"].startswith("[Pillarbox] The week of ")
+    assert "Messages sent: 1" in message.get_content()
+    assert "The largest mailboxes:" in message.get_content()
+
+
+def test_a_server_that_hangs_holds_up_neither_the_others_nor_the_end(world):
+    box, hook, push = world
+    hook.hangs = True
+    hold_a_message(box)
+    box.cli("health")
+    wait_until(lambda: hook.got and push.got and letters(box), "the others are told")
+    assert box.terminate() == 0
+
+
+def test_a_box_tells_what_it_measured(world):
+    said = json.loads(world[0].cli("health", "--json"))
     assert said["facts"]["certificate"]["is_of_our_ca"] is True
+    assert said["facts"]["disks"][0]["used"] > 0
+    assert said["facts"]["memory"]["own"] > 0
 
 
 def test_a_kill_is_no_power_cut_and_an_order_to_stop_is_neither(world):

@@ -135,6 +135,8 @@ def test_a_weak_power_supply_is_named_now_and_when_it_was_weak():
         (Time(is_synchronised=False, running_seconds=60), []),
         (Time(is_synchronised=None, running_seconds=7200), []),
         (Time(jumped_by=-301, jumped_at=NOW - 60), ["health-clock-jump"]),
+        (Time(jumped_by=900, jumped_at=NOW - 60, running_seconds=7200), ["health-clock-jump"]),
+        (Time(jumped_by=900, jumped_at=NOW - 7100, running_seconds=7200), []),  # at the start
         (Time(jumped_by=299, jumped_at=NOW - 60), []),
         (Time(jumped_by=900, jumped_at=NOW - 2 * DAY), []),
     ],
