@@ -22,6 +22,7 @@ from pathlib import Path
 from appliance import backuping, files, front, intake, recovery, safekeeping, settings
 from appliance.accounts.directory import Directory
 from appliance.backup.newbox import Place
+from appliance.caring import Caring
 from appliance.clock import SystemClock
 from appliance.control import ControlServer
 from appliance.daykeeping import DayKeeping
@@ -63,6 +64,7 @@ class Daemon:
             parts.front.board, self._asked, has_backup_lamp=parts.front.has_backup_lamp
         )
         self._keeping: Safekeeping | None = None
+        self._caring: Caring | None = None
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -78,7 +80,9 @@ class Daemon:
         await self._doors.open()
         backups, keeping = await asyncio.to_thread(self._safekeeping, loop)
         self._keeping = keeping
-        chores = self._chores(backups, keeping)
+        self._caring = Caring(parts, backups.job.history.targets)
+        await self._caring.begin()
+        chores = self._chores(backups, keeping, self._caring)
         await self._collector.reload()
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
         gc.collect()
@@ -96,13 +100,13 @@ class Daemon:
             log.warning("not everything ended in time; nothing acknowledged is lost by that")
 
     def _chores(
-        self, backups: backuping.BackupRequests, keeping: Safekeeping
+        self, backups: backuping.BackupRequests, keeping: Safekeeping, caring: Caring
     ) -> tuple[tuple[str, Callable[[], Awaitable[None]]], ...]:
         """What goes on as long as the box runs."""
         parts = self._parts
         simulating, days = Simulating(parts.front, parts.clock), DayKeeping(parts)
         acts = self._requests.acts() | backups.acts() | keeping.acts()
-        acts |= simulating.acts() | days.acts()
+        acts |= simulating.acts() | days.acts() | caring.acts()
         return (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -114,6 +118,7 @@ class Daemon:
             ("certificate", self._renew_certificate),
             ("backups", keeping.run),
             ("days", days.run),
+            ("health", caring.run),
             ("watchdog", _feed_watchdog),
         )
 
@@ -143,6 +148,8 @@ class Daemon:
                 log.warning("not everything could be put away: %s", error)
             await asyncio.to_thread(parts.queue.stop)
             await asyncio.to_thread(parts.store.stop)
+        if self._caring is not None:
+            await self._caring.end()
         parts.database.close()
         self._panel.close()
         await asyncio.to_thread(parts.front.close)

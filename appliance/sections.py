@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MIB = 1024 * 1024
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ANY_TEXT = re.compile(r"[^\x00-\x1f]*\Z")
+_HTTPS = re.compile(r"(https://[!-~]+)?\Z")
+_ADDRESS = re.compile(r"([^\s@<>]+@[A-Za-z0-9.-]+)?\Z")
 _HOST = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.|\Z))*\Z")
 
 
@@ -235,3 +238,29 @@ class Backup:
         default=True, help_text="A backup is made every night when a backup drive is plugged in."
     )
     hour: int = number(2, "The hour of the night in which it begins.", 0, 23)
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Who is told when something is wrong, and the weekly report."""
+
+    mail_to: str = text(
+        "",
+        "An address outside of this box that gets a message, so that it is read when this box "
+        "cannot be; empty: no message.",
+        pattern=_ADDRESS,
+    )
+    webhook: str = text("", "An https address that gets each alert as JSON.", pattern=_HTTPS)
+    ntfy: str = text(
+        "", "The https address of a topic at ntfy.sh or a server like it.", pattern=_HTTPS
+    )
+    ca_file: str = text("", "A file with further authorities to trust, as PEM.")
+    fault_seconds: int = number(120, "How long a fault must last before it is told.", 0, 86_400)
+    attention_minutes: int = number(
+        60, "How long something that needs attention must last before it is told.", 0, 10_080
+    )
+    weekly_report: bool = switch(
+        default=True, help_text="The owner, or who gets the alerts, gets a report every week."
+    )
+    report_day: str = text("monday", "The day of the report.", choices=DAYS)
+    report_hour: int = number(7, "The hour of the report, local time.", 0, 23)

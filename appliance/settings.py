@@ -16,6 +16,7 @@ from typing import Any
 
 from appliance.errors import BadSettings
 from appliance.sections import (
+    Alerts,
     Backup,
     Dns,
     Fetch,
@@ -52,6 +53,7 @@ class Settings:
     reports: Reports = field(default_factory=Reports)
     hardware: Hardware = field(default_factory=Hardware)
     backup: Backup = field(default_factory=Backup)
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 def load(path: Path) -> Settings:

@@ -11,7 +11,19 @@ from pathlib import Path
 from typing import NoReturn
 
 from appliance import __version__
-from appliance.cli import backup, box, device, dns, drive, fetch, people, queue, relay, trace
+from appliance.cli import (
+    backup,
+    box,
+    device,
+    dns,
+    drive,
+    fetch,
+    health,
+    people,
+    queue,
+    relay,
+    trace,
+)
 from appliance.errors import PillarboxError
 
 Handler = Callable[[argparse.Namespace], None]
@@ -33,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"pillarbox {__version__}")
     whole.add_argument("--state", type=Path, help="the folder with settings and accounts")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (box, people, backup, drive, device, dns, fetch, relay, queue, trace):
+    for room in (box, people, backup, drive, device, dns, fetch, relay, queue, trace, health):
         room.add_commands(commands)
     return whole
 

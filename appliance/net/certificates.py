@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -55,6 +56,17 @@ def expires_at(directory: Path) -> float:
     """When the server certificate ends, in seconds since the epoch."""
     certificate = x509.load_pem_x509_certificate(_certificate_part(directory / SERVER_FILE))
     return certificate.not_valid_after_utc.timestamp()
+
+
+def is_of_own_ca(directory: Path) -> bool:
+    """Whether the server certificate was signed by the CA that people have installed."""
+    certificate = x509.load_pem_x509_certificate(_certificate_part(directory / SERVER_FILE))
+    ca = x509.load_pem_x509_certificate(files.read(directory / CA_FILE))
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _is_good(path: Path, names: Names, now: float) -> bool:

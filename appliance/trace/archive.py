@@ -61,6 +61,15 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """Messages within a time."""
+
+    received: int
+    sent: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What to look for; everything that is given must fit."""
 
@@ -120,6 +129,21 @@ class Archive:
                     f"(select max({order}) from {table}) - ?",
                     [most],
                 )
+
+    def counts(self, since: float, until: float) -> Counts:
+        """How many messages came, went and were refused; only of the days that are kept."""
+        span = [since, until]
+        with self._database.read() as db:
+            came, went = db.execute(
+                "select coalesce(sum(account = '' and (peer != '' or source != '')), 0),"
+                " coalesce(sum(account != ''), 0) from trace_messages where at >= ? and at < ?",
+                span,
+            ).fetchone()
+            refused = db.execute(
+                "select count(*) from trace_events where what = 'refused' and at >= ? and at < ?",
+                span,
+            ).fetchone()
+        return Counts(int(came), int(went), int(refused[0]))
 
     def find(self, wanted: Wanted) -> list[Story]:
         """Stories that fit, newest first."""
