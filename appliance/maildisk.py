@@ -9,6 +9,7 @@ that, since it was on the disk before it was acknowledged.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 
@@ -52,6 +53,7 @@ class MailDisk:
             await asyncio.sleep(_TICK_SECONDS)
             if not parts.queue.is_started:
                 self._is_read_only = False
+                gc.collect()  # open files in circles of objects would keep the old disk busy
                 await self.bring_up()
                 continue
             try:
