@@ -42,6 +42,10 @@ class StorageOffline(Temporary):
     """The mail disk is missing, read-only or failing."""
 
 
+class StorageReadOnly(StorageOffline):
+    """The mail disk can be read but not written."""
+
+
 class StorageFull(Temporary):
     """The mail disk has no room; mail can still be read and deleted."""
 

@@ -17,15 +17,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from appliance.errors import StorageFull, StorageOffline
+from appliance.errors import StorageFull, StorageOffline, StorageReadOnly
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
-_OFFLINE = frozenset(
-    (errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN)
-)
+_OFFLINE = frozenset((errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN))
 
 PathLike = str | bytes | os.PathLike[str]
 
@@ -59,6 +57,8 @@ def explained(error: OSError) -> Exception:
     """The house's error for an operating system error, or that error itself."""
     if error.errno in _FULL:
         return StorageFull("The mail disk is full.")
+    if error.errno == errno.EROFS:
+        return StorageReadOnly("The mail disk can only be read at the moment.")
     if error.errno in _OFFLINE:
         return StorageOffline(f"The mail disk does not work ({error.strerror}).")
     return error

@@ -1,28 +1,33 @@
-"""The mail disk as the daemon sees it: there, missing, back again, full. Part of the roof.
+"""The mail disk as the daemon sees it: there, missing, back again, full, only to be read.
 
-Without it the daemon runs all the same and says so. A disk that went away while we ran takes the
-store's and the queue's open files with it: what was in memory of the queue is dropped, and when a
-disk is there again, both begin anew from what is on it. Nothing acknowledged is lost by that,
-since it was on the disk before it was acknowledged.
+Part of the roof. Without it the daemon runs all the same and says so. A disk that went away while
+we ran takes the open files of store and queue with it: what was in memory of the queue is dropped,
+and when a disk is there again, both begin anew from what is on it. Nothing acknowledged is lost by
+that, since it was on the disk before it was acknowledged.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 
 from appliance import files
 from appliance.conditions import Condition, Severity
-from appliance.errors import PillarboxError, StorageOffline
+from appliance.errors import PillarboxError, StorageOffline, StorageReadOnly
 from appliance.hardware import vitals
 from appliance.parts import HAD_MAIL_DISK, Parts
 
 log = logging.getLogger("pillarbox")
 
 _TICK_SECONDS = 1.0
+READ_ONLY = "mail-disk-read-only"
+_PLUG_IN = "Plug the mail disk in; mail is not lost, other servers will send it again."
+_MEND = "Make a backup now, then restart the box. If it happens again, replace the disk."
 MIB = 1024 * 1024
 _OFFLINE = "451 4.3.0 The mail disk is not available at the moment; try again later."
+_READ_ONLY = "451 4.3.0 The mail disk can only be read at the moment; try again later."
 _FULL = "452 4.3.1 There is no room for mail at the moment; try again later."
 
 
@@ -33,12 +38,13 @@ class MailDisk:
         self._parts = parts
         self._on_ready = on_ready
         self._no_room = ""
+        self._is_read_only = False
 
     def refusal(self) -> str:
         """Why no mail can be taken now, as an SMTP reply; empty when it can."""
         if not self._parts.queue.is_started or not self._parts.store.is_online:
             return _OFFLINE
-        return self._no_room
+        return _READ_ONLY if self._is_read_only else self._no_room
 
     async def watch(self) -> None:
         """Once a second: what the store does in idle time, and whether there is room."""
@@ -46,6 +52,8 @@ class MailDisk:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             if not parts.queue.is_started:
+                self._is_read_only = False
+                gc.collect()  # open files in circles of objects would keep the old disk busy
                 await self.bring_up()
                 continue
             try:
@@ -54,6 +62,11 @@ class MailDisk:
                     self._let_go()
                     raise StorageOffline("The mail disk is missing.")
                 free = await asyncio.to_thread(vitals.free_octets, parts.mail)
+                is_read_only = await asyncio.to_thread(vitals.is_read_only, parts.mail)
+                self._judge_writing(is_read_only=is_read_only)
+            except StorageReadOnly:
+                self._judge_writing(is_read_only=True)
+                continue
             except (PillarboxError, OSError) as error:
                 self._complain(str(error))
                 continue
@@ -65,7 +78,9 @@ class MailDisk:
         try:
             await asyncio.to_thread(self._start)
         except (PillarboxError, OSError) as error:
-            self._complain(str(error) if isinstance(error, PillarboxError) else f"{error}.")
+            told = str(error) if isinstance(error, PillarboxError) else f"{error}."
+            is_read_only = await asyncio.to_thread(vitals.is_read_only, self._parts.mail)
+            self._complain(told, _MEND if is_read_only else _PLUG_IN)
         else:
             self._parts.board.take_down("mail-disk")
             self._on_ready()
@@ -90,13 +105,39 @@ class MailDisk:
         self._parts.runner.forget()
         self._parts.queue.abandon()
 
-    def _complain(self, sentence: str) -> None:
+    def _complain(self, sentence: str, remedy: str = "") -> None:
         board = self._parts.board
+        board.take_down(READ_ONLY)
         if not any(condition.key == "mail-disk" for condition in board.standing()):
             log.warning("the mail disk is not available: %s", sentence)
-        remedy = "Plug the mail disk in; mail is not lost, other servers will send it again."
+        remedy = remedy or _PLUG_IN
         now = self._parts.clock.wall()
         board.put_up(Condition("mail-disk", Severity.FAULT, sentence, remedy, now))
+
+    def _judge_writing(self, *, is_read_only: bool) -> None:
+        """ext4 stops writing when it finds itself damaged; what is on it can still be read."""
+        board = self._parts.board
+        if not is_read_only:
+            if self._is_read_only:
+                log.warning("the mail disk can be written again")
+                self._parts.runner.look_again()
+            self._is_read_only = False
+            board.take_down(READ_ONLY)
+            return
+        if not self._is_read_only:
+            log.warning("the mail disk can only be read")
+        self._is_read_only = True
+        board.take_down("mail-disk")
+        board.put_up(
+            Condition(
+                READ_ONLY,
+                Severity.FAULT,
+                "The mail disk can only be read: it reported an error, so nothing is written to it "
+                "any more. Mail can be read; no new mail is taken, and nothing is lost by that.",
+                _MEND,
+                self._parts.clock.wall(),
+            )
+        )
 
     def _judge_room(self, free: int) -> None:
         board = self._parts.board

@@ -24,6 +24,7 @@ DRIVES = Path("/run/pillarbox/drives")
 MAIL = Path("/srv/pillarbox")
 USER = "pillarbox"
 _FS_IOC_SHUTDOWN = 0x8004587D  # of ext4 and XFS
+_FUSE_CONNECTIONS = Path("/sys/fs/fuse/connections")
 _AT_ONCE = struct.pack("I", 2)  # without writing anything more
 _UUID = re.compile(r"[0-9A-Za-z-]{4,40}\Z")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,16}\Z")
@@ -108,8 +109,12 @@ def pull(target: Path) -> None:
     if str(target) not in mounts():
         return
     device = target.stat().st_dev
-    abort = Path(f"/sys/fs/fuse/connections/{os.minor(device)}/abort")
-    if os.major(device) == 0 and abort.exists():
+    number = os.major(device) << 20 | os.minor(device)  # as the kernel counts devices
+    abort = _FUSE_CONNECTIONS / f"{number}/abort"
+    if str(_FUSE_CONNECTIONS) not in mounts():
+        with contextlib.suppress(Failed):
+            run(["mount", "-t", "fusectl", "fusectl", str(_FUSE_CONNECTIONS)])
+    if abort.exists():
         abort.write_text("1", encoding="ascii")
     else:
         with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ its sessions (`View.gone`). Both are done in that mailbox's lane, so nothing is 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from appliance.clock import Clock
-from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused
+from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused, StorageReadOnly
 from appliance.store import names, quota
 from appliance.store.disk import Disk, Place
 from appliance.store.freezing import Freezing, Frozen
@@ -194,7 +195,8 @@ class Home:
         box.users += 1
         try:
             if box.is_loaded:
-                yield from box.look_if_changed()
+                with contextlib.suppress(StorageReadOnly):  # what is known can be read
+                    yield from box.look_if_changed()
             else:
                 yield from self._load(box)
         except BaseException as error:

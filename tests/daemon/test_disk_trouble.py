@@ -1,0 +1,144 @@
+"""A real ext4 disk that stops being written, or is pulled: reading or clear words, nothing lost."""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.hardware import vitals
+from appliance.helper import disks
+from tests.support.box import Box, wait_until
+from tests.support.mail import letter, submit, wait_for_mail
+from tests.support.sessions import imap, pop3, rcpt
+
+AS_ROOT = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("mkfs.ext4") is None, reason="only root can mount an image"
+)
+
+
+class Disk:
+    """An image with ext4 where the mail of a box belongs."""
+
+    def __init__(self, folder: Path, place: Path) -> None:
+        self.image, self.place = folder / "mail.img", place
+        with self.image.open("wb") as file:
+            file.truncate(64 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", self.image], check=True)
+        place.mkdir(mode=0o700, parents=True)
+
+    def plug(self) -> None:
+        """As a new device: whatever the box still held open of the old one, it let go of."""
+        wait_until(lambda: not self.loops(), "nothing of the old disk is open")
+        options = "loop,errors=remount-ro"
+        subprocess.run(["mount", "-o", options, self.image, self.place], check=True)
+        self.place.chmod(0o700)
+
+    def loops(self) -> str:
+        done = subprocess.run(
+            ["losetup", "-j", self.image], capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    def damage(self) -> None:
+        """Have ext4 believe that it found an error, so that it writes no more."""
+        source = Path(disks.mounts()[str(self.place)]).name
+        trigger = Path(f"/sys/fs/ext4/{source}/trigger_fs_error")
+        if not trigger.exists():
+            pytest.skip("this kernel has no way to seed an error into ext4")
+        trigger.write_text("a test", encoding="ascii")
+
+    def gone(self) -> None:
+        while str(self.place) in disks.mounts():
+            subprocess.run(["umount", "-l", self.place], check=True)
+
+
+@contextlib.contextmanager
+def box_on_disk(folder: Path) -> Iterator[tuple[Box, Disk]]:
+    box = Box(folder / "box")
+    disk = Disk(folder, box.mail)
+    disk.plug()
+    try:
+        with box:
+            yield box, disk
+    finally:
+        disk.gone()
+
+
+def test_what_the_kernel_says_of_a_disk_that_stopped_being_written(tmp_path: Path) -> None:
+    table = tmp_path / "mounts"
+    table.write_text(
+        "/dev/a / ext4 rw,relatime 0 0\n"
+        "/dev/b /srv/mail\\040disk ext4 rw,errors=remount-ro,emergency_ro 0 0\n"
+        "/dev/c /srv/old ext4 ro,noatime 0 0\n"
+    )
+    told = [
+        vitals.is_read_only(Path(each), table)
+        for each in ("/srv/mail disk/people", "/srv/old", "/srv/older", "/srv/mail")
+    ]
+    assert told == [True, True, False, False]
+
+
+@AS_ROOT
+def test_a_disk_that_can_only_be_read_is_read_and_takes_no_mail(tmp_path: Path) -> None:
+    with box_on_disk(tmp_path) as (box, disk):
+        anna, ben = box.account("anna"), box.account("ben")
+        submit(box, anna, [ben.address], letter("one", anna.address, ben.address))
+        wait_for_mail(box, ben, 1)
+        disk.damage()
+        wait_until(lambda: "can only be read" in box.cli("status"), "it is noticed")
+        assert "restart the box" in box.cli("status")
+        assert rcpt(box, ben.address) == 451
+        with imap(box, ben) as client:
+            assert client.select("INBOX") == ("OK", [b"1"])
+            assert client.fetch("1", "(UID FLAGS BODY.PEEK[])")[0] == "OK"
+            for answer in (
+                client.store("1", "+FLAGS", r"(\Seen)"),
+                client.append("INBOX", "", "", b"Subject: x\r\n\r\n"),
+            ):
+                assert answer[0] == "NO"
+                assert answer[1][0].startswith(b"[UNAVAILABLE] The mail disk can only be read")
+            assert client.noop()[0] == "OK"
+        with pop3(box, ben) as maildrop:
+            assert maildrop.stat()[0] == 1
+        box.terminate()
+        disk.gone()
+        disk.plug()
+        box.start()
+        wait_until(lambda: "All is well." in box.cli("status"), "it can be written again")
+        submit(box, anna, [ben.address], letter("two", anna.address, ben.address))
+        wait_for_mail(box, ben, 2)
+
+
+@AS_ROOT
+@pytest.mark.parametrize(
+    "times", [3, pytest.param(20, marks=pytest.mark.slow)], ids=["thrice", "twenty-times"]
+)
+def test_a_disk_pulled_at_any_moment_comes_back_with_all_that_was_taken(
+    tmp_path: Path, times: int
+) -> None:
+    chance = random.Random(times)
+    with box_on_disk(tmp_path) as (box, disk):
+        anna, ben = box.account("anna"), box.account("ben")
+        taken = 0
+        for round_ in range(times):
+            for _ in range(chance.randrange(1, 5)):
+                message = letter(f"{round_}-{taken}", anna.address, ben.address)
+                submit(box, anna, [ben.address], message)
+                taken += 1
+            disks.pull(disk.place)
+            disk.gone()
+            wait_until(lambda: "All is well." not in box.cli("status"), "the loss is noticed")
+            assert rcpt(box, ben.address) == 451
+            with imap(box, ben) as client, contextlib.suppress(imaplib.IMAP4.error):
+                assert client.select()[0] == "NO"
+            disk.plug()
+            wait_until(lambda: "All is well." in box.cli("status"), "the mail disk is back")
+            wait_for_mail(box, ben, taken)
