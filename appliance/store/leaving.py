@@ -40,8 +40,11 @@ class Leaving:
         self._view = b""
         self._left: list[Left] = []
         self._lock = threading.Lock()
+        self.making = threading.Lock()
+        """Held while a view is made, from `begin` to `end`: one at a time."""
         self.folders = threading.Lock()
-        """Held while folders are made, renamed or removed, and while a view is made."""
+        """Held while folders are made, renamed or removed, and while directories are listed. Taken
+        last: who waits for it in a lane holds up the lane, and so all who wait for that."""
         self.trouble: Exception | None = None
         """Why something could not be kept: the view is no good. What leaves leaves all the same."""
 
