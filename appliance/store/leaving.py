@@ -36,7 +36,7 @@ class Leaving:
     """Of one account. `goes` is called in lanes, `begin` and `end` by the maker of a view."""
 
     def __init__(self, people: bytes) -> None:
-        self._people = people
+        self.people = people
         self._view = b""
         self._left: list[Left] = []
         self._lock = threading.Lock()
@@ -75,5 +75,5 @@ class Leaving:
         waits = b"%b/%b/%d" % (self._view, WAITING, len(self._left))
         with contextlib.suppress(FileNotFoundError):
             files.link(path, waits)
-            below = os.path.relpath(path, self._people)
+            below = os.path.relpath(path, self.people)
             self._left.append(Left(below, waits, os.stat(waits).st_ino))

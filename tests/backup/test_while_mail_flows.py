@@ -72,7 +72,9 @@ def repeat(tmp_path: Path, times: int) -> None:
         box.cli("backup", "target", "add", str(drive))
         with BusyOffice(box, box.account("anna"), box.account("ben")) as office:
             for act in ("appended", "expunged", "moved", "renamed", "sent"):
-                wait_until(lambda act=act: office.ledger.done[act] > 5, f"something is {act}")
+                wait_until(
+                    lambda act=act: office.ledger.done[act] > 40, f"much is {act}", seconds=30
+                )
             for number in range(1, times + 1):
                 told = take_and_compare(box, office, drive, tmp_path / "restored")
                 print(f"{number:3}: {told}", flush=True)
