@@ -102,6 +102,11 @@ def tree(folder: Path) -> dict[str, str]:
     }
 
 
+def messages_of(files: dict[str, str]) -> dict[str, str]:
+    """Without the small files, in which a box in use reserves numbers."""
+    return {name: digest for name, digest in files.items() if re.search("/(cur|new)/", name)}
+
+
 def of_the_state(box: Box) -> dict[str, str]:
     """Certificates, keys and settings: every file in STATE but mail and databases."""
     return {
@@ -196,7 +201,7 @@ def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, seconds: 
                 check_resynchronising(box, person, folder, known[person.address, folder])
         mbsync(box, home, "tls", anna)
         assert tree(home / "mail") == saved
-        assert tree(people_folder) == before
+        assert messages_of(tree(people_folder)) == messages_of(before)
         check_the_queue(box)
         print(f"{sum(map(len, maildrops.values())):,} in maildrops, {len(before):,} files compared")
 
@@ -205,6 +210,8 @@ def set_up(box: Box, anna: Person) -> None:
     """What makes a box somebody's own."""
     box.cli("alias", "add", "info@office.test", anna.address, "ben@office.test")
     box.cli("account", "app-password", "add", anna.address, "phone", "--for", "imap,smtp")
+    provider = ("provider", "127.0.0.1", "anna.at.provider", "--to", anna.address)
+    box.cli("fetch", "add", *provider, "--minutes", "1440", "--password-stdin", stdin="secret")
 
 
 def check_resynchronising(box: Box, person: Person, folder: str, known: tuple[int, int]) -> None:
