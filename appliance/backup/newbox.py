@@ -2,7 +2,8 @@
 
 The daemon is down, or was never up. Accounts are put in place one by one, each by a rename of a
 folder that is complete and durable; the state comes last and its database last of all, so a box
-half restored has no accounts and says what to do. Doing it again goes on where it ended.
+half restored has no accounts and says what to do. Doing it again goes on where it ended. Mail that
+waited for other servers is held: the old box may have sent it after the version was made.
 
     MAIL/restoring.json    which version is being restored here
     MAIL/restore/          what restic is writing, never looked at by the store
@@ -24,10 +25,17 @@ from appliance.backup.engine import Engine
 from appliance.backup.process import Progress
 from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.backup.view import About
+from appliance.clock import SystemClock
 from appliance.errors import BadSettings, PillarboxError, Refused
+from appliance.queue.envelope import State
+from appliance.queue.queue import Queue
 
 RESTORING = "restoring.json"
 _PARTS = ("people", "queue")
+_HELD = (
+    "It waited here when the backup was made, and the old box may have sent it since. "
+    "To send it: queue retry; otherwise: queue delete."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,21 @@ def restore_all(engine: Engine, version: str, place: Place) -> str:
     files.unlink_if_there(place.mail / RESTORING)
     files.flush_directory(place.mail)
     files.remove_tree(place.scratch)
+    return _sentence(about, place)
+
+
+def _sentence(about: About, place: Place) -> str:
     count = sum(about.messages.values())
-    return (
+    sentence = (
         f"{about.host} is back as it was: {len(about.messages)} mailboxes with {count:,} messages, "
         "all accounts, settings and keys. Start it now."
     )
+    entries = Queue(place.mail / "queue", SystemClock()).look()
+    held = sum(any(one.state is State.HELD for one in entry.progress) for entry in entries)
+    if held:
+        which = "1 message" if held == 1 else f"{held:,} messages"
+        sentence += f" {which} for other servers may have been sent since: see queue list."
+    return sentence
 
 
 def restore_state(engine: Engine, place: Place) -> str:
@@ -173,6 +191,7 @@ def _put_queue(engine: Engine, version: str, place: Place) -> None:
         return
     fetched = _fetch(engine, version, place, "queue")
     if fetched.is_dir():
+        Queue(fetched, SystemClock()).hold_outside(_HELD)
         files.remove_tree(queue)
         files.rename(fetched, queue)
         files.flush_directory(place.mail)

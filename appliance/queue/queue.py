@@ -202,8 +202,28 @@ class Queue:
         """Have everything of an entry that waits held until it is tried again on request."""
         for number, progress in enumerate(entry.progress):
             if not progress.state.is_over:
-                held = Progress(State.HELD, progress.attempts, 0.0, reason, progress.warned)
-                self.note(entry, number, held)
+                self.note(entry, number, _held(progress, reason))
+
+    def hold_outside(self, reason: str) -> int:
+        """In a queue that nobody has started: hold what waits for other servers; how many messages.
+
+        Durable on return. Blocks.
+
+        Raises:
+            StorageFull, StorageOffline: nothing has changed.
+        """
+        self._entries, self._sources, self._boot = _replayed(self._journal.read())
+        held = set()
+        for entry in self._entries.values():
+            for number, recipient in enumerate(entry.envelope.recipients):
+                progress = entry.progress[number]
+                if not recipient.is_local and not progress.state.is_over:
+                    entry.progress[number] = _held(progress, reason)
+                    held.add(entry.id)
+        if held:
+            self._journal.rewrite()
+        self.abandon()
+        return len(held)
 
     def freeze(self, view: Path) -> Steps[int]:
         """A frozen view of what waits: hard links and a journal of its own; how many messages.
@@ -234,6 +254,10 @@ class Queue:
             for number, progress in enumerate(entry.progress):
                 if progress != Progress():
                     yield _progress(entry.id, number, progress)
+
+
+def _held(progress: Progress, reason: str) -> Progress:
+    return Progress(State.HELD, progress.attempts, 0.0, reason, progress.warned)
 
 
 def _accepted(entry: Entry) -> Record:

@@ -52,6 +52,11 @@ class Place:
     wall: Callable[[], float]
     leaving: Leaving
 
+    @property
+    def uploads(self) -> Path:
+        """Where a message is written before it has a name: a folder that is never renamed."""
+        return Path(os.fsdecode(self.leaving.people)) / "tmp"
+
 
 class Disk:
     """The folder's files; see the module for who may call what."""
@@ -77,7 +82,7 @@ class Disk:
         self._log: int | None = None
         self._log_has_durable_name = True
         self._log_end = 0
-        self._flushing = threading.Lock()
+        self.flushing = threading.Lock()
         self._set_paths()
 
     def __del__(self) -> None:
@@ -173,7 +178,7 @@ class Disk:
 
         Whoever finds nothing to flush has waited for the flush that another began.
         """
-        with self._flushing:
+        with self.flushing:
             new, cur = self.unflushed_new, self.unflushed_cur
             self.unflushed_new = self.unflushed_cur = False  # before: names may come meanwhile
             try:

@@ -48,16 +48,17 @@ class Freezing:
     def begin(self) -> None:
         """From now on nothing is lost to the view."""
         files.make_directories(Path(os.fsdecode(self._view)) / WAITING.decode(), durable=False)
-        self._leaving.folders.acquire()
+        self._leaving.making.acquire()
         self._is_begun = True
         self._leaving.begin(self._view)
 
     def link_all(self) -> int:
         """Give every message its second name; how many. Raises Refused, StorageFull ..."""
-        for folder in self._folders():
-            self._link_folder(folder)
-        for left in self._leaving.end():
-            self._put_back(left)
+        with self._leaving.folders:
+            for folder in self._folders():
+                self._link_folder(folder)
+            for left in self._leaving.end():
+                self._put_back(left)
         if self._leaving.trouble is not None:
             raise self._leaving.trouble
         files.remove_tree(Path(os.fsdecode(self._view)) / WAITING.decode())
@@ -65,10 +66,10 @@ class Freezing:
 
     def end(self) -> None:
         """Let go, whether it was finished or not."""
-        self._leaving.end()
         if self._is_begun:
             self._is_begun = False
-            self._leaving.folders.release()
+            self._leaving.end()
+            self._leaving.making.release()
 
     def _folders(self) -> Iterator[bytes]:
         """The mailboxes' directories below the account; INBOX is the account itself."""
@@ -107,8 +108,12 @@ class Freezing:
         self._inodes.add(inode)
 
     def _put_back(self, left: Left) -> None:
-        """What was listed nowhere lies where it was."""
-        if left.inode in self._inodes:
+        """What was listed nowhere lies where it was.
+
+        When its folder has another name by now, or none, it left before anything was listed.
+        """
+        folder = os.path.dirname(os.path.join(self._people, left.was))
+        if left.inode in self._inodes or not os.path.isdir(folder):
             return
         target = os.path.join(self._view, left.was)
         files.make_directories(Path(os.fsdecode(os.path.dirname(target))), durable=False)

@@ -147,26 +147,33 @@ class Home:
         yield from in_thread(lambda: self._files.resubscribe(renamed), self._lane)
 
     def _rename_one(self, before: str, after: str) -> Steps[None]:
+        """In the mailbox's lane, so that whoever opens it meanwhile waits for its new place."""
         box = self.boxes.get(before)
         if box is None:
-            yield from in_thread(lambda: self._files.rename(before, after), self._lane)
-        else:
-            place = self._place(after)
-            try:
-                yield from in_thread(lambda: self._rename_open(box, before, after, place), box.lane)
-            except (PillarboxError, OSError):  # nobody knows where it is now
-                self.boxes.pop(before, None)
-                box.end(is_lost=True)
-                raise
+            box = self.boxes[before] = self._box(before)
+        place = self._place(after)
+        try:
+            yield from in_thread(partial(self._rename_open, box, before, after, place), box.lane)
+        except (PillarboxError, OSError) as error:  # nobody knows where it is now
             self.boxes.pop(before, None)
-            self.boxes[after] = box
-            box.name = after
+            box.end(is_lost=True)
+            if isinstance(error, FileNotFoundError):
+                raise NotFound("There is no such mailbox.") from error
+            raise
+        self.boxes.pop(before, None)
+        if (other := self.boxes.get(after)) is not None:  # asked for before it was there
+            other.end()
+        self.boxes[after] = box
+        box.name = after
+        if not box.users and not box.is_loaded:
+            del self.boxes[after]
         if self._figures is not None and before in self._figures:
             self._figures[after] = self._figures.pop(before)
 
     def _rename_open(self, box: Mailbox, before: str, after: str, place: Place) -> None:
-        self._files.rename(before, after)
-        box.moved(place)
+        with box.paths_change():
+            self._files.rename(before, after)
+            box.moved(place)
 
     def _rename_inbox(self, new: str) -> Steps[None]:
         """RFC 9051 §6.3.6: a special case."""
@@ -189,9 +196,7 @@ class Home:
             yield from self.usage()
         box = self.boxes.get(name)
         if box is None:
-            disk = Disk(self._place(name))
-            box = self.boxes[name] = Mailbox(name, disk, self._clock, prefix=self._prefix)
-            box.room = self._has_room
+            box = self.boxes[name] = self._box(name)
         box.users += 1
         try:
             if box.is_loaded:
@@ -208,8 +213,14 @@ class Home:
             raise
         return box
 
+    def _box(self, name: str) -> Mailbox:
+        box = Mailbox(name, Disk(self._place(name)), self._clock, prefix=self._prefix)
+        box.room = self._has_room
+        return box
+
     def _load(self, box: Mailbox) -> Steps[None]:
         yield from box.load()
+        box.check_usable()
         self._forget_figure(box.name)  # from now on the mailbox knows
 
     def _place(self, name: str) -> Place:

@@ -1,4 +1,4 @@
-"""A message on its way into a mailbox: a file in tmp/, written piece by piece.
+"""A message on its way into a mailbox: a file in the account's tmp/, written piece by piece.
 
 Nothing of it is kept in memory beyond 256 KiB. The file is made with the first piece that is
 written out; a small message is written, flushed and described in one hop at the end.
@@ -81,7 +81,7 @@ class Incoming:
             try:
                 self._fd = files.open_new(self.path)
             except FileNotFoundError as error:
-                raise StorageOffline("The folder of this mailbox is not there.") from error
+                raise StorageOffline("The folder of this account is not there.") from error
         files.write_vector(self._fd, pieces, self.path)
 
     def _remove(self) -> None:

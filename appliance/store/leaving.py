@@ -36,12 +36,15 @@ class Leaving:
     """Of one account. `goes` is called in lanes, `begin` and `end` by the maker of a view."""
 
     def __init__(self, people: bytes) -> None:
-        self._people = people
+        self.people = people
         self._view = b""
         self._left: list[Left] = []
         self._lock = threading.Lock()
+        self.making = threading.Lock()
+        """Held while a view is made, from `begin` to `end`: one at a time."""
         self.folders = threading.Lock()
-        """Held while folders are made, renamed or removed, and while a view is made."""
+        """Held while folders are made, renamed or removed, and while directories are listed. Taken
+        last: who waits for it in a lane holds up the lane, and so all who wait for that."""
         self.trouble: Exception | None = None
         """Why something could not be kept: the view is no good. What leaves leaves all the same."""
 
@@ -72,5 +75,5 @@ class Leaving:
         waits = b"%b/%b/%d" % (self._view, WAITING, len(self._left))
         with contextlib.suppress(FileNotFoundError):
             files.link(path, waits)
-            below = os.path.relpath(path, self._people)
+            below = os.path.relpath(path, self.people)
             self._left.append(Left(below, waits, os.stat(waits).st_ino))

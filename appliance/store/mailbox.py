@@ -12,6 +12,7 @@ One mailbox is one object however many sessions have it open; nobody's session n
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from appliance.errors import NotFound, StorageFull
 from appliance.store.changes import View
@@ -118,6 +119,10 @@ class Mailbox(Writing):
     def forget(self) -> Steps[None]:
         """Let go of the descriptors."""
         yield from in_thread(self._disk.close, self.lane)
+
+    def paths_change(self) -> AbstractContextManager[object]:
+        """While its folder gets another name: nothing beside the lane uses the old one."""
+        return self._disk.flushing
 
     def moved(self, place: Place) -> None:
         """In the lane: the mailbox has a new name."""

@@ -170,8 +170,8 @@ def new_path(disk: Disk, new: Newcomer, base: bytes) -> bytes:
 
 
 def place(disk: Disk, temporary: bytes, new: Newcomer) -> int:
-    """Rename a finished file of tmp/ into the mailbox; its UID."""
-    with disk.acting():
+    """Rename a finished file of the account's tmp/ into the mailbox; its UID."""
+    with undone(temporary), disk.acting():
         uid = disk.take_uid()
         base = names.make_base(new.permanent, uid, new.size)
         target = new_path(disk, new, base)

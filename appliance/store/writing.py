@@ -67,7 +67,7 @@ class Writing(Reading):
     def incoming(self) -> Incoming:
         """A message to be written piece by piece and then appended."""
         self.check_usable()
-        return Incoming(self._disk.place.path / "tmp")
+        return Incoming(self._disk.place.uploads)
 
     def append(
         self,

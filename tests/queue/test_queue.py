@@ -318,3 +318,24 @@ def test_a_long_journal_is_not_written_anew_with_each_record(make, tmp_path, mon
     queue.note(queue.entries()[0], 0, Progress(State.DEFERRED, 2))
     run_here(queue.durable())
     assert path.stat().st_ino == before
+
+
+def test_what_waits_for_other_servers_is_held_in_a_queue_that_lies_there(make, tmp_path):
+    identity = accept(make())
+    assert Queue(tmp_path / "queue", SetClock()).hold_outside("Perhaps it was sent.") == 1
+    queue = make()
+    entry = queue.entry(identity)
+    assert entry.progress == [Progress(), Progress(State.HELD, reason="Perhaps it was sent.")]
+    assert files.read(queue.spool.path(identity)) == b"content"
+    queue.retry(entry)
+    assert entry.progress[1].state is State.PENDING
+
+
+def test_a_queue_without_mail_for_others_is_not_written_when_it_is_to_be_held(make, tmp_path):
+    queue = make()
+    entry = queue.entry(accept(queue))
+    queue.note(entry, 1, Progress(State.DELIVERED))
+    run_here(queue.durable())
+    before = files.read(tmp_path / "queue" / "journal")
+    assert Queue(tmp_path / "queue", SetClock()).hold_outside("Perhaps it was sent.") == 0
+    assert files.read(tmp_path / "queue" / "journal") == before

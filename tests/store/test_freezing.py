@@ -103,6 +103,25 @@ def test_what_leaves_before_it_is_listed_is_in_the_view(bench: Bench) -> None:
     assert set(messages(bench.mail / "view").values()) == {MESSAGE}
 
 
+def test_a_mailbox_is_renamed_between_the_beginning_and_the_listing(bench: Bench) -> None:
+    """Who waited for it in the account's lane would hold up the view, and the view held it up."""
+    sent = bench.open("Sent")
+    kept, gone = bench.append(sent, MESSAGE + b"kept\r\n"), bench.append(sent)
+    freezing = Freezing(bench.home._files, bench.mail / "view")
+    freezing.begin()
+    remove(sent, [gone])
+    renaming = threading.Thread(target=lambda: run_here(bench.home.rename("Sent", "Posted")))
+    renaming.daemon = True
+    renaming.start()
+    renaming.join(10)
+    assert not renaming.is_alive()
+    assert freezing.link_all() == 1
+    freezing.end()
+    assert not (bench.mail / "view" / ".Sent").exists()
+    (path,) = (bench.mail / "view" / ".Posted" / "cur").iterdir()
+    assert f",U={kept}" in path.name
+
+
 def test_a_full_disk_spoils_the_view_and_nothing_else(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

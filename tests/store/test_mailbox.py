@@ -2,6 +2,7 @@
 
 import pytest
 
+from appliance import files
 from appliance.errors import NotFound, OverQuota, Refused
 from appliance.message.structure import describe
 from appliance.store.flags import ANSWERED, DELETED, FLAGGED, SEEN
@@ -379,4 +380,24 @@ def test_beyond_the_allowance_nothing_is_stored_but_deliveries_may_be_let_in(ben
     run_here(box.store_flags([2, 3], add=DELETED))
     run_here(box.expunge())
     assert bench.append(box) == 4
+    assert list((bench.folder() / "tmp").iterdir()) == []
+
+
+def test_a_mailbox_is_renamed_while_a_message_comes_in(bench: Bench) -> None:
+    box = bench.open("Sent")
+    incoming = box.incoming()
+    run_here(incoming.write(MESSAGE + bytes(300_000)))
+    run_here(bench.home.rename("Sent", "Posted"))
+    uid = run_here(box.append(incoming))[0]
+    (path,) = (bench.folder(".Posted") / "cur").iterdir()
+    assert f",U={uid}:" in path.name
+
+
+def test_a_message_for_a_mailbox_that_is_removed_meanwhile_leaves_nothing(bench: Bench) -> None:
+    box = bench.open("Sent")
+    incoming = box.incoming()
+    run_here(incoming.write(MESSAGE + bytes(300_000)))
+    files.remove_tree(bench.folder(".Sent"))  # by another program
+    with pytest.raises(NotFound):
+        run_here(box.append(incoming))
     assert list((bench.folder() / "tmp").iterdir()) == []
