@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -18,23 +17,12 @@ from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused, S
 from appliance.store import names, quota
 from appliance.store.disk import Disk, Place
 from appliance.store.freezing import Freezing, Frozen
-from appliance.store.home_files import Found, HomeFiles
+from appliance.store.home_files import HomeFiles
 from appliance.store.mailbox import Mailbox
 from appliance.store.quota import Figure, Usage
 from appliance.store.runs import Runs
+from appliance.store.tree import MailboxInfo, infos, parents, renamed_names
 from appliance.threads import Lane, Shared, Steps, flushed, in_thread
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxInfo:
-    """One line of LIST."""
-
-    name: str
-    selectable: bool
-    subscribed: bool
-    has_children: bool
-    special_use: bytes
-
 
 Infos: TypeAlias = list[MailboxInfo]
 Names: TypeAlias = list[str]
@@ -68,7 +56,7 @@ class Home:
         yield from self._ready()
         found = yield from in_thread(self._files.list_special)
         subscribed = yield from in_thread(self._files.subscriptions)
-        return _infos(found, set(subscribed))
+        return infos(found, set(subscribed))
 
     def subscriptions(self) -> Steps[Names]:
         """Names subscribed to, also of mailboxes that are gone."""
@@ -100,7 +88,7 @@ class Home:
         def make() -> None:
             if self._files.exists(name):
                 raise AlreadyExists("This mailbox exists already.")
-            for parent in _parents(name):
+            for parent in parents(name):
                 if parent != names.INBOX and not self._files.exists(parent):
                     self._files.create(parent)
             self._files.create(name, special_use)
@@ -137,8 +125,8 @@ class Home:
         if old == names.INBOX:
             yield from self._rename_inbox(new)
             return
-        renamed = _renamed(old, new, all_names)
-        for parent in _parents(new):
+        renamed = renamed_names(old, new, all_names)
+        for parent in parents(new):
             if parent != names.INBOX and parent not in all_names:
                 yield from in_thread(partial(self._files.create, parent), self._lane)
         for before, after in renamed.items():
@@ -368,37 +356,3 @@ def _check_not_past(name: str) -> None:
     """Days gone by have these names (`past.py`)."""
     if names.PAST.match(name):
         raise Refused("Mailboxes of this name are for backups.")
-
-
-def _parents(name: str) -> list[str]:
-    levels = name.split(names.SEPARATOR)
-    return [names.SEPARATOR.join(levels[:count]) for count in range(1, len(levels))]
-
-
-def _renamed(old: str, new: str, all_names: list[str]) -> dict[str, str]:
-    """Old and new names of all that follow. Raises NotFound, Refused, AlreadyExists."""
-    below = old + names.SEPARATOR
-    if new.startswith(below):
-        raise Refused("A mailbox cannot be moved below itself.")
-    moving = [name for name in all_names if name == old or name.startswith(below)]
-    if not moving:
-        raise NotFound("There is no such mailbox.")
-    renamed = {name: new + name[len(old) :] for name in moving}
-    for after in renamed.values():
-        names.directory_name(after)
-        if after in all_names and after not in renamed:
-            raise AlreadyExists("There is a mailbox of that name already.")
-    return renamed
-
-
-def _infos(found: list[Found], subscribed: set[str]) -> list[MailboxInfo]:
-    special = {one.name: one.special_use for one in found}
-    special[names.INBOX] = b""
-    parents = {parent for name in special for parent in _parents(name)}
-    ordered = sorted(special.keys() | parents, key=lambda name: (name != names.INBOX, name))
-    return [
-        MailboxInfo(
-            name, name in special, name in subscribed, name in parents, special.get(name, b"")
-        )
-        for name in ordered
-    ]

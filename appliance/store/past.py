@@ -21,8 +21,9 @@ from typing import TypeAlias
 from appliance import files
 from appliance.errors import NotFound
 from appliance.store import names
-from appliance.store.home import Home, MailboxInfo
+from appliance.store.home import Home
 from appliance.store.mailbox import Mailbox
+from appliance.store.tree import MailboxInfo
 from appliance.threads import Steps, in_thread
 
 PREFIX = "Backups/"

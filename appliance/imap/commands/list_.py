@@ -11,8 +11,8 @@ from appliance.imap.commands.status import status_items, status_line
 from appliance.imap.conversation import Command, Conversation
 from appliance.imap.grammar import BadSyntax, Parser
 from appliance.imap.patterns import LONGEST_PATTERN, SEPARATOR, Pattern
-from appliance.store.home import MailboxInfo
 from appliance.store.past import PREFIX
+from appliance.store.tree import MailboxInfo
 from appliance.threads import Steps
 
 MOST_PATTERNS = 100
