@@ -43,6 +43,10 @@ class Freezing:
         self._people = os.fsencode(home.path)
         self._view = os.fsencode(view)
         self._inodes: set[int] = set()
+        self._linked: dict[
+            bytes, bytes
+        ] = {}  # of one folder: name without letters, path in the view
+        self._folder = b""
         self._is_begun = False
 
     def begin(self) -> None:
@@ -80,6 +84,8 @@ class Freezing:
 
     def _link_folder(self, folder: bytes) -> None:
         source, target = os.path.join(self._people, folder), os.path.join(self._view, folder)
+        if folder != self._folder:
+            self._folder, self._linked = folder, {}
         for name in (*_DIRECTORIES, b"tmp"):
             files.make_directories(Path(os.fsdecode(target)) / os.fsdecode(name), durable=False)
         for name in _DIRECTORIES:
@@ -106,6 +112,11 @@ class Freezing:
         except PermissionError as error:
             raise Refused(_NO_LINKS) from error
         self._inodes.add(inode)
+        base = os.path.basename(target).partition(b":2,")[0]
+        before = self._linked.get(base)
+        if before is not None:  # renamed meanwhile, and listed under both names: the later counts
+            files.unlink(before)
+        self._linked[base] = target
 
     def _put_back(self, left: Left) -> None:
         """What was listed nowhere lies where it was.

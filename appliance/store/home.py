@@ -136,9 +136,7 @@ class Home:
 
     def _rename_one(self, before: str, after: str) -> Steps[None]:
         """In the mailbox's lane, so that whoever opens it meanwhile waits for its new place."""
-        box = self.boxes.get(before)
-        if box is None:
-            box = self.boxes[before] = self._box(before)
+        box = self.boxes.get(before) or self.boxes.setdefault(before, self._box(before))
         place = self._place(after)
         try:
             yield from in_thread(partial(self._rename_open, box, before, after, place), box.lane)

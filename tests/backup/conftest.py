@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,27 @@ from tests.backup.office import Office
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
+    found = Office(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def one_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an office with one proven version on its drive; taking it costs seconds."""
+    folder = tmp_path_factory.mktemp("office")
+    office = Office(folder)
+    (office.mail / "queue" / "journal").write_bytes(b"a record\n")
+    assert office.back_up(office.drive()).is_proven
+    office.store.stop()
+    office.database.close()
+    return folder
+
+
+@pytest.fixture
+def saved_office(one_version: Path, tmp_path: Path) -> Iterator[Office]:
+    """A copy of that office for a test of its own."""
+    shutil.copytree(one_version, tmp_path, dirs_exist_ok=True)
     found = Office(tmp_path)
     yield found
     found.close()

@@ -38,26 +38,33 @@ class Office:
     """A box that does not run, its store used on the spot."""
 
     def __init__(self, folder: Path) -> None:
+        """A new office, or the one that was copied into the folder."""
         self.folder = folder
         self.state, self.mail = folder / "state", folder / "state" / "mail"
+        is_new = not self.state.exists()
         files.make_directories(self.state)
         self.clock = SetClock(time.time())
         self.database = AccountsDatabase(self.state)
+        if is_new:
+            self._set_up()
+        self.store = Store(self.mail, self.clock, boot="boot")
+        self.store.start()
+        files.make_directories(self.mail / "queue")
+        self.count = 0 if is_new else 13
+        self.job = open_job(self.state, self.database, self.clock)
+        self.box = self.job.box
+        if is_new:
+            self.sent(ANNA, "INBOX", 6)
+            self.sent(BEN, "INBOX", 3)
+            self.sent(ANNA, "Projects/2026", 4)
+
+    def _set_up(self) -> None:
         registry = Registry(self.database, self.clock.wall())
         registry.add_domain("office.test")
         for address in (ANNA, BEN):
             registry.add_account(address, "correct horse")
         (self.state / "settings.toml").write_text('[server]\nhost_name = "mail.office.test"\n')
         certificates.ensure(self.state / "tls", certificates.Names((HOST,), ()), self.clock.wall())
-        self.store = Store(self.mail, self.clock, boot="boot")
-        self.store.start()
-        files.make_directories(self.mail / "queue")
-        self.count = 0
-        self.job = open_job(self.state, self.database, self.clock)
-        self.box = self.job.box
-        self.sent(ANNA, "INBOX", 6)
-        self.sent(BEN, "INBOX", 3)
-        self.sent(ANNA, "Projects/2026", 4)
 
     def sent(self, address: str, mailbox: str, count: int, size: int = 2_000) -> None:
         """So many new messages in somebody's mailbox."""
@@ -85,6 +92,12 @@ class Office:
         root = self.folder / name
         root.mkdir()
         return self.job.adopt(root)
+
+    def known_drive(self, name: str = "drive") -> Target:
+        """The drive that came with a copied office."""
+        found = self.job.recognise(self.folder / name)
+        assert found is not None
+        return found
 
     def back_up(self, target: Target, watch: Watch | None = None, **more) -> Outcome:
         """One run with what is known of the target now."""

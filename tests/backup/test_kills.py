@@ -32,7 +32,10 @@ def processes_about(folder: Path) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("seconds", [0.7, 1.3, 1.8, 2.6])
+_LONG_FORM = [pytest.param(each, marks=pytest.mark.slow) for each in (0.7, 1.8)]
+
+
+@pytest.mark.parametrize("seconds", [1.3, 2.6, *_LONG_FORM])
 def test_killed_at_any_moment_earlier_versions_stay_and_the_next_run_is_proven(
     office: Office, tmp_path: Path, seconds: float
 ) -> None:

@@ -36,11 +36,14 @@ def everything(mail: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
+def office(saved_office: Office) -> Office:
+    return saved_office
+
+
+@pytest.fixture
 def engine(office: Office) -> Engine:
     """Opened with nothing but the drive and the words on paper."""
-    (office.mail / "queue" / "journal").write_bytes(b"a record\n")
-    drive = office.drive()
-    assert office.back_up(drive).is_proven
+    drive = office.known_drive()
     words = " ".join(key.load(office.state).words)
     sheet = key.read(words.upper())
     return Engine(target.repository_of(Path(drive.location), "the drive"), sheet)

@@ -1,4 +1,7 @@
-"""How mail answers while a backup is made: one client fetches bodies, idle and during a run."""
+"""How mail answers while a backup is made: one client fetches bodies, idle and during a run.
+
+Part of ./build.sh bench backup; alone: python -m tests.bench.meanwhile
+"""
 
 from __future__ import annotations
 

@@ -122,6 +122,26 @@ def test_a_mailbox_is_renamed_between_the_beginning_and_the_listing(bench: Bench
     assert f",U={kept}" in path.name
 
 
+def test_a_message_that_a_listing_tells_under_both_its_names_is_once_in_the_view(
+    bench: Bench,
+) -> None:
+    """It got a flag, and so another name, while the directory was read."""
+    box = bench.open()
+    uid = bench.append(box)
+    freezing = Freezing(bench.home._files, bench.mail / "view")
+    freezing.begin()
+    (bench.mail / "view" / "cur").mkdir()
+    freezing._link_messages(
+        os.fsencode(bench.folder() / "cur"), os.fsencode(bench.mail / "view" / "cur")
+    )
+    run_here(box.store_flags([uid], add=SEEN))
+    run_here(box.settle())
+    assert freezing.link_all() == 1
+    freezing.end()
+    (path,) = (bench.mail / "view" / "cur").iterdir()
+    assert path.name.endswith(":2,S")
+
+
 def test_a_full_disk_spoils_the_view_and_nothing_else(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
