@@ -119,7 +119,7 @@ def of_the_state(box: Box) -> dict[str, str]:
 
 def of_the_database(box: Box) -> dict[str, list[tuple[Any, ...]]]:
     """Accounts, passwords, app passwords, aliases, keys for signing, sources to collect from."""
-    passing = ("backup", "trace", "sqlite", "login", "throttle")  # what goes on by itself
+    passing = ("backup", "trace", "sqlite", "login", "throttle", "health")  # goes on by itself
     with closing(sqlite3.connect(f"file:{box.state / 'appliance.db'}?mode=ro", uri=True)) as base:
         names = [
             row[0] for row in base.execute("select name from sqlite_master where type='table'")
