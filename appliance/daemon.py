@@ -107,6 +107,7 @@ class Daemon:
         simulating, days = Simulating(parts.front, parts.clock), DayKeeping(parts)
         acts = self._requests.acts() | backups.acts() | keeping.acts()
         acts |= simulating.acts() | days.acts() | caring.acts()
+        acts |= {"panel_test": self._panel.self_test}
         return (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),

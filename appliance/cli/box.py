@@ -31,6 +31,10 @@ def add_commands(commands: Any) -> None:
     add_json_option(status)
     status.set_defaults(handler=_status)
     _add_index(commands.add_parser("index", help="the caches beside the mailboxes"))
+    panel = commands.add_parser("panel", help="lamps and button")
+    acts = panel.add_subparsers(dest="act", required=True, metavar="ACT")
+    test = acts.add_parser("test", help="show every lamp in every colour, then press the button")
+    test.set_defaults(handler=_test_panel)
     _add_sim(commands.add_parser("sim", help="the simulated hardware"))
 
 
@@ -120,6 +124,13 @@ def _rebuild_index(arguments: argparse.Namespace) -> None:
         control.ask(arguments.state, "index_rebuild", address=arguments.address)
     except ConnectionError:
         check.rebuild(mail_directory(arguments.state), arguments.address or None)
+
+
+def _test_panel(arguments: argparse.Namespace) -> None:
+    print("Each lamp shines green, amber and red; when they flicker, press the button.")
+    if not ask(arguments.state, "panel_test"):
+        raise Refused("No press of the button was seen. Look at its wires and its pin number.")
+    print("The button works.")
 
 
 def _leds(arguments: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from appliance.hardware.base import Board, Led, Light
+from appliance.hardware.base import Board, Color, Led, Light
 from appliance.panel import patterns
 from appliance.panel.gestures import Gesture, Gestures
 
@@ -33,6 +33,7 @@ class Panel:
         self._timer: asyncio.TimerHandle | None = None
         self._acting: set[asyncio.Task[None]] = set()
         self._shows_button = False
+        self._tested: asyncio.Event | None = None  # set by the press that a self-test waits for
 
     def start(self) -> None:
         """Show, and listen to the button."""
@@ -50,6 +51,26 @@ class Panel:
         if not self._shows_button:
             self._show()
 
+    async def self_test(self, *, step_seconds: float = 0.7, wait_seconds: float = 15.0) -> bool:
+        """Each lamp in each colour, then wait for a press, which means nothing else now; whether
+        it came."""
+        self._tested = pressed = asyncio.Event()
+        self._shows_button = True
+        try:
+            for led in Led:
+                for color in (Color.GREEN, Color.AMBER, Color.RED):
+                    self._board.show(led, Light(color, (), "This lamp is being tested."))
+                    await asyncio.sleep(step_seconds)
+                self._board.show(led, patterns.HELD[Gesture.BACK_UP])
+            async with asyncio.timeout(wait_seconds):
+                await pressed.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._tested = None
+            self._let_go()
+        return True
+
     def close(self) -> None:
         """The box goes off."""
         for task in self._acting:
@@ -60,6 +81,9 @@ class Panel:
 
     def _edge(self, is_down: bool, now: float) -> None:
         gesture = self._gestures.edge(now, is_down=is_down)
+        if self._tested is not None:
+            self._tested.set()
+            return
         if gesture is None:
             self._show_stage()
             return

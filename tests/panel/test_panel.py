@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from appliance.hardware.base import Led
+from appliance.hardware.base import Color, Led
 from appliance.hardware.simulated import SimulatedBoard
 from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
@@ -74,3 +74,25 @@ def test_a_box_that_goes_off_is_dark() -> None:
 
     played(story)
     assert boards[0].shown() == dict.fromkeys(Led, patterns.OFF)
+
+
+def test_a_self_test_shows_every_colour_and_its_press_means_nothing_else() -> None:
+    seen, results = [], []
+
+    async def story(board: SimulatedBoard, panel: Panel) -> None:
+        panel.show(Led.STATUS, patterns.ALL_WELL)
+        show = board.show
+        board.show = lambda led, light: (seen.append((led, light.color)), show(led, light))[1]
+        test = asyncio.create_task(panel.self_test(step_seconds=0.01, wait_seconds=5))
+        await asyncio.sleep(0.2)
+        board.push(time.monotonic(), is_down=True)
+        board.push(time.monotonic() + 0.2, is_down=False)
+        results.append(await test)
+        results.append(await panel.self_test(step_seconds=0.0, wait_seconds=0.05))
+        assert board.shown()[Led.STATUS] == patterns.ALL_WELL
+
+    assert played(story) == []
+    assert results == [True, False]
+    assert {(led, color) for led in Led for color in (Color.GREEN, Color.AMBER, Color.RED)} <= set(
+        seen
+    )
