@@ -109,6 +109,8 @@ class Freezing:
             files.link(path, target)
         except FileNotFoundError:  # it has left: `leaving` knows, or another program did it
             return
+        except FileExistsError:  # renamed there and back, and listed twice under one name
+            return
         except PermissionError as error:
             raise Refused(_NO_LINKS) from error
         self._inodes.add(inode)

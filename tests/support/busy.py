@@ -101,7 +101,7 @@ def work(me: Client) -> None:
 
 
 def _append(me: Client, client: imaplib.IMAP4, folder: str) -> None:
-    token, content = me.new_letter("gone" if me.turn % 6 else "kept")
+    token, content = me.new_letter("gone" if me.turn % 12 else "kept")
     status, said = client.append(f'"{folder}"', "(\\Seen)", "", content)
     if status != "OK":
         return
@@ -159,7 +159,7 @@ def send(me: Client) -> None:
             token, content = me.new_letter("sent")
             assert client.sendmail(me.person.address, [me.person.address], content) == {}
             me.office.ledger.acknowledge(token, content, "sent")
-            me.office.ending.wait(0.05)  # they all stay
+            me.office.ending.wait(0.2)  # they all stay
 
 
 class BusyOffice:
