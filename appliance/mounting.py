@@ -16,10 +16,11 @@ from appliance.errors import Refused
 from appliance.hardware.base import Drive
 from appliance.hardware.simulated_drives import SimulatedDrives
 from appliance.helper import client, disks
-from appliance.helper.requests import Mount, Unmount
+from appliance.helper.requests import Format, Mount, MountMail, Unmount
 from appliance.helper.run import Failed
 
 _RUN = Path("/run")
+_LONG = 3700.0  # seconds; looking over or formatting a large disk takes long
 
 
 class HelperMounter:
@@ -32,6 +33,19 @@ class HelperMounter:
     def unmount(self, drive: Drive) -> None:
         """Write everything and let go of it."""
         client.ask(Unmount(drive.uuid))
+
+    def mount_mail(self, drive: Drive) -> Path:
+        """Make the files of the mail disk reachable at its place; where."""
+        asked = MountMail(str(drive.path), drive.uuid)
+        return Path(client.ask(asked, seconds=_LONG)["path"])
+
+    def mail_root(self, _drive: Drive) -> Path:
+        """The one place for the mail disk."""
+        return disks.MAIL
+
+    def format(self, drive: Drive, label: str) -> str:
+        """Make an ext4 file system; its UUID."""
+        return str(client.ask(Format(str(drive.path), drive.serial, label), seconds=_LONG)["uuid"])
 
 
 class ImageMounter:
@@ -47,12 +61,14 @@ class ImageMounter:
 
     def mount(self, drive: Drive) -> Path:
         """Mount it; where."""
+        return self._mount(drive, "loop,ro" if drive.is_read_only else "loop")
+
+    def _mount(self, drive: Drive, options: str) -> Path:
         target = self._below / (drive.uuid or "none")
         with _refusing():
             if str(target) in disks.mounts():
                 return target
             files.make_directories(target, durable=False)
-            options = "loop,ro" if drive.is_read_only else "loop"
             disks.mount_as(str(drive.path), drive.file_system, target, options=options)
         return target
 
@@ -60,6 +76,31 @@ class ImageMounter:
         """Write everything and let go of it."""
         with _refusing():
             disks.unmount(self._below / (drive.uuid or "none"))
+
+    def mount_mail(self, drive: Drive) -> Path:
+        """Mount it, looked over and mended; where."""
+        target = self._below / (drive.uuid or "none")
+        with _refusing():
+            if str(target) in disks.mounts():
+                if not disks.has_stopped(target):
+                    return target
+                disks.let_go(target)
+            if disks.is_attached(str(drive.path)):
+                raise Refused("The mail disk is still in use; it is tried again in a moment.")
+            disks.mend(str(drive.path), drive.file_system)
+        more = disks.mail_options(drive.file_system)
+        return self._mount(drive, f"loop,{more}" if more else "loop")
+
+    def mail_root(self, drive: Drive) -> Path:
+        """Where it is mounted for anything."""
+        return self._below / (drive.uuid or "none")
+
+    def format(self, drive: Drive, label: str) -> str:
+        """Make an ext4 file system in the image; its UUID."""
+        with _refusing():
+            if disks.is_attached(str(drive.path)):
+                raise Refused("This drive is in use.")
+            return disks.make_ext4(str(drive.path), label)
 
     def pull(self, drive: Drive) -> None:
         """Every access fails from now on, as when a plug is pulled."""
