@@ -193,7 +193,8 @@ class Moving:
             return
         try:
             await self._claim(drive)
-            root = await asyncio.to_thread(drives.mount, drive)
+            is_folder = drive.file_system == mailplace.FOLDER
+            root = drive.path if is_folder else await asyncio.to_thread(drives.mount, drive)
             await asyncio.to_thread(self._examine, root, drive)
         except (PillarboxError, OSError) as error:
             await self._failed(drive, str(error), stays=False)
