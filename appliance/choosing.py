@@ -142,7 +142,7 @@ def examine(root: Path, name: str, identity: str, mail: Path) -> None:
             "(--format): then they are lost."
         )
     told = [arriving.identity_of(root / each) for each in ours]
-    if arriving.ARRIVING in names:
+    if arriving.ARRIVING in names and arriving.has_begun(root / arriving.ARRIVING):
         told.append(arriving.arriving_for(root / arriving.ARRIVING))
     if any(each != identity for each in told):
         raise Refused(f"{name} holds mail of another box; nothing was changed on it.")

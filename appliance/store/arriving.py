@@ -65,6 +65,11 @@ def kept_octets(arriving: Path) -> int:
     return total
 
 
+def has_begun(arriving: Path) -> bool:
+    """Whether anything was brought; else it does not matter whose it is. Raises OSError."""
+    return any((arriving / name).exists() for name in (ABOUT, MAIL, FILES))
+
+
 def arriving_for(arriving: Path) -> str:
     """Whose mail an earlier try brought here; empty when nobody can tell. Raises OSError."""
     try:
@@ -92,7 +97,7 @@ def identity_of(mail: Path) -> str:
 
 def put_away(mail: Path, former: Path) -> None:
     """Make a mail folder one that was moved away; doing it again changes nothing."""
-    with suppress(FileNotFoundError, NotADirectoryError):
+    if (mail / MARKER).exists():
         files.rename(mail / MARKER, mail / FORMER)
         files.flush_directory(mail)
     if former.exists() or not mail.exists():

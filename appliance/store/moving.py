@@ -94,9 +94,10 @@ class Copy:
             NewDiskTrouble: they cannot be made.
         """
         with on_new_disk():
+            files.make_directories(self.arriving)  # whose it is comes before anything of it
+            files.replace(self.arriving / ABOUT, json.dumps({"store": identity}).encode())
             files.make_directories(self.copied_mail)
             files.make_directories(self.arriving / FILES)
-            files.replace(self.arriving / ABOUT, json.dumps({"store": identity}).encode())
 
     def make_pass(self, *, is_last: bool = False) -> Pass:
         """Go through everything once; `is_last`: nobody changes anything meanwhile.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
+import re
 import smtplib
 import sys
 import threading
@@ -142,10 +144,14 @@ def test_mail_moves_while_it_flows_and_who_stays_connected_finds_everything(
     assert lies_there(new / "mail", ben) == everything
 
 
-CUTS = (
-    ("mail.arriving", 3), ("mail.arriving", 60), ("mail.arriving", 150), ("mail-disk.", 1),
-    ("new/mail", 40), ("mail-disk", 26), ("mail-disk", 29), ("pillarbox-store.moved", 1),
+# where in a move the process ends: a pattern of what is touched on the disk, and which act on it
+COPYING, SWITCHING = "NEW/mail.arriving", (
+    ("NEW/mail$", 0), ("NEW/mail$", 1),
+    (r"/\.mail-disk\.", 2), ("state/mail-disk$", 0), ("state/mail-disk$", 1),
+    (r"/pillarbox-store\.moved$", 0), (r"/pillarbox-store\.moved$", 1),
+    (r"/mail\.moved-[^/]*$", 1), ("mail-disk-moving$", 1), ("mail-disk-moving$", 2),
 )  # fmt: skip
+CUTS = [(COPYING, 90), *SWITCHING[1:8:3]]
 
 
 def test_killed_at_any_moment_of_the_move_it_goes_on_to_the_end(
@@ -154,6 +160,17 @@ def test_killed_at_any_moment_of_the_move_it_goes_on_to_the_end(
     monkeypatch.setattr("tests.support.box.PILLARBOX", (sys.executable, "-m", CUT_SHORT))
     with Box(tmp_path / "box") as box:
         kill_and_go_on(box, tmp_path, CUTS)
+
+
+@pytest.mark.slow
+def test_killed_at_a_hundred_moments_it_goes_on_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.box.PILLARBOX", (sys.executable, "-m", CUT_SHORT))
+    fate = random.Random(11)
+    copying = [(COPYING, fate.randrange(1500)) for _ in range(90)]
+    with Box(tmp_path / "box") as box:
+        kill_and_go_on(box, tmp_path, [*SWITCHING, *copying])
 
 
 def kill_and_go_on(box: Box, tmp_path: Path, cuts: Iterable[tuple[str, int]]) -> None:
@@ -165,7 +182,7 @@ def kill_and_go_on(box: Box, tmp_path: Path, cuts: Iterable[tuple[str, int]]) ->
         new = tmp_path / f"disk{number}" / "new"
         new.mkdir(parents=True)
         box.terminate()
-        box.environment["CUT"] = f"{part}|{act}"
+        box.environment["CUT"] = f"{part.replace('NEW', re.escape(str(new)))};{act}"
         box.start()
         box.cli("sim", "plug", str(new))
         with contextlib.suppress(Refused, AssertionError, OSError):  # it may be killed before
