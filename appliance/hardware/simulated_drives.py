@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -116,8 +117,10 @@ class SimulatedDrives:
             return drive.path in self._drives
 
     def close(self) -> None:
-        """Pull everything that is mounted, so that nothing is left behind."""
+        """Let go of everything that is mounted, and pull what is still in use."""
         for drive in self.drives():
+            with contextlib.suppress(Refused):  # mail may be on it: what was written is kept
+                self.unmount(drive)
             self.unplug(drive.path)
 
     # --- what `pillarbox sim` does

@@ -44,12 +44,12 @@ def test_a_disk_is_formatted_only_when_it_was_shown_and_then_holds_the_mail(
     box, anna, ben = own_box, own_box.account("anna"), own_box.account("ben")
     letters = sorted(filled(box))
     before = picture(box, ben)
-    new = image(tmp_path, "new", kind="")
+    new = image(tmp_path, "new", mib=200, kind="")
     box.cli("sim", "plug", str(new))
     assert "needs ext4" in box.try_cli("disk", "use", str(new)).stderr
     asked = box.try_cli("disk", "use", str(new), "--format")
     assert asked.returncode == 1
-    assert "64.0M" in asked.stdout
+    assert "200.0M" in asked.stdout
     assert "--yes" in asked.stderr
     assert disks.identify(str(new)) == ("", "")
     box.cli("disk", "use", str(new), "--format", "--yes")
