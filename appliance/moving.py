@@ -16,7 +16,7 @@ from typing import Any
 
 from appliance import choosing, files, mailplace
 from appliance.conditions import Condition, Severity
-from appliance.errors import NotFound, PillarboxError, Refused, Temporary
+from appliance.errors import BadSettings, NotFound, PillarboxError, Refused, Temporary
 from appliance.hardware.base import Drive
 from appliance.mailplace import MOVING, Bound, Former
 from appliance.parts import Parts
@@ -38,6 +38,7 @@ class Moving:
         self._around = around
         self._task: asyncio.Task[None] | None = None
         self._stop = threading.Event()
+        self._choosing = asyncio.Lock()
         self._progress = Progress()
         self._told: dict[str, Any] = {}
 
@@ -57,7 +58,9 @@ class Moving:
         """Go on with a move that a restart or a pulled plug cut off."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if not self.is_busy and self._parts.queue.is_started:
+            if self.is_busy or self._choosing.locked():
+                continue
+            if self._parts.queue.is_started:
                 await self._perhaps_go_on()
 
     def end(self) -> None:
@@ -84,8 +87,12 @@ class Moving:
 
     async def use(self, which: str, *, formats: bool = False, serial: str = "") -> None:
         """Begin to move the mail there; `serial` says that whoever wants it formatted saw it."""
-        if self.is_busy:
+        if self.is_busy or self._choosing.locked():
             raise Refused("The mail is being moved already; see disk status.")
+        async with self._choosing:
+            await self._use(which, formats=formats, serial=serial)
+
+    async def _use(self, which: str, *, formats: bool, serial: str) -> None:
         if not self._parts.queue.is_started:
             raise Temporary("The mail disk is not available at the moment; nothing can be moved.")
         drive = await self._chosen(which)
@@ -181,7 +188,12 @@ class Moving:
     async def _perhaps_go_on(self) -> None:
         """In the background: a move that was begun, when its disk is there."""
         state, drives = self._parts.options.state, self._parts.front.drives
-        wanted = await asyncio.to_thread(mailplace.load, state, MOVING)
+        try:
+            wanted = await asyncio.to_thread(mailplace.load, state, MOVING)
+        except BadSettings:  # no mail depends on it: somebody asks again
+            log.warning("which disk the mail was being moved to cannot be read; it is not moved")
+            await asyncio.to_thread(mailplace.forget, state, MOVING)
+            return
         if wanted is None:
             return
         bound = self._parts.place.bound

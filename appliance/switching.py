@@ -96,6 +96,7 @@ class Move:
             if number and time.monotonic() - began < _SHORT_PASS_SECONDS:
                 break
             self._progress.step = "copying what has come since"
+            self._progress.before = float(self._progress.total)  # too short to be foretold
         self._progress.step = "waiting for a backup to end"
         backups = self._around.backups
         while backups.is_working:

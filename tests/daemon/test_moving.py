@@ -184,11 +184,7 @@ def kill_and_go_on(box: Box, tmp_path: Path, cuts: Iterable[tuple[str, int]]) ->
         box.terminate()
         box.environment["CUT"] = f"{part.replace('NEW', re.escape(str(new)))};{act}"
         box.start()
-        box.cli("sim", "plug", str(new))
-        with contextlib.suppress(Refused, AssertionError, OSError):  # it may be killed before
-            box.cli("disk", "use", str(new))
-        wait_until(lambda: not box.is_running or is_on(box, new), "it is killed, or done")
-        box.environment["CUT"] = ""
+        move_until_killed(box, new)
         if not box.is_running:
             box.wait()
             box.start()
@@ -198,7 +194,15 @@ def kill_and_go_on(box: Box, tmp_path: Path, cuts: Iterable[tuple[str, int]]) ->
             moved(box, new, told=False)
         assert picture(box, ben) == before, (part, act)
         assert lies_there(new / "mail", ben) == letters
-        assert not (new / "mail.arriving").exists() or not (new / "mail.arriving/mail").exists()
+        assert not (new / "mail.arriving" / "mail").exists()
+
+
+def move_until_killed(box: Box, new: Path) -> None:
+    box.cli("sim", "plug", str(new))
+    with contextlib.suppress(Refused, AssertionError, OSError):  # it may be killed before
+        box.cli("disk", "use", str(new))
+    wait_until(lambda: not box.is_running or is_on(box, new), "it is killed, or done")
+    box.environment["CUT"] = ""
 
 
 def is_on(box: Box, disk: Path) -> bool:

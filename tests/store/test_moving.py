@@ -52,7 +52,7 @@ def tree(mail: Path) -> dict[str, object]:
     inodes: dict[int, str] = {}
     for path in sorted(mail.rglob("*")):
         name = str(path.relative_to(mail))
-        if name.split("/")[0] in {"lock", "view"}:
+        if name.split("/", maxsplit=1)[0] in {"lock", "view"}:
             continue
         status = path.lstat()
         first = inodes.setdefault(status.st_ino, name)
