@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Callable
 
 from appliance import files
@@ -42,6 +43,7 @@ class MailDisk:
         self._no_room = ""
         self._is_read_only = False
         self._is_paused = False
+        self._paused_at = 0.0
 
     def refusal(self) -> str:
         """Why no mail can be taken now, as an SMTP reply; empty when it can."""
@@ -106,7 +108,7 @@ class MailDisk:
         if self.refusal() in {_OFFLINE, _READ_ONLY}:
             raise Temporary("The mail disk is not available at the moment.")
         await parts.runner.pause(_DELIVERIES_SECONDS)
-        self._is_paused = True
+        self._is_paused, self._paused_at = True, time.monotonic()
         try:
             await parts.threads.pause(_PAUSED, _WORK_SECONDS)
             await parts.threads.carry_out(parts.store.settle(), in_pause=True)
@@ -129,6 +131,7 @@ class MailDisk:
             await self.bring_up()
         self._is_paused = False
         self._parts.runner.resume()
+        log.info("no mail was taken for %.1f seconds", time.monotonic() - self._paused_at)
 
     def _start(self) -> None:
         """In a thread."""

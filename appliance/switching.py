@@ -33,6 +33,7 @@ from appliance.store.moving import Copy, Pass
 log = logging.getLogger("pillarbox.moving")
 
 _ALIVE_SECONDS = 0.5
+_COPYING = "copying"
 _MOST_PASSES, _SHORT_PASS_SECONDS = 8, 1.0
 MIB = 1024 * 1024
 
@@ -60,7 +61,6 @@ class Progress:
     done: float = 0.0
     before: float = 0.0  # octets that an earlier try had copied
     began: float = 0.0
-    pause_seconds: float = 0.0  # how long no mail was taken
 
 
 class Move:
@@ -89,14 +89,14 @@ class Move:
             Cancelled, Refused, NewDiskTrouble, OldDiskTrouble: it is where it was.
         """
         await asyncio.to_thread(self._prepare)
-        self._progress.step = "copying"
+        self._progress.step = _COPYING
         for number in range(_MOST_PASSES):
             began = time.monotonic()
             await asyncio.to_thread(self._copy.make_pass)
             if number and time.monotonic() - began < _SHORT_PASS_SECONDS:
                 break
             self._progress.step = "copying what has come since"
-            self._progress.before = float(self._progress.total)  # too short to be foretold
+            self._progress.done = self._progress.before = float(self._progress.total)
         self._progress.step = "waiting for a backup to end"
         backups = self._around.backups
         while backups.is_working:
@@ -139,7 +139,8 @@ class Move:
             self._rename(there, _free_name(self._root, self._today()))
 
     def _noticed(self, done: Pass) -> None:
-        self._progress.done = done.octets
+        if self._progress.step == _COPYING:  # what follows is too short to be foretold
+            self._progress.done = done.octets
         self._check()
 
     def _check(self) -> None:
@@ -163,7 +164,6 @@ class Move:
         parts, disk = self._parts, self._around.disk
         self._progress.step = "changing over"
         await disk.pause()
-        began = time.monotonic()
         bound = self._bound()
         try:
             await asyncio.to_thread(self._arrive, bound)
@@ -178,8 +178,6 @@ class Move:
             await asyncio.to_thread(self._leave_old)
         finally:
             await disk.resume()
-            self._progress.pause_seconds = time.monotonic() - began
-            log.info("no mail was taken for %.1f seconds", self._progress.pause_seconds)
 
     def _arrive(self, bound: Bound) -> None:
         """In a thread, while nobody writes: after the last line the new disk is the mail disk."""
