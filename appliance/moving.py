@@ -113,6 +113,7 @@ class Moving:
             await asyncio.to_thread(mailplace.save, state, wanted, MOVING)
         except (PillarboxError, OSError) as error:
             self._parts.place.target = None
+            await self._around.look_at_drives()
             if isinstance(error, OSError):
                 raise Refused(f"{drive.name} cannot be read ({error.strerror}).") from error
             raise

@@ -63,6 +63,13 @@ def picture(box: Box, who: Person) -> list[tuple[str, bytes, bytes, bytes]]:
     return sorted(found)
 
 
+def numbers(box: Box, who: Person) -> list[object]:
+    """What a mail program keeps to ask only for what is new (RFC 7162)."""
+    with imap(box, who) as client:
+        wanted = "(MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)"
+        return [client.status(name, wanted) for name in ("INBOX", "Archive", "Sent")]
+
+
 def filled(box: Box, number: int = 30) -> list[bytes]:
     """Letters to ben in two mailboxes, some with flags."""
     anna, ben = box.account("anna"), box.account("ben")
@@ -251,9 +258,10 @@ def test_a_box_without_its_disk_waits_for_it_and_makes_nothing(
 ) -> None:
     box, ben, new = own_box, own_box.account("ben"), tmp_path / "new"
     filled(box, 10)
-    before = picture(box, ben)
+    before, known = picture(box, ben), numbers(box, ben)
     begin(box, new)
     moved(box, new)
+    assert numbers(box, ben) == known, "who kept them from before has nothing to fetch anew"
     box.terminate()
     new.rename(tmp_path / "away")
     box.start()
