@@ -158,14 +158,18 @@ class Moving:
 
     async def forget_old(self) -> list[str]:
         """Delete what is left; where it was. Raises Refused, NotFound."""
-        bound = self._parts.place.bound
-        if self.is_busy or bound is None or not bound.former:
-            raise NotFound("No mail is left from before." if not self.is_busy else "Mail moves.")
-        gone = []
-        for each in bound.former:
-            await asyncio.to_thread(self._delete, each)
-            await asyncio.to_thread(self._parts.place.forget_former, each)
-            gone.append(_where(each))
+        if self.is_busy or self._choosing.locked():
+            raise Refused("The mail is being moved; wait until that is over.")
+        async with self._choosing:
+            bound = self._parts.place.bound
+            gone = []
+            for each in bound.former if bound is not None else ():
+                where = _where(each)
+                await asyncio.to_thread(self._delete, each)
+                await asyncio.to_thread(self._parts.place.forget_former, each)
+                gone.append(where)
+        if not gone:
+            raise NotFound("No mail is left from before.")
         await self._around.look_at_drives()
         return gone
 
@@ -282,23 +286,33 @@ class Moving:
         )
 
     def _delete(self, former: Former) -> None:
-        """In a thread. Raises Refused."""
+        """In a thread. What is mail now is never touched, even on a disk that was used before.
+
+        Raises:
+            Refused: its disk is not plugged in.
+        """
+        place = self._parts.place
         was, now = Path(former.was), Path(former.now)
         if not former.uuid:
-            if was.is_dir() and not now.exists():  # a mount point: it stays, what is in it goes
-                for each in list(was.iterdir()):
+            if was.is_dir() and not now.exists() and was != place.mail:
+                for each in list(was.iterdir()):  # a mount point: it stays, what is in it goes
                     _remove(each)
             files.remove_tree(now)
             return
         drives = self._parts.front.drives
-        drive = _there(Bound(former.uuid, former.file_system, former.name, former.root),
-                       drives.everything)  # fmt: skip
+        of = Bound(former.uuid, former.file_system, former.name, former.root)
+        if place.bound is not None and place.bound.uuid == former.uuid:  # mail came back to it
+            files.remove_tree(Path(place.bound.root) / now.name)
+            return
+        drive = _there(of, drives.everything)
         if drive is None:
             raise Refused(f"The old copy is on {former.name}, which is not plugged in.")
-        root = drives.mount(drive)
+        is_folder = drive.file_system == mailplace.FOLDER
+        root = drive.path if is_folder else drives.mount(drive)
         for each in (root / was.name, root / now.name):
             files.remove_tree(each)
-        drives.unmount(drive)
+        if not is_folder:
+            drives.unmount(drive)
 
 
 def _remove(path: Path) -> None:

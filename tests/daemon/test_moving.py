@@ -293,3 +293,26 @@ def test_a_new_disk_that_is_pulled_lets_the_old_one_go_on_and_comes_back(
     new.mkdir()
     moved(box, new)
     assert len(lies_there(new / "mail", ben)) == 31
+
+
+def test_mail_that_comes_back_to_a_disk_it_was_on_outlives_the_old_copies(
+    own_box: Box, tmp_path: Path
+) -> None:
+    box, ben = own_box, own_box.account("ben")
+    letters, first, second = sorted(filled(box, 10)), tmp_path / "first", tmp_path / "second"
+    before = picture(box, ben)
+    begin(box, first)
+    moved(box, first)
+    begin(box, second)
+    moved(box, second)
+    box.cli("disk", "use", str(first))
+    moved(box, first)
+    assert str(status(box)["old"]).count("moved-") == 3
+    box.cli("disk", "forget-old", "--yes")
+    assert lies_there(first / "mail", ben) == letters
+    assert [path.name for path in first.iterdir()] == ["mail"]
+    assert not [*second.iterdir()]
+    assert picture(box, ben) == before
+    box.terminate()
+    box.start()
+    assert picture(box, ben) == before
