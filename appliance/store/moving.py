@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance import files
+from appliance.errors import PillarboxError
 from appliance.store.arriving import ABOUT, FILES, MAIL, is_passing, share
 from appliance.store.copying import (
     NewDiskTrouble,
@@ -41,9 +42,11 @@ from appliance.store.copying import (
     status_of,
     unreadable,
 )
+from appliance.store.guard import MARKER
 
 _BATCH_FILES, _BATCH_OCTETS = 200, 32 << 20
 _RACY_SECONDS = 2.0
+_GONE = "The mail disk went away."
 
 
 @dataclass(slots=True)
@@ -106,8 +109,11 @@ class Copy:
             NewDiskTrouble, OldDiskTrouble: what was copied stays for the next try.
         """
         self._now, self._batch, self._batch_octets = Pass(), {}, 0
+        marker = self._marker()
         self._folder("", is_last=is_last)
         self._finish_batch()
+        if self._marker() != marker:  # what vanished with its disk was not deleted
+            raise OldDiskTrouble(_GONE)
         if is_last and self._now.left_out:
             raise OldDiskTrouble("Mail was changed while nobody should have changed it.")
         with on_new_disk():
@@ -118,6 +124,13 @@ class Copy:
                     files.flush_directory(folder)
         self._unflushed.clear()
         return self._now
+
+    def _marker(self) -> tuple[int, bytes]:
+        """What shows that the old disk is there, and the same."""
+        try:
+            return os.stat(self.mail).st_dev, files.read(self.mail / MARKER)
+        except (OSError, PillarboxError) as error:
+            raise OldDiskTrouble(_GONE) from error
 
     # --- folders
 

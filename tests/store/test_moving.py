@@ -14,7 +14,7 @@ import pytest
 from appliance import files
 from appliance.errors import StorageFull, StorageOffline
 from appliance.store import arriving
-from appliance.store.copying import NewDiskTrouble
+from appliance.store.copying import NewDiskTrouble, OldDiskTrouble
 from appliance.store.moving import Copy
 from appliance.threads import run_here
 from tests.store.conftest import Bench
@@ -208,6 +208,32 @@ def test_cut_before_or_after_any_act_it_goes_on_and_gets_whole(
     mail: Path, tmp_path: Path, whole: None
 ) -> None:
     cut_everywhere(mail, tmp_path, most=0)
+
+
+def test_a_disk_that_went_away_is_not_taken_for_one_without_mail(
+    mail: Path, tmp_path: Path
+) -> None:
+    copy = copied(mail, tmp_path / "disk")
+    away = mail.rename(tmp_path / "away")
+    mail.mkdir()
+    with pytest.raises(OldDiskTrouble, match="went away"):
+        copy.make_pass(is_last=True)
+    mail.rmdir()
+
+    def pull(_pass: object) -> None:
+        if not away.exists():
+            mail.rename(away)
+            mail.mkdir()
+
+    away.rename(mail)
+    copy.noticed = pull
+    with pytest.raises(OldDiskTrouble, match="went away"):
+        copy.make_pass(is_last=True)
+    mail.rmdir()
+    away.rename(mail)
+    copy.noticed = lambda _pass: None
+    assert copy.make_pass(is_last=True).copied == 0
+    assert tree(copy.copied_mail) == tree(mail)
 
 
 def test_mail_that_was_moved_away_is_not_the_mail_any_more(mail: Path, tmp_path: Path) -> None:
