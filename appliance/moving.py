@@ -210,6 +210,8 @@ class Moving:
             return
         try:
             await self._claim(drive)
+            there = await asyncio.to_thread(drives.everything)
+            choosing.check(drive, there, self._parts.place, self._around.backup_drives())
             is_folder = drive.file_system == mailplace.FOLDER
             root = drive.path if is_folder else await asyncio.to_thread(drives.mount, drive)
             await asyncio.to_thread(self._examine, root, drive)

@@ -209,9 +209,10 @@ def make_ext4(source: str, label: str) -> str:
     return identify(source)[1]
 
 
-def is_attached(image: str) -> bool:
-    """Whether an image is in use as a device, even if it is mounted nowhere any more."""
-    return bool(run(["losetup", "-j", image]).strip())
+def attached(image: str) -> tuple[str, ...]:
+    """The devices that an image is in use as, also when they are mounted nowhere any more."""
+    lines = run(["losetup", "-n", "-O", "NAME", "-j", image]).splitlines()
+    return tuple(each.strip() for each in lines if each.strip())
 
 
 def identify(source: str) -> tuple[str, str]:

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from appliance.helper import disks
-from tests.daemon.test_moving import filled, lies_there, picture, status
+from tests.daemon.test_moving import CUT_SHORT, filled, lies_there, picture, status
 from tests.support.box import Box, wait_until
 from tests.support.mail import letter, submit
 from tests.support.sessions import rcpt
@@ -136,3 +137,45 @@ def test_a_full_and_a_pulled_disk_let_the_old_one_go_on(own_box: Box, tmp_path: 
     box.cli("sim", "plug", str(new))
     wait_until(lambda: rcpt(box, ben.address) == 250, "it is back")
     assert set(before) <= set(picture(box, ben))
+
+
+def test_from_one_disk_to_another_at_the_same_place_also_when_killed_at_the_switch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.box.PILLARBOX", (sys.executable, "-m", CUT_SHORT))
+    first, second = (image(tmp_path, name, mib=120) for name in ("first", "second"))
+    with Box(tmp_path / "box") as box:
+        ben = box.account("ben")
+        letters = sorted(filled(box, 10))
+        before = picture(box, ben)
+        box.terminate()
+        box.environment["CUT"] = "mail/mail/pillarbox-store.moved$;0"  # the first move has no such
+        box.start()
+        box.cli("sim", "plug", str(first))
+        box.cli("disk", "use", str(first))
+        wait_until(lambda: is_over(box), "the mail is on the first disk")
+        place = status(box)["mail"]
+        box.cli("sim", "plug", str(second))
+        box.cli("disk", "use", str(second))
+        wait_until(lambda: not box.is_running, "it is killed after the switch")
+        box.wait()
+        box.environment["CUT"] = ""
+        box.start()
+        box.cli("sim", "plug", str(first))
+        wait_until(lambda: "second is missing" in box.cli("status"), "the second disk counts")
+        assert rcpt(box, ben.address) == 451, "the first one is old by now"
+        box.cli("sim", "plug", str(second))
+        wait_until(lambda: rcpt(box, ben.address) == 250, "it goes on by itself")
+        assert status(box)["mail"] == place
+        assert picture(box, ben) == before
+        assert "first: mail" in str(status(box)["old"])
+        box.cli("disk", "forget-old", "--yes")
+        assert status(box)["old"] == []
+        assert lies_there(root_of(box) / "mail", ben) == letters
+        box.cli("disk", "use", str(first))
+        wait_until(lambda: is_over(box), "back on the first disk")
+        assert status(box)["outcome"] == "moved"
+        assert picture(box, ben) == before
+        uses = {one["name"]: one["use"] for one in json.loads(box.cli("disk", "list", "--json"))}
+        assert uses["first"] == "the mail disk"
+        assert uses["second"].startswith("the mail disk before")

@@ -158,7 +158,7 @@ COPYING, SWITCHING = "NEW/mail.arriving", (
     (r"/pillarbox-store\.moved$", 0), (r"/pillarbox-store\.moved$", 1),
     (r"/mail\.moved-[^/]*$", 1), ("mail-disk-moving$", 1), ("mail-disk-moving$", 2),
 )  # fmt: skip
-CUTS = [(COPYING, 90), SWITCHING[1], SWITCHING[4]]
+CUTS = [(COPYING, 90), SWITCHING[4]]
 
 
 def test_killed_at_any_moment_of_the_move_it_goes_on_to_the_end(
