@@ -293,6 +293,13 @@ def test_a_new_disk_that_is_pulled_lets_the_old_one_go_on_and_comes_back(
     new.mkdir()
     moved(box, new)
     assert len(lies_there(new / "mail", ben)) == 31
+    waits = box.state / "mail-disk-moving"
+    waits.write_text(
+        json.dumps({"uuid": "e" * 16, "file_system": "folder", "name": "x", "root": "/none"})
+    )
+    box.cli("disk", "cancel")
+    assert not waits.exists()
+    assert "No mail is being moved" in box.try_cli("disk", "cancel").stderr
 
 
 def test_mail_that_comes_back_to_a_disk_it_was_on_outlives_the_old_copies(
