@@ -28,6 +28,9 @@ log = logging.getLogger("pillarbox.moving")
 WORKING, FAILED = "mail-moves", "mail-move-failed"
 LABEL = "PILLARBOX-MAIL"
 _LOOK_SECONDS = 2.0
+_COMES_BACK = "Plug it in again and the move goes on; or stop it: disk cancel."
+_AGAIN = "Take another disk, or try again: what was copied is not copied again."
+_OLD_FAILS = "The mail disk may be failing: make a backup now, then try again."
 
 
 class Moving:
@@ -246,7 +249,9 @@ class Moving:
             self._told = {"outcome": "cancelled", "sentence": "The move was stopped."}
             parts.place.target = None
         except (PillarboxError, OSError) as error:
-            await self._failed(drive, str(error), stays=self._may_pass(error, drive))
+            remedy = _OLD_FAILS if isinstance(error, OldDiskTrouble) else _AGAIN
+            stays = self._may_pass(error, drive)
+            await self._failed(drive, str(error), _COMES_BACK if stays else remedy, stays=stays)
         except Exception as error:
             log.exception("moving the mail failed")
             await self._failed(drive, f"A fault of ours ({type(error).__name__}); see the log.")
@@ -267,22 +272,21 @@ class Moving:
             return not there
         return isinstance(error, Temporary) and not isinstance(error, OldDiskTrouble)
 
-    async def _failed(self, drive: Drive, sentence: str, *, stays: bool = False) -> None:
+    async def _failed(
+        self, drive: Drive, sentence: str, remedy: str = "", *, stays: bool = False
+    ) -> None:
         """The old disk goes on. `stays`: when the new one is there again, so does the move."""
         log.warning("the mail could not be moved: %s", sentence)
         self._told = {"outcome": "failed", "sentence": sentence}
         self._parts.place.target = None
-        if stays:
-            remedy = "Plug it in again and the move goes on; or stop it: disk cancel."
-        else:
+        if not stays:
             await asyncio.to_thread(mailplace.forget, self._parts.options.state, MOVING)
-            remedy = "Take another disk, or try again: what was copied is not copied again."
         self._parts.board.put_up(
             Condition(
                 FAILED,
                 Severity.ATTENTION,
                 f"The mail could not be moved to {drive.name}; it goes on where it was. {sentence}",
-                remedy,
+                remedy or _AGAIN,
                 self._parts.clock.wall(),
             )
         )
