@@ -11,12 +11,12 @@ import hashlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from appliance import settings
+from appliance import mailplace, settings
 from appliance.accounts.database import AccountsDatabase
 from appliance.backup import card, contents, key, merge
 from appliance.backup.engine import Engine
@@ -34,11 +34,13 @@ from appliance.threads import Threads
 
 log = logging.getLogger("pillarbox.backup")
 
+_HELD = "The mail is just moving to another disk; try again in a minute."
+
 
 def open_job(state: Path, database: AccountsDatabase, clock: Clock | None = None) -> Job:
     """The backups of the box in STATE. Blocks."""
     tree = settings.load(state / "settings.toml")
-    mail = Path(tree.storage.mail) if tree.storage.mail else state / "mail"
+    mail = mailplace.mail_folder(state, tree)
     host = tree.server.host_name or socket.gethostname()
     identity = hashlib.sha256(b"box" + database.secret("box")).hexdigest()[:16]
     return Job(Box(state, mail, host, identity), History(database), clock or SystemClock())
@@ -99,6 +101,8 @@ class BackupRequests:
         self._progress = Progress()
         self._told: dict[str, Any] = {}
         self._is_run = False
+        self._is_held = False
+        self._seals = 0
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """All acts by name."""
@@ -113,18 +117,31 @@ class BackupRequests:
 
     @property
     def is_busy(self) -> bool:
+        """Whether something is under way, or nothing may begin."""
+        return self._is_held or self.is_working
+
+    @property
+    def is_working(self) -> bool:
         """Whether something is under way."""
-        return self._task is not None and not self._task.done()
+        return self._seals > 0 or (self._task is not None and not self._task.done())
 
     @property
     def is_busy_with_a_run(self) -> bool:
         """Whether a backup is being made."""
-        return self.is_busy and self._is_run
+        return self.is_working and self._is_run
 
     @property
     def job(self) -> Job:
         """The backups of this box."""
         return self._means.job
+
+    def hold(self, *, held: bool) -> None:
+        """Begin nothing (while the mail moves to another disk), or let begin again."""
+        self._is_held = held
+
+    def mail_is_at(self, mail: Path) -> None:
+        """From now on what is backed up is there."""
+        self._means.job.box = replace(self._means.job.box, mail=mail)
 
     def stop(self) -> None:
         """The appliance ends: what is under way is stopped; earlier versions are as they were."""
@@ -174,15 +191,21 @@ class BackupRequests:
 
     async def seal(self) -> None:
         """Copy the state to the mail disk, sealed."""
+        if self._is_held:
+            raise Refused(_HELD)
         box = self._means.job.box
-        opened = await asyncio.to_thread(key.load_or_make, box.state)
-        await asyncio.to_thread(card.seal, box, opened, self._watch)
+        self._seals += 1
+        try:
+            opened = await asyncio.to_thread(key.load_or_make, box.state)
+            await asyncio.to_thread(card.seal, box, opened, self._watch)
+        finally:
+            self._seals -= 1
 
     async def progress(self) -> dict[str, Any]:
         """How far it is; what came of it when it is done."""
         found = self._progress
         return {
-            "is_busy": self.is_busy,
+            "is_busy": self.is_working,
             "step": found.step,
             "fraction": found.fraction,
             "octets": found.octets,
@@ -197,6 +220,8 @@ class BackupRequests:
     # --- what goes on
 
     def _check_idle(self) -> None:
+        if self._is_held:
+            raise Refused(_HELD)
         if self.is_busy:
             raise Refused("A backup or a restore is under way; wait until it is done.")
 

@@ -34,16 +34,19 @@ from appliance.hardware.simulated import SimulatedBoard
 from appliance.helper import client
 from appliance.helper.requests import PowerOff
 from appliance.maildisk import MailDisk
+from appliance.mailplace import MailPlace
+from appliance.moving import Moving
 from appliance.net import certificates, systemd, tls
 from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
-from appliance.parts import TLS, Options, Parts, build, mail_folder, names
+from appliance.parts import TLS, Options, Parts, build, names
 from appliance.recovery import Recovery
 from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
 from appliance.settings import Settings
 from appliance.simulating import Simulating
+from appliance.switching import Around
 
 log = logging.getLogger("pillarbox")
 
@@ -65,6 +68,7 @@ class Daemon:
         )
         self._keeping: Safekeeping | None = None
         self._caring: Caring | None = None
+        self._moving: Moving | None = None
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -95,6 +99,8 @@ class Daemon:
         try:
             async with asyncio.timeout(_LONGEST_STOP_SECONDS):
                 backups.stop()
+                if self._moving is not None:
+                    self._moving.end()
                 await self._stop(tasks)
         except TimeoutError:
             log.warning("not everything ended in time; nothing acknowledged is lost by that")
@@ -107,7 +113,9 @@ class Daemon:
         simulating, days = Simulating(parts.front, parts.clock), DayKeeping(parts)
         acts = self._requests.acts() | backups.acts() | keeping.acts()
         acts |= simulating.acts() | days.acts() | caring.acts()
-        acts |= {"panel_test": self._panel.self_test}
+        around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
+        moving = self._moving = Moving(parts, around)
+        acts |= {"panel_test": self._panel.self_test} | moving.acts()
         return (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -119,6 +127,7 @@ class Daemon:
             ("certificate", self._renew_certificate),
             ("backups", keeping.run),
             ("days", days.run),
+            ("moving", moving.run),
             ("health", caring.run),
             ("watchdog", _feed_watchdog),
         )
@@ -174,9 +183,7 @@ class Daemon:
         )
         means = safekeeping.Means(
             backups, parts.front.drives, parts.board, parts.clock, parts.settings.backup,
-            self._panel.show, lambda drive: drive.mounted_at is not None
-            and drive.mounted_at in (parts.mail, *parts.mail.parents),
-            parts.database.in_use_since,
+            self._panel.show, parts.place.is_ours, parts.database.in_use_since,
         )  # fmt: skip
         return backups, Safekeeping(means)
 
@@ -273,7 +280,9 @@ async def _recovered(options: Options, tree: Settings, face: Front) -> Settings:
     if not await asyncio.to_thread(recovery.is_new, options.state):
         log.warning("the button was held at the start, but this box has accounts: no recovery")
         return tree
-    place = Place(options.state, mail_folder(options.state, tree))
+    mail = MailPlace(options.state, tree)
+    await asyncio.to_thread(mail.bring, face.drives)
+    place = Place(options.state, mail.mail)
     await Recovery(face, place, SystemClock()).run()
     return await asyncio.to_thread(settings.load, options.state / "settings.toml")
 

@@ -259,6 +259,18 @@ def set_times(path: PathLike, seconds: float) -> None:
         os.utime(path, (seconds, seconds))
 
 
+def set_exact_times(path: PathLike, accessed: int, modified: int) -> None:
+    """Set a file's or directory's times to the nanosecond."""
+    with act("set times", path):
+        os.utime(path, ns=(accessed, modified))
+
+
+def set_mode(path: PathLike, mode: int) -> None:
+    """Set who may do what with a file or directory."""
+    with act("set mode", path):
+        os.chmod(path, mode)
+
+
 def read(path: PathLike) -> bytes:
     """The whole content of a small file."""
     try:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Callable
 
 from appliance import files
 from appliance.conditions import Condition, Severity
-from appliance.errors import PillarboxError, StorageOffline, StorageReadOnly
+from appliance.errors import PillarboxError, StorageOffline, StorageReadOnly, Temporary
 from appliance.hardware import vitals
 from appliance.parts import HAD_MAIL_DISK, Parts
 
@@ -25,6 +26,8 @@ _TICK_SECONDS = 1.0
 READ_ONLY = "mail-disk-read-only"
 _PLUG_IN = "Plug the mail disk in; mail is not lost, other servers will send it again."
 _MEND = "Make a backup now, then restart the box. If it happens again, replace the disk."
+_PAUSED = "The mail moves to another disk; try again in a minute."
+_DELIVERIES_SECONDS, _WORK_SECONDS = 30.0, 20.0
 MIB = 1024 * 1024
 _OFFLINE = "451 4.3.0 The mail disk is not available at the moment; try again later."
 _READ_ONLY = "451 4.3.0 The mail disk can only be read at the moment; try again later."
@@ -39,10 +42,12 @@ class MailDisk:
         self._on_ready = on_ready
         self._no_room = ""
         self._is_read_only = False
+        self._is_paused = False
+        self._paused_at = 0.0
 
     def refusal(self) -> str:
         """Why no mail can be taken now, as an SMTP reply; empty when it can."""
-        if not self._parts.queue.is_started or not self._parts.store.is_online:
+        if self._is_paused or not self._parts.queue.is_started or not self._parts.store.is_online:
             return _OFFLINE
         return _READ_ONLY if self._is_read_only else self._no_room
 
@@ -51,6 +56,8 @@ class MailDisk:
         parts = self._parts
         while True:
             await asyncio.sleep(_TICK_SECONDS)
+            if self._is_paused:
+                continue
             if not parts.queue.is_started:
                 self._is_read_only = False
                 gc.collect()  # open files in circles of objects would keep the old disk busy
@@ -58,6 +65,8 @@ class MailDisk:
                 continue
             try:
                 await parts.threads.carry_out(parts.store.tick())
+                if self._is_paused:
+                    continue
                 if not parts.store.is_online:
                     self._let_go()
                     raise StorageOffline("The mail disk is missing.")
@@ -68,7 +77,8 @@ class MailDisk:
                 self._judge_writing(is_read_only=True)
                 continue
             except (PillarboxError, OSError) as error:
-                self._complain(str(error))
+                if not self._is_paused:
+                    self._complain(str(error))
                 continue
             parts.board.take_down("mail-disk")
             self._judge_room(free)
@@ -86,11 +96,49 @@ class MailDisk:
             self._on_ready()
             self._parts.runner.look_again()
 
+    async def pause(self) -> None:
+        """Stop store and queue in order, while the doors answer "temporarily not available".
+
+        What is on its way to other servers may come to its end first.
+
+        Raises:
+            Temporary: it cannot be now; all goes on.
+        """
+        parts = self._parts
+        if self.refusal() in {_OFFLINE, _READ_ONLY}:
+            raise Temporary("The mail disk is not available at the moment.")
+        await parts.runner.pause(_DELIVERIES_SECONDS)
+        self._is_paused, self._paused_at = True, time.monotonic()
+        try:
+            await parts.threads.pause(_PAUSED, _WORK_SECONDS)
+            await parts.threads.carry_out(parts.store.settle(), in_pause=True)
+        except BaseException:
+            await self._go_on()
+            raise
+        await asyncio.to_thread(parts.queue.stop)
+        await asyncio.to_thread(parts.store.stop)
+        self._let_go()
+        parts.store.leave()
+
+    async def resume(self) -> None:
+        """After `pause`: go on with what is at the place of the mail now."""
+        await self._go_on(bring_up=True)
+
+    async def _go_on(self, *, bring_up: bool = False) -> None:
+        gc.collect()
+        self._parts.threads.resume()
+        if bring_up:
+            await self.bring_up()
+        self._is_paused = False
+        self._parts.runner.resume()
+        log.info("no mail was taken for %.1f seconds", time.monotonic() - self._paused_at)
+
     def _start(self) -> None:
         """In a thread."""
         parts = self._parts
         mark = parts.options.state / HAD_MAIL_DISK
         had = mark.exists()
+        parts.place.bring(parts.front.drives)
         if not had:  # else a folder at its place would only hide that it is missing
             files.make_directories(parts.mail)
         if not parts.store.is_online:

@@ -16,10 +16,11 @@ from appliance.errors import Refused
 from appliance.hardware.base import Drive
 from appliance.hardware.simulated_drives import SimulatedDrives
 from appliance.helper import client, disks
-from appliance.helper.requests import Mount, Unmount
+from appliance.helper.requests import Format, Mount, MountMail, Unmount
 from appliance.helper.run import Failed
 
 _RUN = Path("/run")
+_LONG = 3700.0  # seconds; looking over or formatting a large disk takes long
 
 
 class HelperMounter:
@@ -33,12 +34,26 @@ class HelperMounter:
         """Write everything and let go of it."""
         client.ask(Unmount(drive.uuid))
 
+    def mount_mail(self, drive: Drive) -> Path:
+        """Make the files of the mail disk reachable at its place; where."""
+        asked = MountMail(str(drive.path), drive.uuid)
+        return Path(client.ask(asked, seconds=_LONG)["path"])
+
+    def mail_root(self, _drive: Drive) -> Path:
+        """The one place for the mail disk."""
+        return disks.MAIL
+
+    def format(self, drive: Drive, label: str) -> str:
+        """Make an ext4 file system; its UUID."""
+        return str(client.ask(Format(str(drive.path), drive.serial, label), seconds=_LONG)["uuid"])
+
 
 class ImageMounter:
-    """Mounts images of drives below a folder; needs root."""
+    """Mounts images of drives below a folder, the mail disk at one place there; needs root."""
 
     def __init__(self, below: Path) -> None:
         self._below = below
+        self._mail = below / "mail"
 
     def identify(self, image: Path) -> tuple[str, str]:
         """Kind and UUID of the file system in an image. Raises Refused."""
@@ -47,23 +62,62 @@ class ImageMounter:
 
     def mount(self, drive: Drive) -> Path:
         """Mount it; where."""
-        target = self._below / (drive.uuid or "none")
+        target = self._place(drive)
         with _refusing():
-            if str(target) in disks.mounts():
-                return target
-            files.make_directories(target, durable=False)
-            options = "loop,ro" if drive.is_read_only else "loop"
-            disks.mount_as(str(drive.path), drive.file_system, target, options=options)
+            if str(target) not in disks.mounts():
+                self._mount(drive, target, "loop,ro" if drive.is_read_only else "loop")
         return target
 
     def unmount(self, drive: Drive) -> None:
         """Write everything and let go of it."""
         with _refusing():
-            disks.unmount(self._below / (drive.uuid or "none"))
+            for place in self._places(drive):
+                disks.unmount(place)
+
+    def mount_mail(self, drive: Drive) -> Path:
+        """Mount it where the mail disk belongs, looked over and mended; where."""
+        with _refusing():
+            if str(self._mail) in disks.mounts():
+                if self._mail in self._places(drive) and not disks.has_stopped(self._mail):
+                    return self._mail
+                disks.let_go(self._mail)
+            disks.unmount(self._place(drive))
+            if disks.attached(str(drive.path)):
+                raise Refused("The mail disk is still in use; it is tried again in a moment.")
+            disks.mend(str(drive.path), drive.file_system)
+            more = disks.mail_options(drive.file_system)
+            self._mount(drive, self._mail, f"loop,{more}" if more else "loop")
+        return self._mail
+
+    def mail_root(self, _drive: Drive) -> Path:
+        """The one place for the mail disk."""
+        return self._mail
+
+    def format(self, drive: Drive, label: str) -> str:
+        """Make an ext4 file system in the image; its UUID."""
+        with _refusing():
+            if disks.attached(str(drive.path)):
+                raise Refused("This drive is in use.")
+            return disks.make_ext4(str(drive.path), label)
 
     def pull(self, drive: Drive) -> None:
         """Every access fails from now on, as when a plug is pulled."""
-        disks.pull(self._below / (drive.uuid or "none"))
+        for place in self._places(drive):
+            disks.pull(place)
+
+    def _place(self, drive: Drive) -> Path:
+        return self._below / (drive.uuid or "none")
+
+    def _places(self, drive: Drive) -> list[Path]:
+        """Where it is mounted, or may be."""
+        mail = disks.mounts().get(str(self._mail), "")
+        is_mail = mail and mail in disks.attached(str(drive.path))
+        return [self._place(drive), *([self._mail] if is_mail else [])]
+
+    @staticmethod
+    def _mount(drive: Drive, target: Path, options: str) -> None:
+        files.make_directories(target, durable=False)
+        disks.mount_as(str(drive.path), drive.file_system, target, options=options)
 
 
 def simulated(state: Path) -> SimulatedDrives:

@@ -17,6 +17,7 @@ from appliance.conditions import Board
 from appliance.delivery.mda import Mda
 from appliance.front import Front
 from appliance.hardware import vitals
+from appliance.mailplace import MailPlace
 from appliance.net import certificates, tls
 from appliance.outside import Outside
 from appliance.queue.envelope import Entry
@@ -53,7 +54,7 @@ class Parts:
     options: Options
     settings: Settings
     host: str
-    mail: Path
+    place: MailPlace
     clock: Clock
     threads: Threads
     board: Board
@@ -69,18 +70,23 @@ class Parts:
     sending: Sending
     tls: ssl.SSLContext
 
+    @property
+    def mail(self) -> Path:
+        """Where the mail is now."""
+        return self.place.mail
+
 
 def build(options: Options, tree: Settings, front: Front) -> Parts:
     """Build everything; nothing runs yet. Blocks."""
     clock, threads = SystemClock(), Threads()
     host = tree.server.host_name or socket.gethostname()
-    mail = mail_folder(options.state, tree)
+    place = MailPlace(options.state, tree)
     database = AccountsDatabase(options.state)
     people, pepper = database.directory(), database.secret("login")
     gate = Gate(people, clock, note_use=database.note_use, pepper=pepper)
     board = Board()
-    store = _store(options.state / HAD_MAIL_DISK, mail, clock)
-    queue = Queue(mail / "queue", clock)
+    store = _store(options.state / HAD_MAIL_DISK, place.mail, clock)
+    queue = Queue(place.mail / "queue", clock)
     resolve = partial(postroom.reports_to, gate)
     runner = Runner(queue, threads, clock, host=host, resolve=resolve)
     world = outside.build(tree, database, clock, host, simulate=options.simulate)
@@ -92,7 +98,7 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
         options=options,
         settings=tree,
         host=host,
-        mail=mail,
+        place=place,
         clock=clock,
         threads=threads,
         board=board,
@@ -110,11 +116,6 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
     )
     _wire(parts)
     return parts
-
-
-def mail_folder(state: Path, tree: Settings) -> Path:
-    """Where mail is kept."""
-    return Path(tree.storage.mail) if tree.storage.mail else state / "mail"
 
 
 def _wire(parts: Parts) -> None:

@@ -65,7 +65,7 @@ class Means:
     clock: Clock
     chosen: BackupSettings
     show: Callable[[Led, Light], None]
-    is_mail_disk: Callable[[Drive], bool]
+    is_mail_disk: Callable[[Drive], bool]  # now, before, or soon
     in_use_since: Callable[[], float]  # when the first account was made; blocks
 
 
@@ -106,6 +106,16 @@ class Safekeeping:
     async def listing(self) -> list[dict[str, Any]]:
         """The drives that are plugged in, as plain values."""
         return [_told(each) for each in self._known.values()]
+
+    def backup_drives(self) -> dict[Path, str]:
+        """The labels of this box's backup drives that are plugged in, by device and disk."""
+        found = {}
+        for known in self._known.values():
+            if known.target is not None:
+                found[known.drive.path] = known.target.label
+                if known.drive.disk is not None:
+                    found[known.drive.disk] = known.target.label
+        return found
 
     async def make_ready(self) -> list[dict[str, Any]]:
         """Have the files of all drives reachable, also of those that were let go of."""

@@ -30,6 +30,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from appliance.errors import StorageOffline, Temporary
+
 T = TypeVar("T")
 
 
@@ -117,9 +119,45 @@ class Threads:
 
     def __init__(self, workers: int = 8) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="disk")
+        self._under_way = 0
+        self._why_not = ""
 
     def start(self, step: Work[Any] | Shared) -> asyncio.Future[Any]:
         """Begin the work; the future is done in the event loop."""
+        if self._why_not:
+            refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            refused.set_exception(StorageOffline(self._why_not))
+            return refused
+        return self._begin(step)
+
+    async def pause(self, why: str, seconds: float) -> None:
+        """Refuse all new work with this sentence; on return none is under way.
+
+        Raises:
+            Temporary: some did not end in time; work is taken again.
+        """
+        self._why_not = why
+        end = time.monotonic() + seconds
+        while self._under_way:
+            if time.monotonic() > end:
+                self.resume()
+                raise Temporary("Something on the mail disk takes too long.")
+            await asyncio.sleep(0.005)
+
+    def resume(self) -> None:
+        """Take work again."""
+        self._why_not = ""
+
+    def _begin(self, step: Work[Any] | Shared) -> asyncio.Future[Any]:
+        future = self._handed_over(step)
+        self._under_way += 1
+        future.add_done_callback(self._ended)
+        return future
+
+    def _ended(self, _future: asyncio.Future[Any]) -> None:
+        self._under_way -= 1
+
+    def _handed_over(self, step: Work[Any] | Shared) -> asyncio.Future[Any]:
         if isinstance(step, Shared):
             return self._start_shared(step)
         loop = asyncio.get_running_loop()
@@ -127,8 +165,11 @@ class Threads:
             return loop.run_in_executor(self._pool, step.run)
         return self._start_in_lane(loop, step.lane, step.run)
 
-    async def carry_out(self, steps: Steps[T]) -> T:
-        """Carry steps out that say nothing (bytes and signals are an error here)."""
+    async def carry_out(self, steps: Steps[T], *, in_pause: bool = False) -> T:
+        """Carry steps out that say nothing (bytes and signals are an error here).
+
+        `in_pause`: for who paused all others.
+        """
         answer: Any = None
         error: BaseException | None = None
         while True:
@@ -140,7 +181,8 @@ class Threads:
             answer, error = None, None
             try:
                 if isinstance(step, Work | Shared):
-                    answer = await asyncio.shield(self.start(step))
+                    begin = self._begin if in_pause else self.start
+                    answer = await asyncio.shield(begin(step))
                 elif isinstance(step, Pause):
                     await asyncio.sleep(step.seconds)
                 else:

@@ -212,6 +212,8 @@ def put_state(source: Path, state: Path) -> None:
     paths = sorted(_walk(source), key=lambda path: path.name == DATABASE)
     for path in paths:
         inside = path.relative_to(source)
+        if view.is_of_this_machine(inside.parts[0]):  # this machine's own mail disk stays
+            continue
         files.make_directories((state / inside).parent)
         if path.name.endswith(".db"):
             for rest in ("-wal", "-shm"):

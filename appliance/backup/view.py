@@ -31,7 +31,19 @@ ABOUT = "about.json"
 Freeze = Callable[[Path], None]
 """Fills VIEW/people and VIEW/queue."""
 
-_NOT_THE_BOX = frozenset(("had-mail-disk", "control.sock", "mail", "backup-cache", "log", "lock"))
+_NOT_THE_BOX = frozenset(
+    {
+        "had-mail-disk",
+        "mail-disk",
+        "mail-disk-moving",
+        "control.sock",
+        "mail",
+        "backup-cache",
+        "log",
+        "lock",
+    }
+)
+_NOT_PREFIX = "mail.moved-"  # mail that was moved to another disk, while it is kept
 _NOT_SUFFIX = (".sock", ".lock", ".log", ".pid", ".new", "-wal", "-shm", "-journal")
 
 
@@ -121,7 +133,7 @@ def copy_state(box: Box, target: Path) -> None:
 
 def _copy_folder(box: Box, source: Path, target: Path) -> None:
     for entry in sorted(os.scandir(source), key=lambda one: one.name):
-        if entry.name in _NOT_THE_BOX or entry.name.endswith(_NOT_SUFFIX):
+        if is_of_this_machine(entry.name):
             continue
         found = entry.stat(follow_symlinks=False)
         path = Path(entry.path)
@@ -134,6 +146,11 @@ def _copy_folder(box: Box, source: Path, target: Path) -> None:
         elif stat.S_ISREG(found.st_mode):
             files.replace(target / entry.name, files.read(path), durable=False)
             files.set_times(target / entry.name, found.st_mtime)
+
+
+def is_of_this_machine(name: str) -> bool:
+    """What is in STATE and makes no box: another machine has its own, or none."""
+    return name in _NOT_THE_BOX or name.endswith(_NOT_SUFFIX) or name.startswith(_NOT_PREFIX)
 
 
 def _is_within(inner: Path, outer: Path) -> bool:

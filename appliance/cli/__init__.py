@@ -15,6 +15,7 @@ from appliance.cli import (
     backup,
     box,
     device,
+    disk,
     dns,
     drive,
     fetch,
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"pillarbox {__version__}")
     whole.add_argument("--state", type=Path, help="the folder with settings and accounts")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (box, people, backup, drive, device, dns, fetch, relay, queue, trace, health):
+    for room in (box, people, backup, drive, disk, device, dns, fetch, relay, queue, trace, health):
         room.add_commands(commands)
     return whole
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from appliance import control, files, settings
+from appliance import control, files, mailplace, settings
 from appliance.accounts.database import AccountsDatabase
 from appliance.errors import Refused
 
@@ -21,9 +21,8 @@ def ask(state: Path, act: str, **values: Any) -> Any:
 
 
 def mail_directory(state: Path) -> Path:
-    """Where the mail is, by the settings."""
-    tree = settings.load(state / "settings.toml")
-    return Path(tree.storage.mail) if tree.storage.mail else state / "mail"
+    """Where the mail is. Raises StorageOffline when its disk was chosen and is not there."""
+    return mailplace.check_there(state, settings.load(state / "settings.toml"))
 
 
 @contextlib.contextmanager

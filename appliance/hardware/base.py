@@ -90,12 +90,24 @@ class Mounter(Protocol):
     def unmount(self, drive: Drive) -> None:
         """Write everything and let go of it, or only let go of one that was pulled."""
 
+    def mount_mail(self, drive: Drive) -> Path:
+        """Make the files of the mail disk reachable at its place, mended if need be; where."""
+
+    def mail_root(self, drive: Drive) -> Path:
+        """Where `mount_mail` makes them reachable."""
+
+    def format(self, drive: Drive, label: str) -> str:
+        """Make an ext4 file system on it, and lose all that was there; its UUID."""
+
 
 class Drives(Protocol):
     """The drives that come and go. Everything but `on_change` may block."""
 
     def drives(self) -> tuple[Drive, ...]:
         """What is plugged in now."""
+
+    def everything(self) -> tuple[Drive, ...]:
+        """The same, and the disks that are divided into partitions."""
 
     def on_change(self, changed: Listener) -> None:
         """Have `changed` called, in any thread, when a drive has come or gone."""
@@ -105,6 +117,21 @@ class Drives(Protocol):
 
     def unmount(self, drive: Drive) -> None:
         """Write everything and let go of it. Raises Refused, Temporary with a sentence."""
+
+    def mount_mail(self, drive: Drive) -> Path:
+        """Make the files of the mail disk reachable at its place, mended if need be; where.
+
+        Raises Refused, Temporary with a sentence.
+        """
+
+    def mail_root(self, drive: Drive) -> Path:
+        """Where `mount_mail` makes them reachable."""
+
+    def format(self, drive: Drive, label: str) -> Drive:
+        """Make an ext4 file system on it, and lose all that was there; what it is now.
+
+        Raises Refused, Temporary with a sentence.
+        """
 
     def is_present(self, drive: Drive) -> bool:
         """Whether it is still plugged in; quick, asks no drive."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -25,6 +26,15 @@ class Images(Protocol):
     def unmount(self, drive: Drive) -> None:
         """Write everything and let go of it."""
 
+    def mount_mail(self, drive: Drive) -> Path:
+        """Make the files of the mail disk reachable, mended if need be; where."""
+
+    def mail_root(self, drive: Drive) -> Path:
+        """Where `mount_mail` makes them reachable."""
+
+    def format(self, drive: Drive, label: str) -> str:
+        """Make an ext4 file system in it; its UUID."""
+
     def pull(self, drive: Drive) -> None:
         """As if it was pulled out: whatever is done with it fails from now on."""
 
@@ -44,17 +54,46 @@ class SimulatedDrives:
         with self._lock:
             return tuple(self._drives.values())
 
+    def everything(self) -> tuple[Drive, ...]:
+        """The same: nothing here is divided into partitions."""
+        return self.drives()
+
     def on_change(self, changed: Listener) -> None:
         """Have `changed` called when a drive has come or gone."""
         self._listeners.append(changed)
 
     def mount(self, drive: Drive) -> Path:
         """The folder itself, or where the image is mounted."""
+        return self._mount(drive, is_mail=False)
+
+    def mount_mail(self, drive: Drive) -> Path:
+        """The same, with what is done for a mail disk."""
+        return self._mount(drive, is_mail=True)
+
+    def mail_root(self, drive: Drive) -> Path:
+        """Where `mount_mail` makes them reachable."""
+        if drive.path.is_dir() or self._images is None:
+            return drive.path
+        return self._images.mail_root(drive)
+
+    def format(self, drive: Drive, label: str) -> Drive:
+        """Make an ext4 file system in an image. Raises Refused for a folder."""
+        if drive.path.is_dir() or self._images is None:
+            raise Refused("A folder cannot be formatted; take an empty one.")
+        uuid = self._images.format(drive, label)
+        made = replace(drive, uuid=uuid, file_system="ext4", label=label, mounted_at=None)
+        with self._lock:
+            if drive.path in self._drives:
+                self._drives[drive.path] = made
+        self._tell()
+        return made
+
+    def _mount(self, drive: Drive, *, is_mail: bool) -> Path:
         if not self.is_present(drive):
             raise StorageOffline(f"The drive {drive.name} is not plugged in.")
         if drive.path.is_dir() or self._images is None:
             return drive.path
-        at = self._images.mount(drive)
+        at = self._images.mount_mail(drive) if is_mail else self._images.mount(drive)
         with self._lock:
             if drive.path in self._drives:
                 self._drives[drive.path] = replace(drive, mounted_at=at)
@@ -78,8 +117,10 @@ class SimulatedDrives:
             return drive.path in self._drives
 
     def close(self) -> None:
-        """Pull everything that is mounted, so that nothing is left behind."""
+        """Let go of everything that is mounted, and pull what is still in use."""
         for drive in self.drives():
+            with contextlib.suppress(Refused):  # mail may be on it: what was written is kept
+                self.unmount(drive)
             self.unplug(drive.path)
 
     # --- what `pillarbox sim` does

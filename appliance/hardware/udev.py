@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,13 @@ class UdevDrives:
 
     def drives(self) -> tuple[Drive, ...]:
         """What is plugged in now."""
-        mounted = mounts()
         devices = list(self._context.list_devices(subsystem="block"))
-        return tuple(_drives(devices, mounted))
+        return tuple(each for each, is_divided in _drives(devices, mounts()) if not is_divided)
+
+    def everything(self) -> tuple[Drive, ...]:
+        """The same, and the disks that are divided into partitions."""
+        devices = list(self._context.list_devices(subsystem="block"))
+        return tuple(each for each, _ in _drives(devices, mounts()))
 
     def on_change(self, changed: Listener) -> None:
         """Have `changed` called, in the thread that watches."""
@@ -55,6 +60,19 @@ class UdevDrives:
     def unmount(self, drive: Drive) -> None:
         """Write everything and let go of it."""
         self._mounter.unmount(drive)
+
+    def mount_mail(self, drive: Drive) -> Path:
+        """Make the files of the mail disk reachable at its place; where."""
+        return self._mounter.mount_mail(drive)
+
+    def mail_root(self, drive: Drive) -> Path:
+        """Where `mount_mail` makes them reachable."""
+        return self._mounter.mail_root(drive)
+
+    def format(self, drive: Drive, label: str) -> Drive:
+        """Make an ext4 file system on it; udev hears of it a little later."""
+        uuid = self._mounter.format(drive, label)
+        return replace(drive, uuid=uuid, label=label, file_system="ext4", mounted_at=None)
 
     def is_present(self, drive: Drive) -> bool:
         """Whether the device is there; the node goes with the plug."""
@@ -71,7 +89,8 @@ class UdevDrives:
             listener()
 
 
-def _drives(devices: list[Any], mounted: dict[str, str]) -> Iterator[Drive]:
+def _drives(devices: list[Any], mounted: dict[str, str]) -> Iterator[tuple[Drive, bool]]:
+    """All drives, and of each whether it is a disk divided into partitions."""
     with_parts = {
         each.parent.device_node
         for each in devices
@@ -80,10 +99,10 @@ def _drives(devices: list[Any], mounted: dict[str, str]) -> Iterator[Drive]:
     system = _of_the_system(devices, mounted)
     for device in sorted(devices, key=lambda each: str(each.device_node)):
         node = device.device_node
-        if not node or device.sys_name.startswith(_NO_DRIVES) or node in with_parts:
+        if not node or device.sys_name.startswith(_NO_DRIVES):
             continue
         if size := _number(device, "size") * _SECTOR:
-            yield _drive(device, size, system, mounted)
+            yield _drive(device, size, system, mounted), node in with_parts
 
 
 def _drive(device: Any, size: int, system: set[str], mounted: dict[str, str]) -> Drive:

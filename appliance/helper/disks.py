@@ -49,19 +49,81 @@ def checked_uuid(uuid: str) -> str:
 
 def mount(device: str, uuid: str, target: Path) -> str:
     """Mount a device that holds this file system; where. Doing it again changes nothing."""
-    node = _block_device(device)
-    kind, found = identify(node)
-    if found != checked_uuid(uuid):
-        raise Failed("This is another drive than was meant.")
+    node, kind = _checked(device, uuid)
     mounted = mounts()
     if str(target) in mounted:
         if mounted[str(target)] == node:
             return str(target)
         unmount(target)
+    return _mount(node, kind, target)
+
+
+def mount_mail(device: str, uuid: str, target: Path = MAIL) -> str:
+    """The same for the mail disk, whose file system is looked over first and mended if need be.
+
+    One that stopped being written after an error is let go of for that. What was at its place
+    before was let go of by the daemon; it goes even if somebody still reads there.
+    """
+    node, kind = _checked(device, uuid)
+    if str(target) in mounts():
+        if mounts()[str(target)] == node and not has_stopped(target):
+            return str(target)
+        let_go(target)
+    if node not in mounts().values():
+        mend(node, kind)
+    return _mount(node, kind, target, options=mail_options(kind))
+
+
+def mail_options(kind: str) -> str:
+    """ext4 must stop when it finds itself damaged, whatever it was told when it was made."""
+    return "errors=remount-ro" if kind in _WITH_OWNERS else ""
+
+
+def let_go(target: Path) -> None:
+    """Unmount; while somebody reads there, it is out of the way at least."""
+    try:
+        run(["umount", str(target)])
+    except Failed:
+        os.sync()
+        run(["umount", "-l", str(target)])
+
+
+def mend(source: str, kind: str) -> None:
+    """Look an ext4 file system over, and mend what can be mended without anybody deciding."""
+    if kind not in _WITH_OWNERS:
+        return
+    try:  # 1: it was mended; 2: and the machine should be restarted if it were in use
+        run(["fsck.ext4", "-p", source], accept=(0, 1, 2, 3), seconds=3600.0)
+    except Failed as error:
+        raise Failed(
+            "The file system of the mail disk is damaged, and it could not be mended by itself. "
+            f"Take another disk and bring the mail back from a backup. ({error})"
+        ) from None
+
+
+def has_stopped(target: Path) -> bool:
+    """Whether the kernel writes no more to what is mounted there, after an error."""
+    for line in _mount_lines():
+        _, place, _, options = line.split(" ")[:4]
+        if place.replace("\\040", " ") == str(target):
+            return not {"ro", "emergency_ro"}.isdisjoint(options.split(","))
+    return False
+
+
+def _checked(device: str, uuid: str) -> tuple[str, str]:
+    """Node and kind of a device that holds this file system."""
+    node = _block_device(device)
+    kind, found = identify(node)
+    if found != checked_uuid(uuid):
+        raise Failed("This is another drive than was meant.")
+    return node, kind
+
+
+def _mount(node: str, kind: str, target: Path, *, options: str = "") -> str:
     if node in _of_the_system():
         raise Failed("The system itself runs from this disk.")
     target.mkdir(parents=True, exist_ok=True)
-    mount_as(node, kind, target)
+    mount_as(node, kind, target, options=options)
     return str(target)
 
 
@@ -137,9 +199,20 @@ def format_ext4(device: str, serial: str, label: str) -> str:
         raise Failed("This disk is in use.")
     if serial != serial_of(node):
         raise Failed("This is another disk than was meant.")
-    run(["wipefs", "-a", node])
-    run(["mkfs.ext4", "-q", "-F", "-m", "1", "-L", label, node], seconds=3600.0)
-    return identify(node)[1]
+    return make_ext4(node, label)
+
+
+def make_ext4(source: str, label: str) -> str:
+    """Make an ext4 file system on a device or in an image; its UUID."""
+    run(["wipefs", "-a", source])
+    run(["mkfs.ext4", "-q", "-F", "-m", "1", "-L", label, source], seconds=3600.0)
+    return identify(source)[1]
+
+
+def attached(image: str) -> tuple[str, ...]:
+    """The devices that an image is in use as, also when they are mounted nowhere any more."""
+    lines = run(["losetup", "-n", "-O", "NAME", "-j", image]).splitlines()
+    return tuple(each.strip() for each in lines if each.strip())
 
 
 def identify(source: str) -> tuple[str, str]:
@@ -172,12 +245,14 @@ def serial_of(node: str) -> str:
 def mounts() -> dict[str, str]:
     """What is mounted: target to source."""
     found = {}
-    for line in (
-        Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
-    ):
+    for line in _mount_lines():
         source, target = line.split(" ")[:2]
         found[target.replace("\\040", " ")] = os.path.realpath(source)
     return found
+
+
+def _mount_lines() -> list[str]:
+    return Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def _of_the_system() -> set[str]:

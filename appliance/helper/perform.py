@@ -35,7 +35,7 @@ def perform(request: Request) -> dict[str, Any]:
         case Mount(device, uuid):
             return {"path": disks.mount(device, uuid, disks.DRIVES / disks.checked_uuid(uuid))}
         case MountMail(device, uuid):
-            return {"path": disks.mount(device, uuid, disks.MAIL)}
+            return {"path": disks.mount_mail(device, uuid)}
         case Unmount(uuid):
             disks.unmount(disks.DRIVES / disks.checked_uuid(uuid))
             return {}

@@ -93,6 +93,11 @@ class Queue:
         self.spool.abandon()
         self._journal.abandon()
 
+    def move_to(self, directory: Path) -> None:
+        """After `abandon`: from the next start on the queue is there."""
+        self.spool.directory = directory
+        self._journal = Journal(directory / JOURNAL, self._snapshot)
+
     # --- accepting
 
     def incoming(self) -> Steps[Incoming]:
@@ -107,12 +112,13 @@ class Queue:
         """
         entry = Entry(incoming.id, envelope, [Progress() for _ in envelope.recipients])
         yield from self._or_discarded(incoming, incoming.finish())
+        incoming.check()  # a record of a file that is elsewhere would mean "everybody has it"
         self._entries[entry.id] = entry
         self._journal.add(_accepted(entry))
         try:
             yield from self._journal.durable()
         except Exception:
-            del self._entries[entry.id]
+            self._entries.pop(entry.id, None)  # the disk may have gone meanwhile, and all with it
             self._journal.add({"t": "undone", "id": entry.id})
             if not envelope.source:  # its record may be there, and without its file it would mean
                 with contextlib.suppress(OSError, Temporary):  # that everybody has it

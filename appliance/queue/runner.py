@@ -119,10 +119,19 @@ class Runner:
 
     async def stop(self) -> None:
         """Let the deliveries in hand end and write down what happened."""
+        await self.pause(2.0)
+
+    async def pause(self, seconds: float) -> None:
+        """Begin nothing new, and let what is in hand end, at most so long."""
         self._is_stopping = True
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2.0)
+            await asyncio.wait(self._tasks, timeout=seconds)
         await self.tidy()
+
+    def resume(self) -> None:
+        """Begin again after `pause`."""
+        self._is_stopping = False
+        self.look_again()
 
     # --- finding work
 

@@ -32,6 +32,9 @@ class Spool:
         self._ready: deque[tuple[str, int]] = deque()
         self._lane = Lane("spool")
         self._counter = itertools.count(time.time_ns() // 1000)
+        self.term = 0
+        """Counts the times that the spool was let go of: a message that was coming then has lost
+        its file, whatever its descriptor still takes."""
 
     def start(self, live: set[str]) -> None:
         """Remove what is not in the queue and make the first names. Blocks."""
@@ -43,6 +46,7 @@ class Spool:
 
     def stop(self) -> None:
         """Let go of the names in reserve. Blocks."""
+        self.term += 1
         while self._ready:
             identity, fd = self._ready.popleft()
             os.close(fd)
@@ -50,6 +54,7 @@ class Spool:
 
     def abandon(self) -> None:
         """The disk is gone: let go of the names in reserve without touching it."""
+        self.term += 1
         while self._ready:
             os.close(self._ready.popleft()[1])
 
@@ -110,13 +115,20 @@ class Incoming:
         self.id = identity
         self.path = spool.path(identity)
         self.size = 0
+        self._spool, self._term = spool, spool.term
         self._fd = fd
         self._buffer: list[bytes] = []
         self._buffered = 0
         self._lane = Lane(identity)
 
+    def check(self) -> None:
+        """Raises StorageOffline when the disk was let go of since the message began to come."""
+        if self._term != self._spool.term:
+            raise StorageOffline("The mail disk went away while the message came.")
+
     def write(self, data: bytes) -> Steps[None]:
         """Take the next octets. Raises StorageFull or StorageOffline."""
+        self.check()
         self.size += len(data)
         self._buffer.append(data)
         self._buffered += len(data)

@@ -316,6 +316,10 @@ class Home:
         self._figures = None
         self._is_ready = False
 
+    def moved(self, disk: HomeFiles, runs: Runs) -> None:
+        """After `end`: the account's mailboxes are there from now on."""
+        self._files, self._runs = disk, runs
+
     def _ready(self) -> Steps[None]:
         if not self._files.guard.online:
             self._files.guard.check()

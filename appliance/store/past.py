@@ -52,6 +52,10 @@ class Past:
         self._making = making
         self.days: tuple[str, ...] = ()
 
+    def moved(self, mail: Path) -> None:
+        """The mail is there from now on."""
+        self._folder, self._index = mail / VIEWS, mail / "index" / ".views"
+
     def look(self) -> None:
         """Which days are there. Blocks."""
         try:

@@ -44,7 +44,8 @@ class Store:
         self._expect_marker = expect_marker
         self._guard = Guard(mail, identity)
         self.offline_because = ""  # one sentence
-        self._runs = Runs(mail / "index" / "run", boot_id() if boot is None else boot)
+        self._boot = boot_id() if boot is None else boot
+        self._runs = Runs(mail / "index" / "run", self._boot)
         self._homes: dict[str, Home] = {}
         self.past = Past(mail, Making(self.freeze, self._past_home, self._forget_day))
         self._lock: int | None = None
@@ -77,17 +78,45 @@ class Store:
         self._guard.online = False
         self.unlock()
 
+    def leave(self) -> None:
+        """After `stop`, when a start follows: whoever has a mailbox open is told to open it again.
+
+        What is left of the mailboxes that were open is refused by the guard that they knew, also
+        when mail goes on at another place.
+        """
+        for home in self._homes.values():
+            home.end()
+        self._guard = Guard(self._mail, self._guard.identity)
+        self._settle_homes()
+
+    def move_to(self, mail: Path) -> None:
+        """After `leave`: from the next start on the same mail is there."""
+        self._mail = mail
+        self._guard = Guard(mail, self._guard.identity)
+        self._runs = Runs(mail / "index" / "run", self._boot)
+        self.past.moved(mail)
+        self._settle_homes()
+
+    def _settle_homes(self) -> None:
+        for key in [key for key in self._homes if "/" in key]:
+            self._homes.pop(key)
+        for address, home in self._homes.items():
+            home.moved(self._home_files(address), self._runs)
+
+    def _home_files(self, address: str) -> HomeFiles:
+        return HomeFiles(
+            self._mail / "people" / address,
+            self._mail / "index" / address,
+            self._guard,
+            self._clock.wall,
+        )
+
     def home(self, address: str) -> Home:
         """The mailboxes of one account; asks no disk. Raises Refused for no address at all."""
         address = names.account_directory(address)
         home = self._homes.get(address)
         if home is None:
-            place = HomeFiles(
-                self._mail / "people" / address,
-                self._mail / "index" / address,
-                self._guard,
-                self._clock.wall,
-            )
+            place = self._home_files(address)
             home = self._homes[address] = Home(address, place, self._clock, self._runs)
         return home
 

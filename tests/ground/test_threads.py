@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from appliance.errors import StorageOffline, Temporary
 from appliance.threads import Lane, Pause, Shared, Threads, Work, flushed, in_thread, run_here
 
 
@@ -116,3 +117,44 @@ def test_saying_something_where_nobody_listens_is_a_mistake():
 
     with pytest.raises(TypeError):
         run(lambda threads: threads.carry_out(steps()))
+
+
+def test_in_a_pause_what_is_under_way_ends_and_nothing_else_begins():
+    done, go = [], threading.Event()
+
+    def slow(name):
+        go.wait(5)
+        done.append(name)
+
+    async def story(threads):
+        lane = Lane()
+        running = [threads.start(Work(lambda n=n: slow(n), lane)) for n in range(3)]
+        pausing = asyncio.create_task(threads.pause("Later.", 5.0))
+        await asyncio.sleep(0.01)
+        with pytest.raises(StorageOffline, match="Later"):
+            await threads.carry_out(in_thread(lambda: done.append("never")))
+        assert not pausing.done()
+        go.set()
+        await pausing
+        assert done == [0, 1, 2]
+        await asyncio.gather(*running)
+        await threads.carry_out(in_thread(lambda: done.append("ours")), in_pause=True)
+        threads.resume()
+        await threads.carry_out(in_thread(lambda: done.append("again")))
+        return done
+
+    assert run(story) == [0, 1, 2, "ours", "again"]
+
+
+def test_a_pause_that_takes_too_long_is_no_pause():
+    go = threading.Event()
+
+    async def story(threads):
+        hangs = threads.start(Work(lambda: go.wait(5)))
+        with pytest.raises(Temporary, match="too long"):
+            await threads.pause("Later.", 0.02)
+        go.set()
+        await hangs
+        return await threads.carry_out(in_thread(lambda: "goes on"))
+
+    assert run(story) == "goes on"

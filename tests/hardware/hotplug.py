@@ -99,7 +99,8 @@ def main() -> None:
             }
             for each in drives.drives()
         ]  # fmt: skip
-        told.append({"when": what, "drives": seen})
+        everything = [str(each.path) for each in drives.everything()]
+        told.append({"when": what, "drives": seen, "everything": everything})
 
     look("start")
     add(STICK)

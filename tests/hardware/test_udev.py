@@ -25,7 +25,9 @@ def told() -> dict[str, list[dict[str, object]]]:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    return {each["when"]: each["drives"] for each in json.loads(done.stdout)}
+    seen = json.loads(done.stdout)
+    whole = {f"all at {each['when']}": each["everything"] for each in seen}
+    return whole | {each["when"]: each["drives"] for each in seen}
 
 
 def test_at_the_start_the_card_is_there_and_is_not_removable(told) -> None:
@@ -54,6 +56,13 @@ def test_a_partition_comes_in_place_of_its_disk_with_all_that_is_known(told) -> 
         "disk": "/dev/sda",
         "there": True,
     }
+
+
+def test_disks_that_are_divided_are_seen_by_who_wants_to_see_everything(told) -> None:
+    card = ["/dev/mmcblk0", "/dev/mmcblk0p2"]
+    assert told["all at start"] == card
+    assert told["all at partition"] == [*card, "/dev/sda", "/dev/sda1"]
+    assert told["all at pulled"] == card
 
 
 def test_what_is_pulled_is_gone(told) -> None:

@@ -143,3 +143,86 @@ def test_a_loop_device_is_formatted_only_when_it_is_the_one_that_was_shown(tmp_p
         assert again == {"error": "This is another drive than was meant."}
     finally:
         subprocess.run(["losetup", "-d", device], check=True)
+
+
+@pytest.fixture
+def mail_disk(tmp_path: Path, place: Path) -> Iterator[str]:
+    """A device with ext4."""
+    image = tmp_path / "mail.img"
+    image.touch()
+    os.truncate(image, 64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+    device = subprocess.run(
+        ["losetup", "-f", "--show", str(image)], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    yield device
+    subprocess.run(["umount", "-l", str(place)], check=False, capture_output=True)
+    subprocess.run(["losetup", "-d", device], check=False, capture_output=True)
+
+
+def state_of(device: str) -> str:
+    told = subprocess.run(["dumpe2fs", "-h", device], capture_output=True, text=True, check=True)
+    (line,) = [one for one in told.stdout.splitlines() if one.startswith("Filesystem state")]
+    return line.partition(":")[2].strip()
+
+
+@AS_ROOT
+def test_the_mail_disk_is_mended_before_it_is_mounted(mail_disk: str, place: Path) -> None:
+    subprocess.run(["debugfs", "-w", "-R", "ssv state 2", mail_disk], check=True,
+                   capture_output=True)  # fmt: skip
+    assert "with errors" in state_of(mail_disk)
+    uuid = disks.identify(mail_disk)[1]
+    for _ in range(2):  # doing it again changes nothing
+        assert disks.mount_mail(mail_disk, uuid, place) == str(place)
+    assert not disks.has_stopped(place)
+    line = next(one for one in Path("/proc/self/mounts").read_text().splitlines()
+                if f" {place} " in one)  # fmt: skip
+    assert "errors=remount-ro" in line
+    disks.unmount(place)
+    assert state_of(mail_disk) == "clean"
+
+
+@AS_ROOT
+def test_a_mail_disk_that_stopped_being_written_is_let_go_of_and_mended(
+    mail_disk: str, place: Path
+) -> None:
+    uuid = disks.identify(mail_disk)[1]
+    disks.mount_mail(mail_disk, uuid, place)
+    (place / "mail").write_bytes(b"kept")
+    os.sync()  # what was acknowledged was flushed
+    trigger = Path(f"/sys/fs/ext4/{Path(mail_disk).name}/trigger_fs_error")
+    if not trigger.exists():
+        pytest.skip("this kernel has no way to seed an error into ext4")
+    trigger.write_text("a test", encoding="ascii")
+    assert disks.has_stopped(place)
+    disks.mount_mail(mail_disk, uuid, place)
+    assert not disks.has_stopped(place)
+    (place / "more").write_bytes(b"written again")
+    assert (place / "mail").read_bytes() == b"kept"
+
+
+@AS_ROOT
+def test_a_mail_disk_beyond_mending_is_said_in_words_and_not_mounted(
+    mail_disk: str, place: Path
+) -> None:
+    subprocess.run(["debugfs", "-w", "-R", "clri <2>", mail_disk], check=True, capture_output=True)
+    subprocess.run(["debugfs", "-w", "-R", "ssv state 2", mail_disk], check=True,
+                   capture_output=True)  # fmt: skip
+    with pytest.raises(Failed, match="could not be mended by itself"):
+        disks.mount_mail(mail_disk, disks.identify(mail_disk)[1], place)
+    assert str(place) not in disks.mounts()
+
+
+@AS_ROOT
+def test_another_disk_at_the_place_of_the_mail_makes_room_for_the_right_one(
+    mail_disk: str, place: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.img"
+    other.touch()
+    os.truncate(other, 16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(other)], check=True)
+    place.mkdir()
+    subprocess.run(["mount", "-o", "loop", str(other), str(place)], check=True)
+    with (place / "open").open("wb"):
+        disks.mount_mail(mail_disk, disks.identify(mail_disk)[1], place)
+    assert disks.mounts()[str(place)] == mail_disk

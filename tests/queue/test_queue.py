@@ -375,3 +375,35 @@ def test_a_queue_without_mail_for_others_is_not_written_when_it_is_to_be_held(ma
     before = files.read(tmp_path / "queue" / "journal")
     assert Queue(tmp_path / "queue", SetClock()).hold_outside("Perhaps it was sent.") == 0
     assert files.read(tmp_path / "queue" / "journal") == before
+
+
+@pytest.mark.parametrize("ends", ["abandon", "stop"])
+def test_a_message_under_way_while_the_disk_went_and_came_back_is_not_accepted(make, ends):
+    queue = make()
+    early, _ = run_here(queue.incoming())
+    late, _ = run_here(queue.incoming())
+    run_here(early.write(b"cont"))
+    run_here(late.write(b"content"))
+    getattr(queue, ends)()
+    queue.start()  # its file, without a record, was removed
+    with pytest.raises(StorageOffline):
+        run_here(early.write(b"ent"))
+    with pytest.raises(StorageOffline):
+        run_here(queue.accept(late, ENVELOPE))
+    assert queue.entries() == []
+    assert accept(queue) == queue.entries()[0].id
+    assert queue.spool.path(queue.entries()[0].id).read_bytes() == b"content"
+
+
+def test_a_queue_goes_on_at_another_place_with_all_it_had(make, tmp_path):
+    queue = make()
+    identity = accept(queue)
+    queue.stop()
+    queue.abandon()
+    (tmp_path / "queue").rename(tmp_path / "elsewhere")
+    queue.move_to(tmp_path / "elsewhere")
+    queue.start()
+    assert [entry.id for entry in queue.entries()] == [identity]
+    accept(queue)
+    assert not (tmp_path / "queue").exists()
+    assert len(queue.look()) == 2

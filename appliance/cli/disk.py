@@ -1,0 +1,107 @@
+"""disk: which disk the mail is on, and moving it to another one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from appliance.cli.asking import ask
+from appliance.cli.output import add_json_option, print_json, print_table, size
+from appliance.errors import Refused
+
+
+def add_commands(commands: Any) -> None:
+    """Add disk to the command line."""
+    parser = commands.add_parser("disk", help="the disk that the mail is on")
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    show = acts.add_parser("list", help="all disks, and what they are used for")
+    add_json_option(show)
+    show.set_defaults(handler=_list)
+    use = acts.add_parser("use", help="move the mail to another disk, while the box runs")
+    use.add_argument("disk", help="its device or UUID, as disk list shows it")
+    use.add_argument("--format", action="store_true", help="make a new file system on it first")
+    use.add_argument("--yes", action="store_true", help="all that is on it may be lost")
+    use.set_defaults(handler=_use)
+    status = acts.add_parser("status", help="where the mail is, and how far it is moved")
+    add_json_option(status)
+    status.set_defaults(handler=_status)
+    cancel = acts.add_parser("cancel", help="stop a move; the mail stays where it was")
+    cancel.set_defaults(handler=lambda a: ask(a.state, "disk_cancel"))
+    forget = acts.add_parser("forget-old", help="delete what is left at the old place")
+    forget.add_argument("--yes", action="store_true", help="it is meant")
+    forget.set_defaults(handler=_forget_old)
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    found = ask(arguments.state, "disk_list")
+    if arguments.json:
+        print_json(found)
+        return
+    if not found:
+        print("No disk is plugged in.")
+    rows = [["DEVICE", "SIZE", "MODEL", "FILES", "LABEL", "UUID", "USE"]] if found else []
+    for each in found:
+        told = (each[name] or "-" for name in ("model", "file_system", "label", "uuid", "use"))
+        rows.append([each["path"], size(each["size_octets"]), *told])
+    print_table(rows)
+
+
+def _use(arguments: argparse.Namespace) -> None:
+    which = os.path.abspath(arguments.disk) if os.sep in arguments.disk else arguments.disk
+    if not arguments.format:
+        ask(arguments.state, "disk_use", which=which)
+    else:
+        found = ask(arguments.state, "disk_show", which=which)
+        serial = found["serial"]
+        print(
+            f"{found['path']}: {found['model'] or 'a disk of unknown model'}, "
+            f"{size(found['size_octets'])}, serial number {serial or 'unknown'}, {found['use']}."
+        )
+        if not arguments.yes:
+            raise Refused(
+                "All that is on this disk would be lost. If it is the right one, "
+                "say it again with --yes."
+            )
+        ask(arguments.state, "disk_use", which=which, formats=True, serial=serial)
+    print("The mail is being moved; it can be used meanwhile. See disk status.")
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    told = ask(arguments.state, "disk_status")
+    if arguments.json:
+        print_json(told)
+        return
+    print(f"The mail is in {told['mail']}" + (f" on {told['disk']}." if told["disk"] else "."))
+    if told["is_moving"]:
+        print(f"It is being moved to {told['to']}: {told['step']}, {_how_far(told)}.")
+    if told.get("sentence"):
+        print(told["sentence"])
+    for each in told["old"]:
+        print(f"An old copy is kept: {each}. When all is well: disk forget-old.")
+
+
+def _how_far(told: dict[str, Any]) -> str:
+    words = f"{size(told['octets'])} of {size(told['octets_of_all'])}"
+    if told["seconds_left"] is not None:
+        words += f", about {_duration(told['seconds_left'])} left"
+    return words
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{int(seconds) + 1} seconds"
+    if seconds < 5400:
+        return f"{int(seconds / 60) + 1} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def _forget_old(arguments: argparse.Namespace) -> None:
+    found = ask(arguments.state, "disk_former")
+    if not found:
+        raise Refused("No mail is left from before.")
+    places = ", ".join(each["now"] for each in found)
+    if not arguments.yes:
+        raise Refused(f"This deletes the old copy ({places}). If it is meant: --yes.")
+    for each in ask(arguments.state, "disk_forget_old"):
+        print(f"{each} is deleted.")
