@@ -166,13 +166,29 @@ class Taking:
         self._step("making room")
         log.info("the drive is full: %d old versions are given up", len(going))
         self.engine.forget(going)
-        self.engine.prune(without_room=True)
+        self._prune_on_a_full_drive()
         self.given_up += len(going)
         return True
+
+    def _prune_on_a_full_drive(self) -> None:
+        """First what frees room without taking any, then what needs some for a while.
+
+        restic 0.18 puts what several versions hold into one large file; only writing anew what of
+        it is still needed gives the rest back. When there is no room even for that, all stays.
+        """
+        self.engine.prune(without_room=True)
+        try:
+            self.engine.prune()
+        except TargetTrouble as trouble:
+            if trouble.kind is not Kind.FULL:
+                raise
+            self.engine.unlock()
+            self.engine.prune(without_room=True)  # what the failed one left
 
     # --- copy
 
     def _copy(self, about: About) -> Taken:
+        self._step("copying")  # restic 0.18 says nothing of a short one
         tags = (
             f"messages={sum(about.messages.values())}",
             f"accounts={len(about.messages)}",

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from appliance import files
+from appliance.errors import StorageOffline
 from appliance.threads import Lane, Shared, Steps, flushed, in_thread
 
 Record = dict[str, Any]
 JOURNAL = "journal"  # its name in the queue
+_MISSING = "The mail disk is missing."
 _LONG_ENOUGH = 8 * 1024 * 1024  # octets after which it is written anew
 
 
@@ -55,14 +57,32 @@ class Journal:
         Raises:
             StorageFull, StorageOffline: the old journal stays.
         """
+        self._check_disk()
         content = b"".join(map(line_of, self._snapshot()))
-        files.replace(self._path, content)
+        try:
+            files.replace(self._path, content)
+        except FileNotFoundError:
+            raise StorageOffline(_MISSING) from None
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = files.open_append(self._path)
         self._length = len(content)
         self._long = max(_LONG_ENOUGH, 2 * self._length)  # with a full queue it is long anyway
         self._is_broken = False
+
+    def _check_disk(self) -> None:
+        """A disk that was pulled may have been followed by another, which has its own journal.
+
+        While we hold our journal open, no other disk gets the number of ours.
+        """
+        if self._fd < 0:
+            return
+        try:
+            here = os.stat(self._path.parent).st_dev
+        except OSError:
+            raise StorageOffline(_MISSING) from None
+        if here != os.fstat(self._fd).st_dev:
+            raise StorageOffline(_MISSING)
 
     def close(self) -> None:
         """Write what waits and close. Blocks."""

@@ -15,6 +15,7 @@ from collections import deque
 from pathlib import Path
 
 from appliance import files
+from appliance.errors import StorageOffline
 from appliance.threads import Lane, Steps, in_thread
 
 BUFFER = 256 * 1024  # octets kept in memory of each message while it comes
@@ -93,9 +94,11 @@ class Spool:
                 identity = "Q" + _base36(next(self._counter))
                 made.append((identity, files.open_new(self.path(identity), read=True)))
             files.flush_directory(self.directory)
-        except BaseException:
+        except BaseException as error:
             for _, fd in made:
                 os.close(fd)
+            if isinstance(error, FileNotFoundError):
+                raise StorageOffline("The mail disk is missing.") from None
             raise
         return made
 

@@ -24,20 +24,32 @@ greeting_delay_ms = 0
 """
 
 
+def memory(_tmp_path):
+    """What to mount: 12 MiB of memory."""
+    return ["-t", "tmpfs", "-o", "size=12m,mode=700", "tmpfs"]
+
+
+def image(tmp_path):
+    """What to mount: an image with ext4, which finds out late that it has no room."""
+    path = tmp_path / "mail.img"
+    with path.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", path], check=True)
+    return ["-o", "loop", path]
+
+
 @contextlib.contextmanager
-def small_disk(tmp_path, reserve):
-    """A running box whose mail is on 12 MiB. Mounting needs root, as the machine of CI gives it."""
+def small_disk(tmp_path, reserve, made=memory):
+    """A running box with a small disk for its mail. Mounting needs root, as CI gives it."""
     box = Box(tmp_path, settings=SETTINGS.format(reserve=reserve))
     box.mail.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m,mode=700", "tmpfs", box.mail]
-    if os.geteuid() != 0:
-        mount = ["sudo", "-n", *mount]
-    subprocess.run(mount, check=True)
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    subprocess.run([*root, "mount", *made(tmp_path), box.mail], check=True)
     try:
         with box:
             yield box
     finally:
-        subprocess.run([*mount[: mount.index("mount")], "umount", "-l", box.mail], check=True)
+        subprocess.run([*root, "umount", "-l", box.mail], check=True)
 
 
 def big_letter(token):
@@ -71,9 +83,9 @@ def log_in(box, person):
     return client
 
 
-@pytest.mark.parametrize("reserve", [0, 2])
-def test_a_full_disk_refuses_in_words_keeps_everything_and_recovers(tmp_path, reserve):
-    with small_disk(tmp_path, reserve) as box:
+@pytest.mark.parametrize(("reserve", "made"), [(0, memory), (2, memory), (0, image), (2, image)])
+def test_a_full_disk_refuses_in_words_keeps_everything_and_recovers(tmp_path, reserve, made):
+    with small_disk(tmp_path, reserve, made) as box:
         anna = box.account("anna")
         accepted, refusal = fill(box, anna)
         assert refusal[0] == 452
