@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import postroom
-from appliance.backup.history import Target
+from appliance.backup.history import RESTORED, History, Target
 from appliance.conditions import Condition, Severity
 from appliance.errors import PillarboxError, Refused, Temporary
 from appliance.filters.arrived import Arrived
@@ -76,7 +76,10 @@ class Caring:
             log.warning("what is known of the box's health cannot be read: %s", error)
 
     def _open(self) -> None:
-        book = Book(self._parts.database)
+        book, kept = Book(self._parts.database), History(self._parts.database)
+        if kept.fact(RESTORED):
+            book.end()  # the run in the version was the old box's
+            kept.note(RESTORED, "")
         what = book.begin(boot_id(), self._parts.clock.wall())
         if what:
             log.warning("the run before ended by a %s", what)
