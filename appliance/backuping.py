@@ -18,7 +18,7 @@ from typing import Any
 
 from appliance import mailplace, settings
 from appliance.accounts.database import AccountsDatabase
-from appliance.backup import card, contents, key, merge
+from appliance.backup import card, contents, key, letter, merge
 from appliance.backup.engine import Engine
 from appliance.backup.history import History, Target
 from appliance.backup.job import Job, find_version
@@ -76,6 +76,8 @@ class Means:
     threads: Threads
     freeze: Freeze
     has_account: Callable[[str], bool]
+    mail: str  # which runs are told by mail
+    tell: Callable[[str, str], Awaitable[None]]  # subject, text
 
 
 def freezer(
@@ -160,12 +162,14 @@ class BackupRequests:
         of: Target,
         remount: Callable[[], None] | None = None,
         alive: Callable[[], bool] = lambda: True,
+        *,
+        was_asked: bool = True,
     ) -> None:
         """Begin a run on a target; for the button too. Raises Refused when busy.
 
         `alive` is asked several times a second whether the target is still plugged in.
         """
-        self._begin(self._run(of, remount), alive=alive, is_run=True)
+        self._begin(self._run(of, remount, was_asked=was_asked), alive=alive, is_run=True)
 
     async def ended(self) -> dict[str, Any]:
         """Wait until what is under way has ended; what came of it."""
@@ -253,16 +257,31 @@ class BackupRequests:
             sentence = f"It could not be done ({type(error).__name__}); see the log."
             self._told = {"outcome": "failed", "sentence": sentence}
 
-    async def _run(self, of: Target, remount: Callable[[], None] | None) -> dict[str, Any]:
-        run = partial(self._means.job.run, of, self._means.freeze, watch=self._watch)
+    async def _run(
+        self, of: Target, remount: Callable[[], None] | None, *, was_asked: bool
+    ) -> dict[str, Any]:
+        means = self._means
+        before = await asyncio.to_thread(means.job.history.runs, most=1)
+        run = partial(means.job.run, of, means.freeze, watch=self._watch)
         outcome = await asyncio.to_thread(run, remount=remount)
-        return {
+        told = {
             "outcome": outcome.outcome,
             "sentence": outcome.sentence,
             "version": outcome.version,
             "trouble": outcome.trouble,
             "details": dict(outcome.details),
         }
+        last = before[0].outcome if before else ""
+        if letter.is_due(means.mail, told, last, was_asked=was_asked):
+            await self._write_home(of, told)
+        return told
+
+    async def _write_home(self, of: Target, told: dict[str, Any]) -> None:
+        """By mail; that nobody can be told does not make a backup worse."""
+        try:
+            await self._means.tell(*letter.written(told, of.name, self._means.job.box.host))
+        except (PillarboxError, OSError) as error:
+            log.warning("nobody is told of the backup by mail: %s", error)
 
     async def _verify(self, of: Target, version: str) -> dict[str, Any]:
         sentence = await asyncio.to_thread(self._means.job.verify, of, version, self._watch)

@@ -12,22 +12,19 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from appliance import postroom
-from appliance.backup.history import Target
+from appliance.backup.history import RESTORED, History, Target
 from appliance.conditions import Condition, Severity
-from appliance.errors import PillarboxError, Refused, Temporary
-from appliance.filters.arrived import Arrived
+from appliance.errors import PillarboxError, Refused
 from appliance.hardware import vitals
 from appliance.health import alerts, checks, measure, notice, outbox, post, report
 from appliance.health.book import CRASH, POWER_CUT, Book
 from appliance.health.facts import Facts, Point, Smart, Time, Waiting
 from appliance.health.notice import Notice
 from appliance.health.outbox import Pending
+from appliance.letters import Letters
 from appliance.parts import TLS, Parts
-from appliance.queue.envelope import Envelope, Notify, Recipient
 from appliance.sections import DAYS
 from appliance.store.runs import boot_id
 from appliance.threads import in_own_thread
@@ -38,7 +35,6 @@ log = logging.getLogger("pillarbox.health")
 TICK_SECONDS, LOOK_SECONDS, KEEP_SECONDS, SMART_SECONDS = 2.0, 60.0, 3600.0, 6 * 3600.0
 CHANNEL_SECONDS = 40.0
 CHANNEL = "health-alert-channel"
-_RETURN_PATH = b"Return-Path: <>\r\n"
 _MOST_MAILBOXES = 5
 
 
@@ -48,6 +44,7 @@ class Caring:
     def __init__(self, parts: Parts, targets: Callable[[], Sequence[Target]]) -> None:
         self._parts = parts
         self._targets = targets  # of the backups; blocks
+        self._letters = Letters(parts)
         self._chosen = parts.settings.alerts
         self._waits = alerts.Waits(
             self._chosen.fault_seconds, self._chosen.attention_minutes * 60.0
@@ -76,7 +73,10 @@ class Caring:
             log.warning("what is known of the box's health cannot be read: %s", error)
 
     def _open(self) -> None:
-        book = Book(self._parts.database)
+        book, kept = Book(self._parts.database), History(self._parts.database)
+        if kept.fact(RESTORED):
+            book.end()  # the run in the version was the old box's
+            kept.note(RESTORED, "")
         what = book.begin(boot_id(), self._parts.clock.wall())
         if what:
             log.warning("the run before ended by a %s", what)
@@ -284,37 +284,7 @@ class Caring:
         await in_own_thread(partial(post.post, url, body, headers, self._chosen.ca_file))
 
     async def _by_mail(self, told: Notice) -> None:
-        await self._post_letter(f"[Pillarbox] {told.subject}", told.text, self._chosen.mail_to)
-
-    async def _post_letter(self, subject: str, text: str, to: str) -> None:
-        """Sign a letter of the box and put it into its queue. Raises PillarboxError, OSError."""
-        parts = self._parts
-        if not parts.queue.is_started:
-            raise Temporary("the mail disk is not available")
-        recipients = tuple(
-            Recipient(each.address, each.is_local, named=to, notify=(Notify.NEVER,))
-            for each in postroom.reports_to(parts.gate, to)
-        )
-        if not recipients:
-            raise Temporary("nobody has the address mail_to")
-        domain = min(parts.gate.directory.domains, default=parts.host)
-        now = parts.clock.wall()
-        letter = notice.letter(subject, text, f"postmaster@{domain}", to, now)
-        content = bytes(letter)
-        end = content.index(b"\r\n\r\n")
-        arrived = Arrived("", "", "", content[: end + 2], Path(), 0, content[end + 2 :])
-        signed = await parts.outside.signer.sign(arrived)
-        incoming = await parts.threads.carry_out(parts.queue.incoming())
-        await parts.threads.carry_out(incoming.write(_RETURN_PATH + signed + content))
-        envelope = Envelope(
-            "",
-            recipients,
-            now,
-            size=incoming.size,
-            return_path_octets=len(_RETURN_PATH),
-            message_id=str(letter["Message-ID"]),
-        )
-        await parts.threads.carry_out(parts.queue.accept(incoming, envelope))
+        await self._letters.post(told.subject, told.text, self._chosen.mail_to)
 
     # --- for people
 
@@ -367,15 +337,15 @@ class Caring:
 
     async def _perhaps_report(self) -> None:
         chosen, now = self._chosen, self._parts.clock.wall()
-        to = chosen.mail_to or self._parts.gate.directory.owner()
+        to = self._letters.reader()
         if not chosen.weekly_report or self._book is None or not to:
             return
         try:
             last = await asyncio.to_thread(self._book.reported_at, now)
             if not report.is_due(now, last, DAYS.index(chosen.report_day), chosen.report_hour):
                 return
-            await self._post_letter(f"[Pillarbox] The week of {self._parts.host}",
-                                    await self.report(), to)  # fmt: skip
+            week = f"The week of {self._parts.host}"
+            await self._letters.post(week, await self.report(), to)
             await asyncio.to_thread(self._book.reported, now)
         except (PillarboxError, OSError) as error:
             self._report_at = self._parts.clock.monotonic() + KEEP_SECONDS

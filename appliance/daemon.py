@@ -33,6 +33,7 @@ from appliance.hardware.base import Led
 from appliance.hardware.simulated import SimulatedBoard
 from appliance.helper import client
 from appliance.helper.requests import PowerOff
+from appliance.letters import Letters
 from appliance.maildisk import MailDisk
 from appliance.mailplace import MailPlace
 from appliance.moving import Moving
@@ -179,6 +180,8 @@ class Daemon:
                 parts.threads,
                 backuping.freezer(parts.queue, parts.store, parts.threads, loop),
                 lambda address: address in parts.gate.directory.accounts,
+                parts.settings.backup.mail,
+                Letters(parts).to_the_reader,
             )
         )
         means = safekeeping.Means(

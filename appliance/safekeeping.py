@@ -240,9 +240,9 @@ class Safekeeping:
             log.warning("the state could not be copied to the mail disk: %s", error)
         known = self._usable()
         if self._means.chosen.daily and known is not None:
-            await self._back_up_to(known)
+            await self._back_up_to(known, was_asked=False)
 
-    async def _back_up_to(self, known: Known) -> None:
+    async def _back_up_to(self, known: Known, *, was_asked: bool = True) -> None:
         means = self._means
         assert known.target is not None
         if known.is_ejected or known.root is None:
@@ -253,7 +253,7 @@ class Safekeeping:
         self._safe = None
         alive = partial(means.drives.is_present, known.drive)
         remount = partial(_again, means.drives, known.drive)
-        means.requests.begin_run(known.target, remount, alive)
+        means.requests.begin_run(known.target, remount, alive, was_asked=was_asked)
         name = known.target.name
         self._put_up(RUN, Severity.WORKING, f"A backup runs to {name}.", "Leave it plugged in.")
         await self._tell()
@@ -306,7 +306,8 @@ class Safekeeping:
         self._means.show(Led.BACKUP, self._light(is_new=bool(new)))
 
     async def _remind(self) -> None:
-        found = await asyncio.to_thread(self._means.requests.job.reminders)
+        chosen, job = self._means.chosen, self._means.requests.job
+        found = await asyncio.to_thread(job.reminders, chosen.remind_days, chosen.rotation_days)
         began = await asyncio.to_thread(self._means.in_use_since)
         if found and began and self._means.clock.wall() - began > FIRST_DAYS * decisions.DAY:
             self._put_up(OLD, Severity.ATTENTION, found[0].sentence, found[0].remedy)

@@ -238,6 +238,18 @@ class Backup:
         default=True, help_text="A backup is made every night when a backup drive is plugged in."
     )
     hour: int = number(2, "The hour of the night in which it begins.", 0, 23)
+    mail: str = text(
+        "news",
+        "Which backups the owner, or who gets the alerts, is told of by mail: news (somebody asked "
+        "for it, it failed, or it works again), all, never.",
+        choices=("news", "all", "never"),
+    )
+    remind_days: int = number(
+        7, "How many days old the newest proven backup may get before the box says so.", 1, 365
+    )
+    rotation_days: int = number(
+        30, "How many days a further backup drive may go unused before the box says so.", 1, 1000
+    )
 
 
 @dataclass(frozen=True, slots=True)

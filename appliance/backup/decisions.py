@@ -11,8 +11,6 @@ from appliance.backup.history import Target
 MIB = 1 << 20
 DAY = 86400.0
 ROOM_AT_LEAST = 64 * MIB
-REMIND_DAYS = 7
-ROTATION_DAYS = 30
 
 
 def which_drive(present: Sequence[Target]) -> Target | None:
@@ -52,9 +50,7 @@ class Reminder:
     is_urgent: bool = False
 
 
-def reminders(
-    targets: Sequence[Target], now: float, *, days: int = REMIND_DAYS, rotation: int = ROTATION_DAYS
-) -> list[Reminder]:
+def reminders(targets: Sequence[Target], now: float, *, days: int, rotation: int) -> list[Reminder]:
     """Who is to be reminded of what: no proven backup for days, a drive left out of rotation."""
     if not targets:
         return [

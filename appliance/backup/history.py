@@ -16,6 +16,8 @@ from appliance.errors import AlreadyExists, NotFound
 KEPT_RUNS = 1_000
 INTERRUPTED = "interrupted"
 RUNNING = "running"
+RESTORED = "restored"
+"""A fact that stands from a whole restore until the box has begun to run."""
 INDEX, EVERYTHING = 1, 2
 
 

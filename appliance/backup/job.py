@@ -171,9 +171,11 @@ class Job:
             raise NotFound("No backup drive is plugged in; plug one in, or see: backup target add.")
         return chosen
 
-    def reminders(self) -> list[Reminder]:
-        """What people are to be reminded of now."""
-        return decisions.reminders(self.history.targets(), self._clock.wall())
+    def reminders(self, days: int, rotation: int) -> list[Reminder]:
+        """What people are to be reminded of now; see the settings `[backup]`."""
+        return decisions.reminders(
+            self.history.targets(), self._clock.wall(), days=days, rotation=rotation
+        )
 
     def engine(self, of: Target, watch: Watch | None = None, with_key: Key | None = None) -> Engine:
         """restic for a target, opened with this box's key or another one."""

@@ -22,6 +22,7 @@ from appliance import files, settings
 from appliance.accounts.database import DATABASE, AccountsDatabase
 from appliance.backup import contents, merge, view
 from appliance.backup.engine import Engine
+from appliance.backup.history import RESTORED, History
 from appliance.backup.process import Progress
 from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.backup.view import About
@@ -67,6 +68,7 @@ def restore_all(engine: Engine, version: str, place: Place) -> str:
     _check_room(place, about)
     engine.restore(version, place.scratch, ["/state"])
     check_state(place.scratch / "state", engine.repository.name)
+    _note_restored(place.scratch / "state")
     files.replace(place.mail / RESTORING, json.dumps({"version": version}).encode())
     _put_people(engine, version, place, about)
     _put_queue(engine, version, place)
@@ -105,6 +107,7 @@ def restore_state(engine: Engine, place: Place) -> str:
     with merge.scratch_on(place.mail) as scratch:
         engine.restore(versions[-1].identity, scratch, ["/state"])
         check_state(scratch / "state", engine.repository.name)
+        _note_restored(scratch / "state")
         put_state(scratch / "state", place.state)
     return "Accounts, settings and keys are back as the mail disk kept them. Start the box now."
 
@@ -149,6 +152,12 @@ def check_state(state: Path, name: str) -> None:
         raise TargetTrouble(Kind.NEWER, name) from None
     except PillarboxError as error:
         raise TargetTrouble(Kind.DAMAGED, name, str(error)) from None
+
+
+def _note_restored(state: Path) -> None:
+    """The version was made while the old box ran; that it did not end is no crash of this one."""
+    with closing(AccountsDatabase(state)) as database:
+        History(database).note(RESTORED, str(int(SystemClock().wall())))
 
 
 def _check_room(place: Place, about: About) -> None:

@@ -126,13 +126,20 @@ class Home:
             yield from self._rename_inbox(new)
             return
         renamed = renamed_names(old, new, all_names)
+        moved = dict(renamed)
         for parent in parents(new):
             if parent != names.INBOX and parent not in all_names:
-                yield from in_thread(partial(self._files.create, parent), self._lane)
+                with contextlib.suppress(AlreadyExists):  # somebody made it in the same moment
+                    yield from in_thread(partial(self._files.create, parent), self._lane)
         for before, after in renamed.items():
-            yield from self._rename_one(before, after)
+            try:
+                yield from self._rename_one(before, after)
+            except NotFound:
+                if before == old:
+                    raise
+                del moved[before]  # one below it went elsewhere meanwhile
         yield from in_thread(self._files.flush, self._lane)
-        yield from in_thread(lambda: self._files.resubscribe(renamed), self._lane)
+        yield from in_thread(lambda: self._files.resubscribe(moved), self._lane)
 
     def _rename_one(self, before: str, after: str) -> Steps[None]:
         """In the mailbox's lane, so that whoever opens it meanwhile waits for its new place."""
@@ -140,11 +147,13 @@ class Home:
         place = self._place(after)
         try:
             yield from in_thread(partial(self._rename_open, box, before, after, place), box.lane)
-        except (PillarboxError, OSError) as error:  # nobody knows where it is now
+        except (NotFound, AlreadyExists):  # somebody was quicker, and it is where he put it
+            if self.boxes.get(before) is box and not box.users and not box.is_loaded:
+                del self.boxes[before]
+            raise
+        except (PillarboxError, OSError):  # nobody knows where it is now
             self.boxes.pop(before, None)
             box.end(is_lost=True)
-            if isinstance(error, FileNotFoundError):
-                raise NotFound("There is no such mailbox.") from error
             raise
         self.boxes.pop(before, None)
         if (other := self.boxes.get(after)) is not None:  # asked for before it was there

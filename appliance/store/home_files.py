@@ -158,8 +158,7 @@ class HomeFiles:
     def create(self, name: str, special_use: bytes = b"") -> None:
         """Make one mailbox; durable. Raises AlreadyExists."""
         target = self.folder_path(name)
-        if target.exists():
-            raise AlreadyExists("This mailbox exists already.")
+        _check_free(target)
         building = self.path / "tmp" / f"creating.{secrets.token_hex(8)}"
         files.make_directory(building)
         try:
@@ -168,8 +167,9 @@ class HomeFiles:
             files.replace(building / "maildirfolder", b"", durable=False)
             folder = Folder(building)
             folder.found(self.new_uidvalidity(), int(self._wall() * 1e6), special_use)
-            files.remove_tree(self.index_path(name))
             with self.leaving.folders:
+                _check_free(target)
+                files.remove_tree(self.index_path(name))
                 files.rename(building, target)
         except BaseException:
             with contextlib.suppress(OSError, StorageOffline):
@@ -196,9 +196,16 @@ class HomeFiles:
             files.remove_tree(away)
 
     def rename(self, old: str, new: str) -> None:
-        """Give one mailbox, and its index, a new name; durable after `flush`."""
-        files.remove_tree(self.index_path(new))
+        """Give one mailbox, and its index, a new name; durable after `flush`.
+
+        Raises:
+            NotFound, AlreadyExists: somebody was quicker; nothing is changed.
+        """
         with self.leaving.folders:
+            if not self.exists(old):
+                raise NotFound("There is no such mailbox.")
+            _check_free(self.folder_path(new))
+            files.remove_tree(self.index_path(new))
             files.rename(self.folder_path(old), self.folder_path(new))
         with contextlib.suppress(FileNotFoundError):
             files.rename(self.index_path(old), self.index_path(new))
@@ -245,3 +252,8 @@ class HomeFiles:
             return
         lines = [names.directory_name(name)[1:] or names.INBOX for name in wanted]
         files.replace(self.path / "subscriptions", "".join(f"{line}\n" for line in lines).encode())
+
+
+def _check_free(path: Path) -> None:
+    if path.exists():
+        raise AlreadyExists("There is a mailbox of that name already.")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.backup import quick_restic
 from tests.backup.office import Office
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_restic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Real repositories whose key is not slow, for this process and all that it starts."""
+    programs = quick_restic.install(tmp_path_factory.mktemp("restic"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+        yield
 
 
 @pytest.fixture

@@ -53,6 +53,10 @@ def drive(label: str, days: float, added: float = 100) -> Target:
     return Target(label, label, f"/media/{label}", added=NOW - added * DAY, last_proven=proven)
 
 
+def reminders(targets: list[Target]) -> list[decisions.Reminder]:
+    return decisions.reminders(targets, NOW, days=7, rotation=30)
+
+
 @pytest.mark.parametrize(
     ("targets", "sentences"),
     [
@@ -67,11 +71,11 @@ def drive(label: str, days: float, added: float = 100) -> Target:
     ],
 )
 def test_people_are_reminded(targets: list[Target], sentences: list[str]) -> None:
-    assert [one.sentence for one in decisions.reminders(targets, NOW)] == sentences
+    assert [one.sentence for one in reminders(targets)] == sentences
 
 
 def test_the_drive_that_waited_longest_is_named() -> None:
-    (one, _) = decisions.reminders([drive("A", 9), drive("B", 50)], NOW)
+    (one, _) = reminders([drive("A", 9), drive("B", 50)])
     assert one.remedy == "Plug drive B in and press the button."
     assert one.is_urgent
 

@@ -168,7 +168,7 @@ def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, seconds: 
     stick, home = tmp_path / "STICK", tmp_path / "home"
     stick.mkdir()
     home.mkdir(mode=0o700)
-    with Box(tmp_path / "box") as box:
+    with Box(tmp_path / "box", settings='[backup]\nmail = "never"\n') as box:
         people = [box.account("anna"), box.account("ben"), box.person("eve")]
         anna = people[0]
         set_up(box, anna)
@@ -203,6 +203,7 @@ def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, seconds: 
         assert tree(home / "mail") == saved
         assert messages_of(tree(people_folder)) == messages_of(before)
         check_the_queue(box)
+        check_it_tells_of_no_crash(box)
         print(f"{sum(map(len, maildrops.values())):,} in maildrops, {len(before):,} files compared")
 
 
@@ -245,6 +246,12 @@ def check_the_queue(box: Box) -> None:
     box.cli("queue", "retry", waiting["id"])
     shown = json.loads(box.cli("queue", "show", waiting["id"], "--json"))
     assert shown["recipients"][0]["state"] != "held"
+
+
+def check_it_tells_of_no_crash(box: Box) -> None:
+    """The version was made while the old box ran, and that run did not end in the version."""
+    facts = json.loads(box.cli("health", "--json"))["facts"]
+    assert (facts["crashes"], facts["power_cuts"]) == ([], [])
 
 
 @pytest.mark.clients

@@ -16,6 +16,10 @@ from appliance.threads import Threads, run_here
 from tests.backup.office import ANNA, BEN, Office, contents
 
 
+async def nobody(_subject: str, _text: str) -> None:
+    raise AssertionError("nobody is told")
+
+
 def requests(office: Office, threads: Threads, freeze=None) -> BackupRequests:
     return BackupRequests(
         Means(
@@ -24,6 +28,8 @@ def requests(office: Office, threads: Threads, freeze=None) -> BackupRequests:
             threads,
             freeze or view.freeze_stopped(office.mail),
             lambda address: address in {ANNA, BEN},
+            "never",
+            nobody,
         )
     )
 

@@ -31,6 +31,13 @@ def until(box: Box, meaning: str, *, seconds: float = 60.0) -> None:
 
 @pytest.fixture
 def box(tmp_path: Path):
+    """A box that tells nobody by mail, so that no mailbox changes by itself."""
+    with Box(tmp_path / "box", settings='[backup]\nmail = "never"\n') as box:
+        yield box
+
+
+@pytest.fixture
+def telling_box(tmp_path: Path):
     with Box(tmp_path / "box") as box:
         yield box
 
@@ -43,7 +50,8 @@ def stick(tmp_path: Path) -> Path:
     return folder
 
 
-def test_plug_press_watch_pull(box: Box, stick: Path) -> None:
+def test_plug_press_watch_pull(telling_box: Box, stick: Path) -> None:
+    box = telling_box
     anna = box.account("anna")
     submit(box, anna, [anna.address], letter("first", anna.address, anna.address))
     wait_until(lambda: stored_messages(box, anna), "it is there")
@@ -61,6 +69,10 @@ def test_plug_press_watch_pull(box: Box, stick: Path) -> None:
 
     box.cli("sim", "unplug")
     until(box, "No backup runs")
+    wait_until(lambda: len(stored_messages(box, anna)) == 2, "she is told by mail")
+    (told,) = [each for each in stored_messages(box, anna) if b"is proven" in each]
+    assert b"What was checked:" in told
+    assert b"- 1 messages, among them the newest of everyone" in told
 
 
 def test_pressing_without_a_drive_says_what_to_do(box: Box) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from appliance import files
 from appliance.clock import SystemClock
-from appliance.errors import NotFound
+from appliance.errors import AlreadyExists, NotFound
 from appliance.store.flags import DELETED, FLAGGED, SEEN
 from appliance.store.mailbox import Mailbox
 from appliance.store.store import Store
@@ -231,5 +231,36 @@ def test_everything_is_settled_and_quickly_gone_at_the_end(tmp_path: Path) -> No
         box = await house.do(again.home(ADDRESS).open("INBOX"))
         assert (len(box.rows), box.uidnext) == (10, 11)
         again.unlock()
+
+    together(tmp_path, story)
+
+
+@pytest.mark.parametrize("clash", ["one name each", "the same name", "the parent and the child"])
+def test_of_two_renames_at_once_one_comes_late_and_nobody_is_cut_off(
+    tmp_path: Path, clash: str
+) -> None:
+    async def story(house: House) -> None:
+        for name in ("Old", "Old/Sub", "Other"):
+            await house.do(house.home.create(name))
+        boxes = [await house.do(house.home.open(name)) for name in ("Old", "Old/Sub", "Other")]
+        views = [box.open_view(lambda: None, read_only=False) for box in boxes]
+        await house.append(boxes[0])
+        first, second = {
+            "one name each": (("Old", "New"), ("Old", "Newer")),
+            "the same name": (("Old", "New"), ("Other", "New")),
+            "the parent and the child": (("Old", "New"), ("Old/Sub", "Newer")),
+        }[clash]
+        renames = (house.do(house.home.rename(*first)), house.do(house.home.rename(*second)))
+        ends = await asyncio.gather(*renames, return_exceptions=True)
+        late = [end for end in ends if end is not None]
+        assert all(isinstance(end, NotFound | AlreadyExists) for end in late), late
+        assert len(late) == (0 if clash.startswith("the parent") else 1)
+        assert not any(view.gone for view in views)
+        for box in boxes:
+            await house.append(box)
+            await house.do(box.settle())
+            assert await house.do(house.home.open(box.name)) is box
+            path = tmp_path / "mail" / "people" / ADDRESS / f".{box.name.replace('/', '.')}"
+            assert len(os.listdir(path / "cur") + os.listdir(path / "new")) == len(box.rows)
 
     together(tmp_path, story)

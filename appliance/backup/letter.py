@@ -1,0 +1,65 @@
+"""What the owner reads about a backup in a message: what is safe, and what was checked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from appliance.backup.job import CANCELLED, PROVEN
+
+MIB = 1 << 20
+NEWS, ALL, NEVER = "news", "all", "never"
+
+
+def is_due(chosen: str, told: Mapping[str, Any], before: str, *, was_asked: bool) -> bool:
+    """Whether a run is worth a message.
+
+    `chosen` is the setting: of "news" are a run that somebody asked for, one that failed, and the
+    first good one after that (`before`: the outcome of the run before). What goes well every night
+    stands in the weekly report. A run that somebody stopped is no news to anybody.
+    """
+    outcome = told.get("outcome", "")
+    if chosen == NEVER or outcome == CANCELLED:
+        return False
+    return chosen == ALL or was_asked or outcome != PROVEN or before != PROVEN
+
+
+def written(told: Mapping[str, Any], target: str, host: str) -> tuple[str, str]:
+    """Subject and text; `target` is the drive's name in sentences."""
+    is_proven = told.get("outcome") == PROVEN
+    subject = f"{host}: the backup on {target} {'is proven' if is_proven else 'failed'}"
+    lines = [str(told.get("sentence", "")), ""]
+    lines += _checked(told.get("details") or {}) if is_proven else _FAILED
+    return subject, "\n".join(lines) + "\n"
+
+
+_FAILED = [
+    "Earlier versions are as they were. Try again, with another drive if need be:",
+    "plug it in and press the button.",
+]
+
+
+def _checked(details: Mapping[str, Any]) -> list[str]:
+    def count(name: str) -> int:
+        return int(details.get(name, 0))
+
+    read, of_all = count("read_octets"), count("repository_octets")
+    lines = [
+        "What was checked:",
+        f"- {count('messages_compared'):,} messages, among them the newest of everyone, and all",
+        f"  settings were restored ({_size(count('octets_compared'))}) and were equal to what the",
+        "  box holds.",
+    ]
+    if of_all:
+        share = "all" if read >= of_all else f"{_size(read)} of {_size(of_all)}"
+        lines.append(f"- What is on the drive was read back from it: {share}.")
+        if read < of_all:
+            lines.append("  The rest is read in the next runs, in turns.")
+    lines += ["", f"Kept: {count('messages'):,} messages of {count('accounts'):,} people."]
+    if given_up := count("given_up"):
+        lines.append(f"The drive was full: the {given_up} oldest versions on it were given up.")
+    return lines
+
+
+def _size(octets: int) -> str:
+    return f"{max(1, round(octets / MIB)):,} MB"

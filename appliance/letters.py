@@ -1,0 +1,63 @@
+"""Letters of the box to its owner: signed, put into its own queue, never answered.
+
+Part of the roof.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from appliance import postroom
+from appliance.errors import Temporary
+from appliance.filters.arrived import Arrived
+from appliance.health import notice
+from appliance.parts import Parts
+from appliance.queue.envelope import Envelope, Notify, Recipient
+
+_RETURN_PATH = b"Return-Path: <>\r\n"
+
+
+class Letters:
+    """Belongs to the event loop."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def reader(self) -> str:
+        """Who reads reports: the address that gets the alerts, else the owner; "" is nobody."""
+        return self._parts.settings.alerts.mail_to or (self._parts.gate.directory.owner() or "")
+
+    async def to_the_reader(self, subject: str, text: str) -> None:
+        """The same for who reads reports; nobody need be there. Raises PillarboxError, OSError."""
+        if reader := self.reader():
+            await self.post(subject, text, reader)
+
+    async def post(self, subject: str, text: str, to: str) -> None:
+        """Put one into the queue. Raises PillarboxError, OSError."""
+        parts = self._parts
+        if not parts.queue.is_started:
+            raise Temporary("the mail disk is not available")
+        recipients = tuple(
+            Recipient(each.address, each.is_local, named=to, notify=(Notify.NEVER,))
+            for each in postroom.reports_to(parts.gate, to)
+        )
+        if not recipients:
+            raise Temporary("nobody has the address mail_to")
+        domain = min(parts.gate.directory.domains, default=parts.host)
+        now = parts.clock.wall()
+        letter = notice.letter(f"[Pillarbox] {subject}", text, f"postmaster@{domain}", to, now)
+        content = bytes(letter)
+        end = content.index(b"\r\n\r\n")
+        arrived = Arrived("", "", "", content[: end + 2], Path(), 0, content[end + 2 :])
+        signed = await parts.outside.signer.sign(arrived)
+        incoming = await parts.threads.carry_out(parts.queue.incoming())
+        await parts.threads.carry_out(incoming.write(_RETURN_PATH + signed + content))
+        envelope = Envelope(
+            "",
+            recipients,
+            now,
+            size=incoming.size,
+            return_path_octets=len(_RETURN_PATH),
+            message_id=str(letter["Message-ID"]),
+        )
+        await parts.threads.carry_out(parts.queue.accept(incoming, envelope))

@@ -1,0 +1,76 @@
+"""Which backups are told by mail, and in what words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from appliance.backup import letter
+
+PROVEN: dict[str, Any] = {
+    "outcome": "proven",
+    "sentence": "1,200 messages of 3 people are safe on drive A.",
+    "details": {
+        "messages": 1_200,
+        "accounts": 3,
+        "messages_compared": 200,
+        "octets_compared": 30 << 20,
+        "read_octets": 8 << 30,
+        "repository_octets": 20 << 30,
+        "given_up": 2,
+    },
+}
+FAILED = {"outcome": "failed", "sentence": "Drive A was pulled out.", "details": {}}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "outcome", "before", "was_asked", "told"),
+    [
+        ("news", "proven", "proven", False, False),  # every night the same
+        ("news", "proven", "proven", True, True),
+        ("news", "proven", "failed", False, True),
+        ("news", "proven", "", False, True),  # the first of all
+        ("news", "failed", "proven", False, True),
+        ("news", "cancelled", "proven", True, False),
+        ("all", "proven", "proven", False, True),
+        ("all", "cancelled", "proven", True, False),
+        ("never", "failed", "proven", True, False),
+    ],
+)
+def test_it_is_told_when_it_is_news(
+    chosen: str, outcome: str, before: str, *, was_asked: bool, told: bool
+) -> None:
+    assert letter.is_due(chosen, {"outcome": outcome}, before, was_asked=was_asked) is told
+
+
+def test_it_says_what_is_safe_and_what_was_checked() -> None:
+    subject, text = letter.written(PROVEN, "drive A", "box.office.test")
+    assert subject == "box.office.test: the backup on drive A is proven"
+    assert text == (
+        "1,200 messages of 3 people are safe on drive A.\n"
+        "\n"
+        "What was checked:\n"
+        "- 200 messages, among them the newest of everyone, and all\n"
+        "  settings were restored (30 MB) and were equal to what the\n"
+        "  box holds.\n"
+        "- What is on the drive was read back from it: 8,192 MB of 20,480 MB.\n"
+        "  The rest is read in the next runs, in turns.\n"
+        "\n"
+        "Kept: 1,200 messages of 3 people.\n"
+        "The drive was full: the 2 oldest versions on it were given up.\n"
+    )
+
+
+def test_a_failed_one_says_what_to_do() -> None:
+    subject, text = letter.written(FAILED, "drive A", "box.office.test")
+    assert subject == "box.office.test: the backup on drive A failed"
+    assert text.startswith("Drive A was pulled out.\n\nEarlier versions are as they were.")
+    assert "press the button" in text
+
+
+def test_a_drive_read_whole_is_said_so() -> None:
+    details = {**PROVEN["details"], "read_octets": 20 << 30, "given_up": 0}
+    _, text = letter.written({**PROVEN, "details": details}, "drive A", "box")
+    assert "read back from it: all." in text
+    assert "given up" not in text
