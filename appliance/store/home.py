@@ -138,6 +138,8 @@ class Home:
                 if before == old:
                     raise
                 del moved[before]  # one below it went elsewhere meanwhile
+        if renamed and not moved:
+            raise NotFound("There is no such mailbox.")
         yield from in_thread(self._files.flush, self._lane)
         yield from in_thread(lambda: self._files.resubscribe(moved), self._lane)
 
