@@ -183,6 +183,7 @@ def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, seconds: 
         told = {p.address: what_imap_tells(box, p) for p in people}
         maildrops = {p.address: uidls(box, p) for p in people}
         words = words_of(box)
+        wait_until(lambda: of_the_database(box)["sent"], "what was sent is counted", seconds=60)
         back_up_by_button(box, stick, seconds)
         state, database = of_the_state(box), of_the_database(box)
         box.cli("sim", "unplug")
