@@ -94,9 +94,15 @@ class Taking:
         return beside(self.engine.exists, self.engine.watch, self.engine.repository.name)
 
     def _check_empty(self) -> None:
-        """A repository that lost its config is not made anew over what may still be saved."""
+        """A repository that lost its config is not made anew over what may still be saved.
+
+        One behind a network was made when it was added: if it is not there any more, the disk of
+        that server may be missing, and its empty mount point must not be filled.
+        """
         folder, name = self.engine.repository.folder, self.engine.repository.name
-        if folder is None or not beside(folder.is_dir, self.engine.watch, name):
+        if folder is None:
+            raise TargetTrouble(Kind.LOST, name)
+        if not beside(folder.is_dir, self.engine.watch, name):
             return
         if any(not path.startswith("keys/") for path in self._files()):
             raise TargetTrouble(Kind.DAMAGED, name, "the repository has lost its config")

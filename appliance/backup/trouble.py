@@ -25,6 +25,7 @@ class Kind(Enum):
     DAMAGED = "damaged"
     WRONG_KEY = "wrong-key"
     NOT_THERE = "not-there"
+    LOST = "lost"
     LOCKED = "locked"
     NEWER = "newer"
     FOREIGN = "foreign"
@@ -46,6 +47,8 @@ SENTENCES = {
     Kind.WRONG_KEY: "The recovery sheet of this box does not open the backup on {name}; it was "
     "made by another box or with another sheet.",
     Kind.NOT_THERE: "There is no backup on {name}.",
+    Kind.LOST: "{name} answers, but the backup that was there is not; see whether its disk is "
+    "mounted. To begin anew, remove the target and add it again.",
     Kind.LOCKED: "Another program works with the backup on {name}; try again when it is done.",
     Kind.NEWER: "The backup on {name} was made by a newer version; install that version first.",
     Kind.FOREIGN: "{name} belongs to another box; use a drive of this one, or an empty one.",

@@ -67,3 +67,17 @@ def test_one_that_is_gone_is_told(office: Office, address: str, tmp_path: Path) 
     assert outcome.trouble == "unreachable", outcome
     with pytest.raises(TargetTrouble, match="cannot be reached"):
         office.job.add_address("sftp:x@127.0.0.1:/x")
+
+
+def test_one_whose_disk_is_not_mounted_is_not_begun_anew(
+    office: Office, address: str, tmp_path: Path
+) -> None:
+    target = office.job.add_address(address, label="the NAS")
+    assert office.back_up(target).is_proven
+    (tmp_path / "nas").rename(tmp_path / "unmounted")
+    outcome = office.back_up(target)
+    assert outcome.trouble == "lost", outcome
+    assert "The NAS answers, but the backup that was there is not" in outcome.sentence
+    assert not (tmp_path / "nas").exists()
+    (tmp_path / "unmounted").rename(tmp_path / "nas")
+    assert office.back_up(target).is_proven
