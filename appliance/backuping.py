@@ -294,6 +294,7 @@ class BackupRequests:
         done = Restored()
         for each in whole:
             if not means.has_account(each.account):
+                done += Restored(left_out=(each.account,))
                 continue
             made, scratch = await asyncio.to_thread(fetched, engine, mail, each)
             try:

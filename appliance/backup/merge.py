@@ -75,18 +75,27 @@ class Restored:
     restored: int = 0
     here_already: int = 0
     octets: int = 0
+    left_out: tuple[str, ...] = ()
+    """Accounts that the version has and this box has not."""
 
     def __iadd__(self, other: Restored) -> Restored:
         self.restored += other.restored
         self.here_already += other.here_already
         self.octets += other.octets
+        self.left_out += other.left_out
         return self
 
     @property
     def sentence(self) -> str:
         """For people."""
         words = "1 message was" if self.restored == 1 else f"{self.restored:,} messages were"
-        return f"{words} restored; {self.here_already:,} were here already."
+        sentence = f"{words} restored; {self.here_already:,} were here already."
+        if self.left_out:
+            sentence += (
+                f" Left out, because this box has no such account: {', '.join(self.left_out)}. "
+                "Add the account (pillarbox account add), then restore again."
+            )
+        return sentence
 
 
 def plan(engine: Engine, mail: Path, wanted: Wanted) -> Plan:

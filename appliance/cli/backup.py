@@ -234,6 +234,7 @@ def _restore_here(state: Path, wanted: Wanted, source: str, opened: key.Key | No
             engine = job.source(source, opened, watch)
             for each in resolved(engine, wanted, job.box.mail):
                 if each.account not in accounts:
+                    done += Restored(left_out=(each.account,))
                     continue
                 made, scratch = fetched(engine, job.box.mail, each)
                 home = store.home(each.account)

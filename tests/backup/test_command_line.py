@@ -7,10 +7,14 @@ import io
 import json
 import re
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from appliance.accounts.database import AccountsDatabase
+from appliance.accounts.registry import Registry
 from appliance.cli import main
 from tests.backup.office import ANNA, Office, contents
 
@@ -72,6 +76,18 @@ def test_from_a_bought_stick_to_one_mailbox_back(box: Box) -> None:
     assert contents(maildir) == before
     assert box.type("restore") == 0, box.complaint
     assert box.said == "0 messages were restored; 13 were here already.\n"
+
+
+def test_an_account_that_the_box_has_not_is_left_out_and_named(box: Box) -> None:
+    box.type("target", "add", box.stick)
+    assert box.type("now") == 0, box.complaint
+    with closing(AccountsDatabase(box.state)) as database:
+        Registry(database, time.time()).remove_account(ANNA)
+    assert box.type("restore") == 0, box.complaint
+    assert box.said == (
+        "0 messages were restored; 3 were here already. Left out, because this box has no such "
+        f"account: {ANNA}. Add the account (pillarbox account add), then restore again.\n"
+    )
 
 
 def test_everything_onto_new_hardware_with_the_sheet(box: Box, tmp_path: Path) -> None:
