@@ -54,15 +54,17 @@ def main(template: Path, repository: Path, password: bytes) -> None:
     """Make an empty repository."""
     if (repository / "config").exists():
         sys.exit("Fatal: config file already exists")
-    shutil.copytree(template, repository, dirs_exist_ok=True)
     (strong,) = (template / "keys").iterdir()
+    for path in sorted(template.rglob("*")):
+        if path.is_dir():
+            (repository / path.relative_to(template)).mkdir(parents=True, exist_ok=True)
+    (repository / "config").write_bytes((template / "config").read_bytes())
     written = json.loads(strong.read_bytes())
     master = _opened(_data(written), _derived(written, _PASSWORD.encode()))
     written |= {**WEAKEST, "salt": _text(os.urandom(64))}
     written["data"] = _text(_sealed(master, _derived(written, password)))
     content = json.dumps(written).encode()
     (repository / "keys" / hashlib.sha256(content).hexdigest()).write_bytes(content)
-    (repository / "keys" / strong.name).unlink()
 
 
 # --- how restic seals: AES-256 in counter mode, and Poly1305-AES over what came of it
@@ -109,4 +111,4 @@ if __name__ == "__main__":
         said = Path(os.environ["RESTIC_PASSWORD_FILE"]).read_bytes()
         main(Path(sys.argv[1]), Path(os.environ["RESTIC_REPOSITORY"]), said.strip())
     except OSError as error:
-        sys.exit(f"Fatal: {error.strerror}")
+        sys.exit(f"Fatal: {error.strerror or error}")
