@@ -107,16 +107,17 @@ class MailDisk:
         parts = self._parts
         if self.refusal() in {_OFFLINE, _READ_ONLY}:
             raise Temporary("The mail disk is not available at the moment.")
-        await parts.runner.pause(_DELIVERIES_SECONDS)
-        self._is_paused, self._paused_at = True, time.monotonic()
+        self._paused_at = time.monotonic()
         try:
+            await parts.runner.pause(_DELIVERIES_SECONDS)
+            self._is_paused, self._paused_at = True, time.monotonic()
             await parts.threads.pause(_PAUSED, _WORK_SECONDS)
             await parts.threads.carry_out(parts.store.settle(), in_pause=True)
+            await asyncio.to_thread(parts.queue.stop)
+            await asyncio.to_thread(parts.store.stop)
         except BaseException:
             await self._go_on()
             raise
-        await asyncio.to_thread(parts.queue.stop)
-        await asyncio.to_thread(parts.store.stop)
         self._let_go()
         parts.store.leave()
 

@@ -58,14 +58,15 @@ class Journal:
             StorageFull, StorageOffline: the old journal stays.
         """
         self._check_disk()
+        self._is_broken = True  # until all of it is done: the old file may be nobody's any more
         content = b"".join(map(line_of, self._snapshot()))
         try:
             files.replace(self._path, content)
         except FileNotFoundError:
             raise StorageOffline(_MISSING) from None
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._fd = files.open_append(self._path)
+        old, self._fd = self._fd, files.open_append(self._path)
+        if old >= 0:
+            os.close(old)
         self._length = len(content)
         self._long = max(_LONG_ENOUGH, 2 * self._length)  # with a full queue it is long anyway
         self._is_broken = False
@@ -126,6 +127,8 @@ class Journal:
             self._write_pending()
 
     def _write_pending(self) -> None:
+        if self._fd < 0:  # let go of: what is true in memory now is not what was on the disk
+            raise StorageOffline(_MISSING)
         if self._is_broken or self._length > self._long:
             self._pending.clear()
             self.rewrite()

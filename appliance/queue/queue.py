@@ -117,6 +117,7 @@ class Queue:
         self._journal.add(_accepted(entry))
         try:
             yield from self._journal.durable()
+            incoming.check()  # its record was forgotten with the disk that went away meanwhile
         except Exception:
             self._entries.pop(entry.id, None)  # the disk may have gone meanwhile, and all with it
             self._journal.add({"t": "undone", "id": entry.id})

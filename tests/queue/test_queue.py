@@ -36,21 +36,6 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.fixture
-def make(tmp_path):
-    def make():
-        queue = Queue(tmp_path / "queue", SetClock())
-        queue.start()
-        return queue
-
-    return make
-
-
-@pytest.fixture(autouse=True)
-def no_fault(monkeypatch):
-    monkeypatch.setattr(files, "fault", lambda *_: None)
-
-
 def accept(queue, content=b"content"):
     incoming, _ = run_here(queue.incoming())
     run_here(incoming.write(content))
@@ -171,42 +156,6 @@ def test_after_a_failed_flush_of_the_journal_it_is_written_anew(make, monkeypatc
     second = accept(queue)
     assert os.stat(tmp_path / "queue" / "journal").st_ino != old
     assert [entry.id for entry in make().entries()] == [first, second]
-
-
-def test_a_disk_that_is_gone_refuses_and_is_never_made_up_for(make, tmp_path):
-    queue = make()
-    accept(queue)
-    while queue.spool._ready:  # so that names must be made
-        accept(queue)
-    directory, pulled = tmp_path / "queue", tmp_path / "pulled"
-    directory.rename(pulled)
-    with pytest.raises(StorageOffline):
-        accept(queue)
-    with pytest.raises(StorageOffline):
-        queue._journal.rewrite()
-    assert not directory.exists()
-    pulled.rename(directory)
-    accept(queue)
-
-
-def test_another_disk_at_the_place_of_ours_keeps_its_own_journal(make, tmp_path, monkeypatch):
-    queue = make()
-    accept(queue)
-    journal = tmp_path / "queue" / "journal"
-    before = files.read(journal)
-    real = os.stat
-
-    def stat(path, *arguments, **named):
-        found = real(path, *arguments, **named)
-        if path != journal.parent:
-            return found
-        return os.stat_result((*found[:2], found.st_dev + 1, *found[3:]))
-
-    monkeypatch.setattr(os, "stat", stat)
-    with pytest.raises(StorageOffline):
-        queue._journal.rewrite()
-    monkeypatch.undo()
-    assert files.read(journal) == before
 
 
 def story(queue, acknowledged):
