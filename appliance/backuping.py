@@ -77,6 +77,7 @@ class Means:
     freeze: Freeze
     has_account: Callable[[str], bool]
     mail: str  # which runs are told by mail
+    is_alerted: bool  # alerts go out by mail
     tell: Callable[[str, str], Awaitable[None]]  # subject, text
 
 
@@ -272,7 +273,7 @@ class BackupRequests:
             "details": dict(outcome.details),
         }
         last = before[0].outcome if before else ""
-        if letter.is_due(means.mail, told, last, was_asked=was_asked):
+        if letter.is_due(means.mail, told, last, was_asked=was_asked, is_alerted=means.is_alerted):
             await self._write_home(of, told)
         return told
 

@@ -181,6 +181,7 @@ class Daemon:
                 backuping.freezer(parts.queue, parts.store, parts.threads, loop),
                 lambda address: address in parts.gate.directory.accounts,
                 parts.settings.backup.mail,
+                bool(parts.settings.alerts.mail_to),
                 Letters(parts).to_the_reader,
             )
         )

@@ -6,22 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance.backup.job import CANCELLED, PROVEN
+from appliance.words import size
 
-MIB = 1 << 20
-NEWS, ALL, NEVER = "news", "all", "never"
+ALL, NEVER = "all", "never"
 
 
-def is_due(chosen: str, told: Mapping[str, Any], before: str, *, was_asked: bool) -> bool:
+def is_due(
+    chosen: str, told: Mapping[str, Any], before: str, *, was_asked: bool, is_alerted: bool
+) -> bool:
     """Whether a run is worth a message.
 
     `chosen` is the setting: of "news" are a run that somebody asked for, one that failed, and the
     first good one after that (`before`: the outcome of the run before). What goes well every night
-    stands in the weekly report. A run that somebody stopped is no news to anybody.
+    stands in the weekly report. A run that somebody stopped is no news to anybody, and one that
+    failed is none where alerts go out by mail (`is_alerted`): they tell of it.
     """
     outcome = told.get("outcome", "")
     if chosen == NEVER or outcome == CANCELLED:
         return False
-    return chosen == ALL or was_asked or outcome != PROVEN or before != PROVEN
+    if chosen == ALL:
+        return True
+    if outcome != PROVEN:
+        return not is_alerted
+    return was_asked or before != PROVEN
 
 
 def written(told: Mapping[str, Any], target: str, host: str) -> tuple[str, str]:
@@ -33,10 +40,7 @@ def written(told: Mapping[str, Any], target: str, host: str) -> tuple[str, str]:
     return subject, "\n".join(lines) + "\n"
 
 
-_FAILED = [
-    "Earlier versions are as they were. Try again, with another drive if need be:",
-    "plug it in and press the button.",
-]
+_FAILED = ["Earlier versions are as they were. Try again, with another drive if need be."]
 
 
 def _checked(details: Mapping[str, Any]) -> list[str]:
@@ -47,11 +51,11 @@ def _checked(details: Mapping[str, Any]) -> list[str]:
     lines = [
         "What was checked:",
         f"- {count('messages_compared'):,} messages, among them the newest of everyone, and all",
-        f"  settings were restored ({_size(count('octets_compared'))}) and were equal to what the",
+        f"  settings were restored ({size(count('octets_compared'))}) and were equal to what the",
         "  box holds.",
     ]
     if of_all:
-        share = "all" if read >= of_all else f"{_size(read)} of {_size(of_all)}"
+        share = "all" if read >= of_all else f"{size(read)} of {size(of_all)}"
         lines.append(f"- What is on the drive was read back from it: {share}.")
         if read < of_all:
             lines.append("  The rest is read in the next runs, in turns.")
@@ -59,7 +63,3 @@ def _checked(details: Mapping[str, Any]) -> list[str]:
     if given_up := count("given_up"):
         lines.append(f"The drive was full: the {given_up} oldest versions on it were given up.")
     return lines
-
-
-def _size(octets: int) -> str:
-    return f"{max(1, round(octets / MIB)):,} MB"

@@ -30,6 +30,7 @@ from appliance.clock import SystemClock
 from appliance.errors import NotFound, Refused, StorageOffline
 from appliance.store.store import Store
 from appliance.threads import run_here
+from appliance.words import duration
 
 _PATIENCE = 0.5
 
@@ -125,7 +126,7 @@ def _watch() -> Watch:
         if progress.fraction:
             words += f" {progress.fraction:.0%}"
         if progress.seconds_left:
-            words += f", {progress.seconds_left:.0f} s left"
+            words += f", about {duration(progress.seconds_left)} left"
         if words != last[0] and sys.stderr.isatty():
             print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
             last[0] = words

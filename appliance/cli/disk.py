@@ -9,6 +9,7 @@ from typing import Any
 from appliance.cli.asking import ask
 from appliance.cli.output import add_json_option, print_json, print_table, size
 from appliance.errors import Refused
+from appliance.words import duration
 
 
 def add_commands(commands: Any) -> None:
@@ -84,16 +85,8 @@ def _status(arguments: argparse.Namespace) -> None:
 def _how_far(told: dict[str, Any]) -> str:
     words = f"{size(told['octets'])} of {size(told['octets_of_all'])}"
     if told["seconds_left"] is not None:
-        words += f", about {_duration(told['seconds_left'])} left"
+        words += f", about {duration(told['seconds_left'])} left"
     return words
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{int(seconds) + 1} seconds"
-    if seconds < 5400:
-        return f"{int(seconds / 60) + 1} minutes"
-    return f"{seconds / 3600:.1f} hours"
 
 
 def _forget_old(arguments: argparse.Namespace) -> None:

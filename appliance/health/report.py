@@ -10,10 +10,10 @@ from appliance.conditions import Condition, Severity
 from appliance.health.facts import DAY, Disk, Facts, Point
 from appliance.health.power import since
 from appliance.health.trend import in_words, weeks_left
+from appliance.words import size
 
 WEEK = 7 * DAY
 _LATEST = 6 * DAY  # a box that was off so long waits for the next one
-_UNITS = ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,3 @@ def _board(standing: Sequence[Condition]) -> list[str]:
     if not bad:
         return ["Nothing needs your attention."]
     return ["What needs your attention:", *(f"- {c.sentence} {c.remedy}".rstrip() for c in bad)]
-
-
-def size(octets: float) -> str:
-    """A size for people."""
-    for unit, name in _UNITS:
-        if octets >= unit:
-            return f"{octets / unit:.1f} {name}"
-    return f"{int(octets)} octets"

@@ -29,6 +29,7 @@ def requests(office: Office, threads: Threads, freeze=None) -> BackupRequests:
             freeze or view.freeze_stopped(office.mail),
             lambda address: address in {ANNA, BEN},
             "never",
+            False,  # noqa: FBT003 - no alerts
             nobody,
         )
     )

@@ -14,7 +14,18 @@ PACKAGE = ROOT / "appliance"
 
 FLOORS = {
     **dict.fromkeys(
-        ("settings", "sections", "conditions", "files", "threads", "clock", "log", "errors"), 0
+        (
+            "settings",
+            "sections",
+            "conditions",
+            "files",
+            "threads",
+            "clock",
+            "log",
+            "errors",
+            "words",
+        ),
+        0,
     ),
     **dict.fromkeys(("message", "net", "hardware", "helper"), 1),
     "sieve": 2,
