@@ -123,8 +123,9 @@ def test_a_drive_that_is_pulled_in_the_middle_leaves_earlier_versions_and_a_sent
     box.cli("sim", "press")
     until(box, "The backup is proven", seconds=90)
     assert condition(box, "backup-failed") == ""
-    found = json.loads(box.cli("backup", "list", "--json"))
-    assert [each["proven"] for each in found] == [True, True]
+    proven = [each["proven"] for each in json.loads(box.cli("backup", "list", "--json"))]
+    # the run that was cut off may have written its version, but not proven it
+    assert proven in ([True, True], [True, False, True])
     assert "in use" in box.cli("drive", "list")
     box.cli("drive", "eject")
     assert "can be pulled" in box.cli("drive", "list")
