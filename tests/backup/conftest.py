@@ -13,9 +13,9 @@ from tests.backup import quick_restic
 from tests.backup.office import Office
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _quick_restic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Real repositories whose key is not slow, for this process and all that it starts."""
+    """Real repositories whose key is not slow, for all that is started in this folder."""
     programs = quick_restic.install(tmp_path_factory.mktemp("restic"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
@@ -29,7 +29,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     found.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def one_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an office with one proven version on its drive; taking it costs seconds."""
     folder = tmp_path_factory.mktemp("office")
