@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.errors import BadSettings
@@ -52,10 +52,14 @@ class Doors:
         self.ports = [*self._smtp_ports(), *self._imap_ports(), *self._pop3_ports()]
 
     async def open(self) -> None:
-        """Listen on every port. Raises BadSettings when one is taken."""
+        """Listen on every port for mail. Raises BadSettings when one is taken."""
+        await self.add(self.ports)
+
+    async def add(self, ports: Sequence[Port]) -> None:
+        """Listen on these ports too. Raises BadSettings when one is taken."""
         options = self._parts.options
         loop = asyncio.get_running_loop()
-        for port in self.ports:
+        for port in ports:
             number = port.number + options.port_base
             for listening in _sockets(options.bind, number):
                 self._servers.append(await self._listen(loop, port, listening))

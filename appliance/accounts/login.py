@@ -38,6 +38,7 @@ class Service(Enum):
     POP3 = "pop3"
     SMTP = "smtp"
     SIEVE = "sieve"
+    PAGE = "page"  # no app password is for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,13 @@ class Gate:
         log.warning("login failed", extra={"peer": peer_host, "service": service.value})
         raise AuthenticationFailed(WRONG)
 
-    def welcome(self, account: Account, peer_host: str) -> Login:
+    def note_success(self, peer_host: str, account_key: str) -> None:
         """Count a success."""
-        self._throttle.succeeded(peer_host, account.address)
+        self._throttle.succeeded(peer_host, account_key)
+
+    def welcome(self, account: Account, peer_host: str) -> Login:
+        """Count a success; who it is."""
+        self.note_success(peer_host, account.address)
         return Login(account.address, account.quota_octets)
 
     def _matches(self, account: Account | None, password: str) -> Steps[bool]:
