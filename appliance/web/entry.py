@@ -83,10 +83,11 @@ def matching_step(secret: str, code: str, now: float) -> int | None:
 
     typed = "".join(c for c in code if c.isdigit())
     current = int(now // _TOTP_STEP_SECONDS)
-    for step in (current, current - 1, current + 1):
-        if hmac.compare_digest(pyotp.HOTP(secret).at(step), typed):
-            return step
-    return None
+    try:
+        codes = {step: pyotp.HOTP(secret).at(step) for step in (current, current - 1, current + 1)}
+    except ValueError:  # not base 32, or too short for an app
+        return None
+    return next((step for step, one in codes.items() if hmac.compare_digest(one, typed)), None)
 
 
 async def visitor(

@@ -153,10 +153,10 @@ def _switch(field: Field, raw: Any) -> bool:
 
 
 def _choices(field: Field, raw: Any) -> tuple[str, ...]:
-    given = [raw] if isinstance(raw, str) else list(raw or ())
+    given = [raw] if isinstance(raw, str) else [] if raw is None else raw
     offered = {value for value, _ in field.choices}
-    if any(each not in offered for each in given if isinstance(each, str)) or not all(
-        isinstance(each, str) for each in given
+    if not isinstance(given, list) or any(
+        not isinstance(each, str) or each not in offered for each in given
     ):
         raise ValueError(N_("Please choose one of what is offered."))
     if not given and field.required:

@@ -14,7 +14,7 @@ from email.utils import formatdate
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance.errors import PillarboxError
@@ -40,6 +40,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+Refusal = tuple[int, str]
+_TOO_LARGE = (413, "This is too large.")
 
 
 class _TooLarge(Exception):
@@ -80,18 +84,16 @@ class Guard:
             scope.setdefault("state", {})["visitor"] = await self._visitor(scope, headers)
             refusal = await self._pass_on(scope, receive, answer)
         if refusal is not None and not answer.has_begun:
-            await refusal(scope, receive, answer)
+            await _answer(scope["path"], *refusal)(scope, receive, answer)
 
-    async def _pass_on(
-        self, scope: Scope, receive: Receive, answer: _Sending
-    ) -> PlainTextResponse | None:
+    async def _pass_on(self, scope: Scope, receive: Receive, answer: _Sending) -> Refusal | None:
         """Let the pages answer; what is to be said when they could not."""
         try:
             await self._app(scope, _bounded(receive), answer)
         except _TooLarge:
-            return _answer(413, "This is too large.")
+            return _TOO_LARGE
         except TimeoutError:
-            return _answer(408, "The request did not come in time.")
+            return 408, "The request did not come in time."
         except Exception as error:  # a page said so already, and the log has it (app.py)
             if not answer.has_begun:
                 raise
@@ -121,7 +123,7 @@ def cookie_of(headers: Headers) -> str:
     return found.value if found is not None else ""
 
 
-def _foreign(scope: Scope, headers: Headers) -> PlainTextResponse | None:
+def _foreign(scope: Scope, headers: Headers) -> Refusal | None:
     """A change that another site, or no page of ours, asks for."""
     if scope["method"] in SAFE_METHODS or "authorization" in headers:
         return None
@@ -131,14 +133,12 @@ def _foreign(scope: Scope, headers: Headers) -> PlainTextResponse | None:
     else:
         origin = headers.get("origin", "")
         good = bool(origin) and origin == f"{scope['scheme']}://{headers.get('host', '')}"
-    return None if good else _answer(403, "This request does not come from the page of this box.")
+    return None if good else (403, "This request does not come from the page of this box.")
 
 
-def _large(headers: Headers) -> PlainTextResponse | None:
+def _large(headers: Headers) -> Refusal | None:
     said = headers.get("content-length", "0")
-    if said.isdigit() and int(said) <= MOST_BODY:
-        return None
-    return _answer(413, "This is too large.")
+    return None if said.isdigit() and int(said) <= MOST_BODY else _TOO_LARGE
 
 
 def _bounded(receive: Receive) -> Receive:
@@ -172,5 +172,8 @@ def protect(start: Message, path: str) -> None:
         headers.setdefault("Cache-Control", "no-store")
 
 
-def _answer(status: int, sentence: str) -> PlainTextResponse:
+def _answer(path: str, status: int, sentence: str) -> Response:
+    """As whoever asked can read it."""
+    if path.startswith("/api/"):
+        return JSONResponse({"error": sentence}, status)
     return PlainTextResponse(sentence + "\n", status)

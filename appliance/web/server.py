@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -34,12 +34,11 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A peer has come; one that has too many connections is let go at once."""
-        assert isinstance(transport, asyncio.Transport)
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, transport))  # uvloop's are no subclass
         peer = transport.get_extra_info("peername")
         host = str(peer[0]) if peer else ""
         if self._doorkeeper.enter(host, self.loop.time()):
-            transport.abort()
+            self.transport.abort()
             return
         self._host = host
         self._watch()

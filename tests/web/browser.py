@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import http.cookiejar
 import json
 import re
@@ -40,7 +41,7 @@ class Answer:
 
     def says(self, words: str) -> bool:
         """Whether a reader sees these words."""
-        plain = re.sub(r"<[^>]+>", " ", self.text)
+        plain = html.unescape(re.sub(r"<[^>]+>", " ", self.text))
         return words in " ".join(plain.split())
 
 
@@ -69,9 +70,9 @@ class Reader:
         sent = {"Origin": self.base, **headers}
         return self._open(urllib.request.Request(self.base + path, body, self._all(sent)))
 
-    def do(self, path: str, operation: str, **typed: Any) -> Answer:
+    def do(self, page: str, operation: str, /, **typed: Any) -> Answer:
         """Send a form of a page."""
-        return self.post(path, {"_do": operation, **typed})
+        return self.post(page, {"_do": operation, **typed})
 
     def api(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         content = None if body is None else json.dumps(body).encode()

@@ -4,6 +4,8 @@ import imaplib
 import re
 import ssl
 
+from tests.support.box import wait_until
+from tests.support.mail import submit
 from tests.web.browser import Reader
 
 
@@ -45,13 +47,13 @@ def test_what_is_wrong_stands_beside_the_field_and_what_was_typed_stays(owner):
 
 
 def test_the_password_of_a_device_is_shown_once_and_can_be_ended(office, owner):
-    office.new_person("fay")
-    page = owner.do("/people/fay@office.test", "app_password_add", name="Fay's phone")
+    fay = office.person("fay").address
+    page = owner.do(f"/people/{fay}", "app_password_add", name="Fay's phone")
     password = re.search(r'class="secret">([a-z0-9-]+)<', page.text)[1]
-    assert _imap(office, "fay@office.test", password)
-    assert password not in owner.get("/people/fay@office.test").text
-    owner.do("/people/fay@office.test", "app_password_revoke", name="Fay's phone")
-    assert not _imap(office, "fay@office.test", password)
+    assert _imap(office, fay, password)
+    assert password not in owner.get(f"/people/{fay}").text
+    owner.do(f"/people/{fay}", "app_password_revoke", name="Fay's phone")
+    assert not _imap(office, fay, password)
 
 
 def test_names_are_shown_and_never_run(owner):
@@ -71,15 +73,16 @@ def test_a_user_makes_a_password_for_a_phone_and_revokes_it(office, user):
 
 
 def test_new_owners_wait_for_the_button(office, owner):
-    office.new_person("gina")
-    asked = owner.do("/people/gina@office.test", "role_set", role="owner")
+    person = office.person("gina")
+    path = f"/people/{person.address}"
+    asked = owner.do(path, "role_set", role="owner")
     assert asked.says("Press the button on the box within a minute, then go on.")
-    again = owner.do("/people/gina@office.test", "role_set", role="owner")
+    again = owner.do(path, "role_set", role="owner")
     assert again.says("Press the button on the box within a minute, then go on.")
     office.cli("sim", "press")
-    assert owner.do("/people/gina@office.test", "role_set", role="owner").says("Done.")
+    assert owner.do(path, "role_set", role="owner").says("Done.")
     gina = Reader(office)
-    gina.log_in("gina@office.test", office.password("gina"))
+    gina.log_in(person.address, person.password)
     assert gina.get("/changes").status == 200
 
 
@@ -92,8 +95,9 @@ def test_what_somebody_did_is_written_down_without_secrets(office, owner):
 
 
 def test_a_message_is_found_by_who_sent_it(office, owner):
-    office.deliver("anna@office.test", subject="find me")
-    found = owner.get("/trace?sender=&recipient=anna&hours=24")
+    submit(office, office.account("anna"), ["ben@office.test"], b"Subject: x\r\n\r\nHere.\r\n")
+    wait_until(lambda: owner.get("/trace?recipient=ben").says("delivered"), "it is told")
+    found = owner.get("/trace?sender=anna&recipient=ben&hours=24")
     assert found.says("delivered")
     assert owner.get("/trace?recipient=nobody-at-all&hours=1").says("Nothing that fits")
 
@@ -102,15 +106,15 @@ def test_a_drive_is_plugged_adopted_and_backed_up_by_the_page(office, owner, tmp
     drive = tmp_path / "stick"
     drive.mkdir()
     assert owner.do("/simulator", "sim_plug", path=str(drive)).says("Done.")
-    assert office.eventually(lambda: owner.get("/backups").says("A new drive."))
+    wait_until(lambda: owner.get("/backups").says("A new drive."), "the drive is seen")
     page = owner.get("/backups").text
     path = re.search(r'name="path" value="([^"]+)"', page)[1]
     assert owner.do("/backups", "backup_adopt", path=path).says("Done.")
     target = re.search(r'name="to" value="([^"]+)"', owner.get("/backups").text)[1]
     assert owner.do("/backups", "backup_now", to=target).says("Done.")
-    assert office.eventually(lambda: owner.get("/backups").says("proven"), seconds=60)
+    wait_until(lambda: owner.get("/backups").says("proven"), "it is proven", seconds=60)
     owner.do("/backups", "backup_eject")
-    assert office.eventually(lambda: owner.get("/backups").says("It can be pulled now."))
+    wait_until(lambda: owner.get("/backups").says("It can be pulled now."), "it is let go of")
     owner.do("/simulator", "sim_unplug", path=str(drive))
 
 
