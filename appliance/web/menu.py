@@ -26,9 +26,11 @@ class Item:
 MENU = (
     Item("/", N_("Home"), "home", Role.USER),
     Item("/people", N_("People"), "people"),
+    Item("/flow", N_("Mail flow"), "arrows"),
     Item("/trace", N_("Where is my mail?"), "search"),
     Item("/queue", N_("Waiting mail"), "clock"),
     Item("/backups", N_("Backups"), "shield"),
+    Item("/disks", N_("Disks"), "disk"),
     Item("/health", N_("Health"), "pulse"),
     Item("/changes", N_("Changes"), "list", Role.OWNER),
     Item("/me", N_("My access"), "key", Role.USER),

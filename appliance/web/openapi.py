@@ -17,6 +17,7 @@ _REFUSALS = {
     "403": "This role, or this token, may not do it",
     "404": "What was named is not there",
     "409": "It cannot be done; the sentence says why",
+    "413": "More than anything here needs",
     "422": "Something typed cannot be used; a sentence for each field",
     "428": "Somebody has to press the button on the box first",
     "503": "Not now; it may work later by itself",

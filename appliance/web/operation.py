@@ -6,14 +6,15 @@ written down in one way, whoever asks.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from appliance.errors import Refused
 from appliance.web.audit import Deed
 from appliance.web.desk import Desk
-from appliance.web.fields import Field, Kind, Values, read
+from appliance.web.fields import BadFields, Field, Kind, Values, read
 from appliance.web.language import N_
 from appliance.web.roles import Role, Visitor
 
@@ -46,6 +47,17 @@ class Operation:
     def changes(self) -> bool:
         """Whether anything is other than before."""
         return self.method != "GET"
+
+
+@contextlib.contextmanager
+def beside(name: str) -> Iterator[None]:
+    """What is refused within is the fault of this field."""
+    try:
+        yield
+    except BadFields:
+        raise
+    except Refused as error:
+        raise BadFields({name: str(error)}) from error
 
 
 async def perform(

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from tests.support.box import ROOT, Box
+from tests.support.box import ROOT, Box, wait_until
 
 AXE = ROOT / "tests" / "clients" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = Path(os.environ.get("PILLARBOX_SCREENSHOTS", ROOT / "var" / "screenshots"))
@@ -39,16 +40,23 @@ class Chromium:
 
     def press(self, words: str) -> None:
         """The button, link or summary of these words that can be seen."""
-        found = self.driver.find_elements(By.CSS_SELECTOR, "button, a, summary")
-        for each in found:
-            if each.is_displayed() and " ".join(each.text.split()) == words:
-                each.click()
-                return
-        shown = [" ".join(each.text.split()) for each in found if each.is_displayed()]
-        raise AssertionError(f"There is no {words!r} to press, only {shown}")
+        wait_until(lambda: self._pressed(words), f"there is {words!r} to press")
+
+    def _pressed(self, words: str) -> bool:
+        try:
+            for each in self.driver.find_elements(By.CSS_SELECTOR, "button, a, summary"):
+                if each.is_displayed() and " ".join(each.text.split()) == words:
+                    each.click()
+                    return True
+        except WebDriverException:  # a live part was replaced while we looked at it
+            return False
+        return False
 
     def sees(self, words: str) -> bool:
-        return words in " ".join(self.driver.find_element(By.TAG_NAME, "body").text.split())
+        try:
+            return words in " ".join(self.driver.find_element(By.TAG_NAME, "body").text.split())
+        except WebDriverException:  # the same
+            return False
 
     def log_in(self, login: str, password: str) -> None:
         self.go("/login")

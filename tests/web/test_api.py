@@ -13,6 +13,7 @@ _LEFT_OUT = {
     "sim_press",  # ten seconds shut the box down
     "my_password",  # a wrong one makes us wait
     "my_code_off",
+    "reach",  # asks the world
     "my_token_revoke",  # the one that is used
 }
 _QUICK = settings(
@@ -79,8 +80,8 @@ def test_an_account_is_made_and_told_and_removed(owner):
     body = {"address": "paul@office.test", "name": "Paul", "password": "a password of Paul"}
     assert owner.api("POST", "/accounts", body).json["address"] == "paul@office.test"
     again = owner.api("POST", "/accounts", body)
-    assert again.status == 409
-    assert again.json["error"] == "The account paul@office.test is there already."
+    assert again.status == 422
+    assert again.json["fields"] == {"address": "The account paul@office.test is there already."}
     assert (
         owner.api("PUT", "/accounts/paul@office.test", {"name": "P.", "quota": "1G"}).status == 204
     )
@@ -108,6 +109,15 @@ def test_the_description_names_every_operation(owner):
     assert told["openapi"] == "3.1.0"
     assert {"get", "post"} <= set(told["paths"]["/accounts"])
     assert told["paths"]["/accounts/{address}"]["delete"]["operationId"] == "account_remove"
+
+
+def _try(send, cases):
+    @_QUICK
+    @given(cases)
+    def each(case):
+        send(case)
+
+    each()
 
 
 def _is_refusal(answer):
@@ -147,7 +157,7 @@ def test_no_request_is_a_fault_of_ours_whether_it_fits_the_description_or_not(ow
         if operation.definition.raw["operationId"] in _LEFT_OUT:
             continue
         try:
-            given(operation.as_strategy(generation_mode=mode))(_QUICK(lambda case: send(case)))()
+            _try(send, operation.as_strategy(generation_mode=mode))
         except Unsatisfiable:  # nothing of it can be wrong
             continue
     assert len(asked) > 30, sorted(asked)

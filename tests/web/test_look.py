@@ -5,6 +5,7 @@ Screenshots of every page at three widths, light and dark, are left in var/scree
 
 import pytest
 
+from tests.support.box import wait_until
 from tests.web.browser import OWNER, OWNER_PASSWORD
 from tests.web.chromium import WIDTHS, chromium
 
@@ -12,6 +13,8 @@ PAGES = {
     "home": "/",
     "people": "/people",
     "person": "/people/anna@office.test",
+    "flow": "/flow",
+    "disks": "/disks",
     "trace": "/trace?hours=24",
     "queue": "/queue",
     "backups": "/backups",
@@ -54,13 +57,20 @@ def test_forms_that_are_open_and_wrong_are_as_good_to_use(window):
     window.go("/people")
     window.press("A new account")
     window.type("address", "kurt")
-    window.type("password", "short")
+    window.type("password", "long enough for us")
     window.press("Make the account")
-    assert window.sees("needs")
+    assert window.sees("kurt")
     window.shoot("people-wrong-360-light")
     assert window.violations() == []
     assert not window.is_too_wide()
     assert window.complaints() == []
+
+
+def test_what_is_wrong_with_a_page_would_be_found(window):
+    window.go("/people")
+    window.driver.execute_script("document.querySelector('h1').insertAdjacentHTML('afterend', "
+                                 "'<img src=\"/static/icon.svg\"><input>')")  # fmt: skip
+    assert {each.partition(":")[0] for each in window.violations()} >= {"image-alt", "label"}
 
 
 def test_the_lamps_change_on_the_page_by_themselves(window, office):
@@ -68,7 +78,7 @@ def test_the_lamps_change_on_the_page_by_themselves(window, office):
     window.go("/simulator")
     assert window.sees("No backup runs.")
     window.press("Press")
-    assert window.sees("Done.")
+    wait_until(lambda: window.sees("Done."), "it is pressed")
 
 
 def test_the_door_and_the_way_to_it_are_for_everybody(office):

@@ -6,12 +6,13 @@ import secrets
 from dataclasses import asdict
 from typing import Any
 
+from appliance.accounts import passwords
 from appliance.errors import NotFound, Refused
 from appliance.web import entry, people, sessions, tokens
 from appliance.web.desk import Desk
 from appliance.web.fields import Field, Kind, Values
 from appliance.web.language import N_
-from appliance.web.operation import Forbidden, Operation
+from appliance.web.operation import Forbidden, Operation, beside
 from appliance.web.operations.people import (
     DEVICE,
     FOR,
@@ -51,7 +52,10 @@ async def me(_desk: Desk, visitor: Visitor, _values: Values) -> dict[str, Any]:
 
 async def my_password(desk: Desk, visitor: Visitor, values: Values) -> None:
     """A new password of one's own; all other sessions end."""
-    await entry.check_password(desk, visitor.login, values["now"], visitor.peer)
+    with beside("password"):
+        passwords.check_new(values["password"])
+    with beside("now"):
+        await entry.check_password(desk, visitor.login, values["now"], visitor.peer)
     person = await desk.blocking(people.find, desk.database, visitor.login)
     if person is not None and not person.is_account:
         await desk.blocking(people.set_password, desk.database, visitor.login, values["password"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from appliance.accounts import passwords
+from appliance.accounts.addresses import canonical
 from appliance.accounts.directory import Account, Directory
 from appliance.accounts.registry import SERVICES
 from appliance.errors import NotFound, Refused
@@ -11,7 +13,7 @@ from appliance.web import people, sessions
 from appliance.web.desk import Desk
 from appliance.web.fields import Field, Kind, Values
 from appliance.web.language import N_
-from appliance.web.operation import Forbidden, Operation
+from appliance.web.operation import Forbidden, Operation, beside
 from appliance.web.roles import Role, Visitor
 
 ADDRESS = Field("address", N_("E-mail address"), help=N_("Such as anna@example.org."))
@@ -59,14 +61,17 @@ async def account(desk: Desk, _visitor: Visitor, values: Values) -> dict[str, An
 
 async def account_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str, Any]:
     """A new account."""
-    address = await desk.registry(
-        lambda registry: registry.add_account(
-            values["address"],
-            values["password"],
-            name=values["name"],
-            quota_octets=values["quota"],
+    with beside("password"):
+        passwords.check_new(values["password"])
+    with beside("address"):
+        address = await desk.registry(
+            lambda registry: registry.add_account(
+                values["address"],
+                values["password"],
+                name=values["name"],
+                quota_octets=values["quota"],
+            )
         )
-    )
     return await account(desk, visitor, Values(address=address))
 
 
@@ -93,7 +98,8 @@ async def password_set(desk: Desk, visitor: Visitor, values: Values) -> None:
     """A new password for somebody; they are logged out of the page."""
     found = _found(desk, values["address"])
     await _spare_the_greater(desk, visitor, found.address)
-    await desk.registry(lambda r: r.set_password(found.address, values["password"]))
+    with beside("password"):
+        await desk.registry(lambda r: r.set_password(found.address, values["password"]))
     await desk.blocking(sessions.end_all, desk.database, found.address)
 
 
@@ -137,7 +143,11 @@ async def aliases(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[s
 async def alias_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Have mail for an address go to others."""
     targets = values["targets"].replace(",", " ").split()
-    await desk.registry(lambda r: r.add_alias(values["alias"], targets))
+    with beside("targets"):
+        for each in targets:
+            canonical(each)
+    with beside("alias"):
+        await desk.registry(lambda r: r.add_alias(values["alias"], targets))
 
 
 async def alias_remove(desk: Desk, _visitor: Visitor, values: Values) -> None:
@@ -159,7 +169,8 @@ async def domains(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[s
 
 async def domain_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Take mail for a domain."""
-    await desk.registry(lambda r: r.add_domain(values["domain"]))
+    with beside("domain"):
+        await desk.registry(lambda r: r.add_domain(values["domain"]))
 
 
 async def domain_remove(desk: Desk, _visitor: Visitor, values: Values) -> None:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from appliance.web.operation import Operation
-from appliance.web.operations import backups, box, mail, own, people, simulator
+from appliance.web.operations import (
+    backups,
+    box,
+    disks,
+    flow,
+    mail,
+    own,
+    people,
+    simulator,
+    zone,
+)
 
 ALL: tuple[Operation, ...] = (
     *box.OPERATIONS,
     *people.OPERATIONS,
+    *zone.OPERATIONS,
     *mail.OPERATIONS,
+    *flow.OPERATIONS,
+    *disks.OPERATIONS,
     *backups.OPERATIONS,
     *own.OPERATIONS,
     *simulator.OPERATIONS,

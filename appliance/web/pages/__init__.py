@@ -9,7 +9,10 @@ from appliance.web.page import Page
 from appliance.web.pages import (
     backups,
     changes,
+    disks,
+    domain,
     door,
+    flow,
     health,
     home,
     me,
@@ -22,9 +25,12 @@ from appliance.web.pages import (
 PAGES: tuple[Page, ...] = (
     home.PAGE,
     *person.PAGES,
+    domain.PAGE,
+    flow.PAGE,
     trace.PAGE,
     queue.PAGE,
     backups.PAGE,
+    disks.PAGE,
     health.PAGE,
     changes.PAGE,
     me.PAGE,
