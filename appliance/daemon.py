@@ -120,6 +120,7 @@ class Daemon:
         acts |= simulating.acts() | days.acts() | caring.acts()
         around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
         moving = self._moving = Moving(parts, around)
+        acts |= Letters(parts).acts()
         acts |= {"panel_test": self._panel.self_test} | moving.acts()
         return acts, (
             ("mail disk", self._disk.watch),

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from appliance.backup import key, sheet, target
-from appliance.backup.history import Target
+from appliance.backup.history import SHEET_PROVEN, Target
 from appliance.backup.job import Job
 from appliance.backuping import open_job, target_of
 from appliance.cli.asking import open_database
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.errors import Refused
-
-_SHEET_PROVEN = "sheet-proven"
 
 
 def add_targets(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +64,7 @@ def _target_add(arguments: argparse.Namespace) -> None:
         else:
             added = job.adopt(Path(arguments.target), arguments.label)
         print(f"{added.location} is {added.name} from now on.")
-        if not job.history.fact(_SHEET_PROVEN):
+        if not job.history.fact(SHEET_PROVEN):
             print("Print the recovery sheet (pillarbox backup key show) and put it away.")
 
 
@@ -144,7 +142,7 @@ def _key_prove(arguments: argparse.Namespace) -> None:
     numbers = [int(number) for number, _, _ in pairs]
     sheet.prove(key.load(arguments.state), numbers, [word for _, _, word in pairs])
     with opened_job(arguments.state) as job:
-        job.history.note(_SHEET_PROVEN, str(int(time.time())))
+        job.history.note(SHEET_PROVEN, str(int(time.time())))
     print("The recovery sheet is the right one.")
 
 

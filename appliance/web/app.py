@@ -35,6 +35,7 @@ _NOT_KNOWN = {
 def build(desk: Desk) -> ASGIApp:
     """Everything behind the page's port. Blocks."""
     people.prepare(desk.database)
+    desk.office.name = people.fact(desk.database, people.OFFICE)
 
     async def failed(request: Request, error: Exception) -> Response:
         return await _failed(request, desk, error)

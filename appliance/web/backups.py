@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from appliance.backup.engine import Version
-from appliance.backup.history import Run, Target
+from appliance.backup.history import SHEET_PROVEN, Run, Target
 from appliance.backup.job import Job
 
 
@@ -32,6 +31,10 @@ class Backups:
         """What a target holds, and whether each was proven. Raises NotFound."""
         return self.job.versions(self.job.history.target(target))
 
-    def adopt(self, root: str) -> Target:
-        """Use what is at a folder from now on. Raises Refused."""
-        return self.job.adopt(Path(root))
+    def sheet_is_proven(self) -> bool:
+        """Whether somebody typed words of the recovery sheet back."""
+        return bool(self.job.history.fact(SHEET_PROVEN))
+
+    def note_sheet_proven(self, now: float) -> None:
+        """Somebody did."""
+        self.job.history.note(SHEET_PROVEN, str(int(now)))

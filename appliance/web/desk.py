@@ -15,12 +15,19 @@ from appliance.clock import Clock
 from appliance.conditions import Board
 from appliance.settings import Settings
 from appliance.threads import Threads
-from appliance.web import audit
+from appliance.web import audit, people
 from appliance.web.backups import Backups
 from appliance.web.presence import Presence
 
 Act = Callable[..., Awaitable[Any]]
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Office:
+    """What the owner calls it; kept in the database, and here for every page."""
+
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class Desk:
     acts: Mapping[str, Act]
     """What the running daemon does when asked; the command line asks for the same."""
     presence: Presence = field(default_factory=Presence)
+    office: Office = field(default_factory=Office)
 
     @property
     def now(self) -> float:
@@ -61,6 +69,11 @@ class Desk:
         result = await self.blocking(lambda: change(Registry(self.database, self.now)))
         await self.ask("people_changed")
         return result
+
+    async def name_office(self, name: str) -> None:
+        """Give the office a name."""
+        await self.blocking(people.note, self.database, people.OFFICE, name)
+        self.office.name = name
 
     async def note(self, deed: audit.Deed) -> None:
         """Write down who did what."""

@@ -49,6 +49,8 @@ class Field:
     high: int = 1 << 53
     choices: tuple[tuple[str, str], ...] = ()
     """Values and what is shown for them."""
+    is_private: bool = False
+    """Seen while it is typed, but never written down."""
     complete: str = ""
     """What a browser may fill in (the attribute autocomplete)."""
 

@@ -95,7 +95,7 @@ def _told(operation: Operation, values: Values) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for field in operation.fields:
         value = values.get(field.name)
-        if field.kind is Kind.SECRET or value in ("", None, ()):
+        if field.kind is Kind.SECRET or field.is_private or value in ("", None, ()):
             continue
         told[field.name] = f"{len(str(value))} characters" if field.kind is Kind.LINES else value
     return told

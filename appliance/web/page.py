@@ -72,7 +72,7 @@ async def _do(page: Page, request: Request, desk: Desk) -> Response | None:
                 "", N_("This form is not known here; load the page again.")
             )
             return None
-        given = {**_given(operation, form), **request.path_params}
+        given = _given(operation, form) | _of_the_path(operation, request)
         then = str(form.get("_then", ""))
     try:
         result = await perform(desk, request.state.visitor, operation, given)
@@ -110,6 +110,12 @@ def _given(operation: Operation, form: FormData) -> dict[str, Any]:
         elif each.name in form:
             given[each.name] = str(form[each.name])
     return given
+
+
+def _of_the_path(operation: Operation, request: Request) -> dict[str, Any]:
+    """What the page's address says goes before what a form says."""
+    names = {each.name for each in operation.fields}
+    return {name: value for name, value in request.path_params.items() if name in names}
 
 
 def _problem(operation: Operation, given: Mapping[str, Any], error: PillarboxError) -> Problem:

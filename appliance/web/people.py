@@ -20,6 +20,8 @@ from appliance.web.roles import Role
 from appliance.web.tables import ROOM, STEPS
 
 _LONGEST_LOGIN = 100
+OFFICE = "office"
+"""The fact that holds the office's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,19 @@ def add(
             raise AlreadyExists(f"{login} can log in already.")
         db.table("web_people").insert({**row, "totp_used": 0, "language": "", "created": now})
     return Person(login, name, role, argon2)
+
+
+def first_owner(database: AccountsDatabase, given: Mapping[str, Any], now: float) -> Person:
+    """Make whoever comes first the owner; never a second one, even when two come at once.
+
+    Raises:
+        Refused: there is an owner, or the name or the password cannot be used.
+    """
+    with database.change():
+        if has_owner(database):
+            raise Refused("This box has an owner already; log in.")
+        login, name, password = given["login"], given["name"], given["password"]
+        return add(database, login, name, Role.OWNER, password, now)
 
 
 def remove(database: AccountsDatabase, login: str) -> None:

@@ -73,7 +73,8 @@ def page(
     reads = language_of(request)
     visitor: Visitor = request.state.visitor
     shown: dict[str, Any] = {
-        "office": desk.host,
+        "office": desk.office.name or desk.host,
+        "host": desk.host,
         "visitor": visitor,
         "Role": Role,
         "menu": [each for each in MENU if each.is_for(visitor, simulate=desk.simulate)],

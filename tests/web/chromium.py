@@ -58,6 +58,10 @@ class Chromium:
         except WebDriverException:  # the same
             return False
 
+    def awaits(self, words: str, *, seconds: float = 15.0) -> None:
+        """A click returns before the next page is there."""
+        wait_until(lambda: self.sees(words), f"the page says {words!r}", seconds=seconds)
+
     def log_in(self, login: str, password: str) -> None:
         self.go("/login")
         self.type("login", login)
@@ -146,5 +150,9 @@ def chromium(box: Box, *, scripts: bool = True, language: str = "en") -> Iterato
         driver.set_page_load_timeout(60)
         driver.set_script_timeout(60)
         yield Chromium(driver, box)
+    except BaseException:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        driver.save_screenshot(str(SHOTS / "failed.png"))
+        raise
     finally:
         driver.quit()

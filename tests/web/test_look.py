@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 def window(office):
     with chromium(office) as opened:
         opened.log_in(OWNER, OWNER_PASSWORD)
-        assert opened.sees("The lamps on the box now")
+        opened.awaits("The lamps on the box now")
         opened.complaints()
         opened.requests()
         yield opened
@@ -59,7 +59,7 @@ def test_forms_that_are_open_and_wrong_are_as_good_to_use(window):
     window.type("address", "kurt")
     window.type("password", "long enough for us")
     window.press("Make the account")
-    assert window.sees("kurt")
+    window.awaits("kurt")
     window.shoot("people-wrong-360-light")
     assert window.violations() == []
     assert not window.is_too_wide()
@@ -76,7 +76,7 @@ def test_what_is_wrong_with_a_page_would_be_found(window):
 def test_the_lamps_change_on_the_page_by_themselves(window, office):
     window.resize(1440)
     window.go("/simulator")
-    assert window.sees("No backup runs.")
+    window.awaits("No backup runs.")
     window.press("Press")
     wait_until(lambda: window.sees("Done."), "it is pressed")
 

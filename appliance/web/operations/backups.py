@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from appliance.errors import NotFound
 from appliance.web.desk import Desk
 from appliance.web.fields import Field, Values
 from appliance.web.language import N_
@@ -66,12 +65,7 @@ async def cancel(desk: Desk, _visitor: Visitor, _values: Values) -> None:
 
 async def adopt(desk: Desk, _visitor: Visitor, values: Values) -> dict[str, str]:
     """Use a drive for backups from now on; nothing on it is erased."""
-    for each in await desk.ask("drives_ready"):
-        if each["path"] == values["path"] and each["root"]:
-            target = await desk.blocking(desk.backups.adopt, each["root"])
-            await desk.ask("drives_ready")
-            return {"label": target.label}
-    raise NotFound(N_("This drive is not plugged in any more."))
+    return {"label": await desk.ask("drives_adopt", path=values["path"])}
 
 
 async def eject(desk: Desk, _visitor: Visitor, _values: Values) -> None:

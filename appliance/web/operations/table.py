@@ -11,6 +11,7 @@ from appliance.web.operations import (
     mail,
     own,
     people,
+    setup,
     simulator,
     zone,
 )
@@ -24,6 +25,7 @@ ALL: tuple[Operation, ...] = (
     *disks.OPERATIONS,
     *backups.OPERATIONS,
     *own.OPERATIONS,
+    *setup.OPERATIONS,
     *simulator.OPERATIONS,
 )
 BY_NAME = {each.name: each for each in ALL}

@@ -18,6 +18,7 @@ from appliance.web.pages import (
     me,
     person,
     queue,
+    setup,
     simulator,
     trace,
 )
@@ -34,10 +35,12 @@ PAGES: tuple[Page, ...] = (
     health.PAGE,
     changes.PAGE,
     me.PAGE,
+    setup.SHEET,
+    setup.PAGE,
     simulator.PAGE,
 )
 
 
 def open_routes(desk: Desk) -> list[Route]:
     """What is there for somebody who is not logged in."""
-    return [*door.routes(desk)]
+    return [*door.routes(desk), *setup.routes(desk)]

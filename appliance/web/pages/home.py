@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from appliance.web import render
+from appliance.web import render, setup
 from appliance.web.desk import Desk
 from appliance.web.lines import Line, lines
 from appliance.web.page import Page
@@ -19,6 +19,7 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
     if visitor.role < Role.HELPER:
         return render.page(request, desk, "home_user.html")
     told = await overview(desk)
+    told["next_step"] = setup.next_step(await desk.blocking(setup.noted, desk.database))
     return render.page(request, desk, "home.html", **told)
 
 
