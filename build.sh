@@ -12,7 +12,7 @@ SECOND_OPINIONS="opendkim libmail-spf-perl libmail-dkim-perl libmail-dmarc-perl"
 PROVIDER="dovecot-imapd dovecot-pop3d"
 ROOTS="mmdebstrap"
 HARDWARE="umockdev smartmontools"
-DRIVES="restic openssh-sftp-server exfat-fuse exfatprogs ntfs-3g dosfstools"
+DRIVES="restic openssh-sftp-server openssh-server openssh-client rclone bindfs exfat-fuse exfatprogs ntfs-3g dosfstools"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
