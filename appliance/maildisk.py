@@ -25,7 +25,10 @@ log = logging.getLogger("pillarbox")
 _TICK_SECONDS = 1.0
 READ_ONLY = "mail-disk-read-only"
 _PLUG_IN = "Plug the mail disk in; mail is not lost, other servers will send it again."
-_MEND = "Make a backup now, then restart the box. If it happens again, replace the disk."
+_MEND = (
+    "Pull the mail disk and plug it in again, or restart the box: it is looked over and mended. "
+    "If it happens again, move the mail to another disk."
+)
 _PAUSED = "The mail moves to another disk; try again in a minute."
 _DELIVERIES_SECONDS, _WORK_SECONDS = 30.0, 20.0
 MIB = 1024 * 1024
@@ -169,6 +172,7 @@ class MailDisk:
         if not is_read_only:
             if self._is_read_only:
                 log.warning("the mail disk can be written again")
+                self._parts.store.can_be_written()
                 self._parts.runner.look_again()
             self._is_read_only = False
             board.take_down(READ_ONLY)
