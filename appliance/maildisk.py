@@ -9,6 +9,7 @@ that, since it was on the disk before it was acknowledged.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import time
@@ -108,14 +109,15 @@ class MailDisk:
             Temporary: it cannot be now; all goes on.
         """
         parts = self._parts
-        if self.refusal() in {_OFFLINE, _READ_ONLY}:
+        if self.refusal() == _OFFLINE:
             raise Temporary("The mail disk is not available at the moment.")
         self._paused_at = time.monotonic()
         try:
             await parts.runner.pause(_DELIVERIES_SECONDS)
             self._is_paused, self._paused_at = True, time.monotonic()
             await parts.threads.pause(_PAUSED, _WORK_SECONDS)
-            await parts.threads.carry_out(parts.store.settle(), in_pause=True)
+            with contextlib.suppress(StorageReadOnly):  # then all that was acknowledged is there
+                await parts.threads.carry_out(parts.store.settle(), in_pause=True)
             await asyncio.to_thread(parts.queue.stop)
             await asyncio.to_thread(parts.store.stop)
         except BaseException:

@@ -35,6 +35,7 @@ class Former:
     name: str = ""  # of the disk, for people
     file_system: str = ""
     root: str = ""
+    unread: tuple[str, ...] = ()  # files that could not be read, so they are only there
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Bound:
     root: str  # where its files are reachable
     folder: str = arriving.MAIL
     former: tuple[Former, ...] = ()
+    may_leave: tuple[str, ...] = ()  # what may stay behind unread, while mail moves there
 
     @property
     def mail(self) -> Path:
@@ -62,8 +64,9 @@ def load(state: Path, name: str = SWITCH) -> Bound | None:
     """The chosen disk; None when none was. Raises BadSettings."""
     try:
         told: dict[str, Any] = json.loads(files.read(state / name))
-        former = tuple(Former(**each) for each in told.pop("former", ()))
-        return Bound(**told, former=former)
+        former = tuple(_former(each) for each in told.pop("former", ()))
+        may_leave = tuple(str(each) for each in told.pop("may_leave", ()))
+        return Bound(**told, former=former, may_leave=may_leave)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, AttributeError, KeyError):
@@ -71,6 +74,10 @@ def load(state: Path, name: str = SWITCH) -> Bound | None:
             f"{state / name} cannot be read; it says which disk holds the mail. Bring it back, or "
             "restore the box from a backup."
         ) from None
+
+
+def _former(told: dict[str, Any]) -> Former:
+    return Former(**{**told, "unread": tuple(str(each) for each in told.get("unread", ()))})
 
 
 def save(state: Path, bound: Bound, name: str = SWITCH) -> None:

@@ -259,3 +259,26 @@ def read_and_not_deleted_by_pop3(box: Box, who: Person) -> None:
         assert client.stat()[0] == 30
         assert client.retr(30)[0].startswith(b"+OK")
         client.dele(1)
+
+
+def test_mail_is_moved_from_a_disk_that_can_only_be_read(own_box: Box, tmp_path: Path) -> None:
+    box, anna, ben = own_box, own_box.account("anna"), own_box.account("ben")
+    letters = sorted(filled(box))
+    before = picture(box, ben)
+    old, new = (image(tmp_path, name, mib=200) for name in ("old", "new"))
+    box.cli("sim", "plug", str(old))
+    box.cli("disk", "use", str(old))
+    wait_until(lambda: is_over(box), "it is over", seconds=30)
+    seed_an_error(box)
+    box.cli("sim", "plug", str(new))
+    box.cli("disk", "use", str(new))
+    wait_until(lambda: is_over(box), "it is over", seconds=30)
+    assert status(box)["outcome"] == "moved", status(box)
+    wait_until(lambda: "All is well." in box.cli("status"), "it can be written")
+    assert status(box)["disk"] == "new"
+    assert picture(box, ben) == before
+    submit(box, anna, [ben.address], letter("later", anna.address, ben.address))
+    wait_until(lambda: len(lies_there(root_of(box) / "mail", ben)) == 31, "mail flows")
+    assert set(letters) < set(lies_there(root_of(box) / "mail", ben))
+    killed_and_back(box, new)
+    assert set(before) < set(picture(box, ben))
