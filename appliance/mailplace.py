@@ -10,6 +10,8 @@ said and never passed over: what lies at the old place is older mail. Part of th
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -111,9 +113,21 @@ def check_there(state: Path, tree: Settings) -> Path:
         StorageOffline: the disk was chosen, and it is not there.
     """
     bound = chosen(state, tree)
-    if bound is not None and not (bound.mail / MARKER).exists():
+    if bound is not None and not (_is_at_its_place(bound) and (bound.mail / MARKER).exists()):
         raise StorageOffline(f"The mail disk {bound.name} is missing; plug it in.")
     return mail_folder(state, tree)
+
+
+def _is_at_its_place(bound: Bound, names: Path = Path("/dev/disk/by-uuid")) -> bool:
+    """Whether no other disk is there, as far as the system's names of disks tell."""
+    if bound.file_system == FOLDER or not names.is_dir():
+        return True
+    with suppress(OSError):
+        device = os.stat(bound.root).st_dev
+        for each in names.iterdir():
+            if os.stat(each).st_rdev == device:
+                return each.name == bound.uuid
+    return True
 
 
 def bring(bound: Bound, drives: Drives) -> None:
@@ -134,6 +148,7 @@ def bring(bound: Bound, drives: Drives) -> None:
             f"Two disks say that they are the mail disk {bound.name}; pull the one that is a copy."
         )
     if not found:
+        drives.release_mail(bound.uuid)  # an old disk at its place holds the same mail, but older
         raise StorageOffline(missing(bound, there))
     drives.mount_mail(found[0])
 

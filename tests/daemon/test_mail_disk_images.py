@@ -163,7 +163,10 @@ def test_from_one_disk_to_another_at_the_same_place_also_when_killed_at_the_swit
         wait_until(lambda: not box.is_running, "it is killed after the switch")
         box.wait()
         box.environment["CUT"] = ""
+        root = str(Path(str(place)).parent)
+        assert root in disks.mounts(), "the old disk is at the place of the mail still"
         box.start()
+        wait_until(lambda: root not in disks.mounts(), "nobody takes it for the mail")
         box.cli("sim", "plug", str(first))
         wait_until(lambda: "second is missing" in box.cli("status"), "the second disk counts")
         assert rcpt(box, ben.address) == 451, "the first one is old by now"
