@@ -20,6 +20,7 @@ KINDS = frozenset(("sftp", "s3", "rest", "b2", "azure", "gs", "swift", "rclone")
 _ASKED_FOR = ("AWS_", "B2_", "AZURE_", "GOOGLE_", "OS_", "ST_", "RCLONE_", "RESTIC_REST_")
 _USER, _PASSWORD = "RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"
 _LINE = re.compile(r"[A-Z][A-Z0-9_]*=")
+_LOGIN = re.compile(r"(?:https?:)?//([^/@]*)@")
 _HOST = re.compile(r"(rest:)?(https?://)([^/@]*@)?(.*)", re.DOTALL)
 
 
@@ -32,9 +33,8 @@ def is_address(text: str) -> bool:
 def check(address: str) -> None:
     """Raises Refused when there is a password in it, or nothing after its kind."""
     head, _, rest = address.partition(":")
-    before, at, _ = rest.rpartition("@")
-    user = before.rpartition("/")[2]
-    if at and ":" in user and (head != "sftp" or rest.startswith("//")):
+    found = _LOGIN.match(rest)
+    if found is not None and ":" in found[1]:
         raise Refused(
             "An address must not contain a password, because everybody can see it there. Say the "
             "address without it, with --environment-stdin, and give what the server asks for "

@@ -248,7 +248,8 @@ class Copy:
                 self._link(kept, target, status)
                 return
         if status.st_ino in self.unread.inodes:
-            self._without(source, OldDiskTrouble(f"{source} cannot be read."), targets=[target])
+            again = OldDiskTrouble(f"{source} cannot be read.")
+            self._without(source, again, status.st_ino, [target])
             return
         self._batch[status.st_ino] = _Coming(source, status, [target])
         self._batch_octets += status.st_size

@@ -19,7 +19,7 @@ from appliance.store.guard import MARKER
 
 MOST = 1_000
 _NEEDED = frozenset(("", MARKER, "people", "queue", "queue/journal"))
-_INDEX = "index"
+_INDEX, _VIEWS = "index", "views/"
 
 
 @dataclass(slots=True)
@@ -32,13 +32,17 @@ class Unread:
     """Folders of indexes that lack something."""
     inodes: set[int] = field(default_factory=set)
     """A disk takes long over what it cannot read, so nobody asks for it twice."""
+    _named: set[int] = field(default_factory=set)
 
     def note(self, below: str, trouble: PillarboxError, inode: int = 0) -> None:
         """Raises OldDiskTrouble when the copy is nothing without it, or too much is missing."""
         if below in _NEEDED:
             raise trouble
+        if below.startswith(_VIEWS) and inode in self._named:
+            return  # the same message as it was on other days
         if inode:
             self.inodes.add(inode)
+            self._named.add(inode)
         if below == _INDEX or below.startswith(f"{_INDEX}/"):
             folders = below.split("/")[:-1] or [_INDEX]
             self.indexes.add("/".join(folders[:3]))
@@ -61,6 +65,8 @@ def of_whom(below: str) -> str:
     parts = PurePosixPath(below).parts
     if parts[0] == "queue":
         return "mail on its way"
+    if below.startswith(_VIEWS):
+        return f"{next((each for each in parts if '@' in each), 'everybody')}, a view of {parts[1]}"
     if parts[0] != "people" or len(parts) < 2:
         return "the box"
     folder = parts[2] if len(parts) > 2 and parts[2].startswith(".") else ""

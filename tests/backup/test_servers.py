@@ -143,6 +143,7 @@ def test_a_password_in_an_address_is_refused() -> None:
         "sftp:office@nas:/backup",
         "sftp://office@nas:22//backup",
         "rest:https://nas:8000/",
+        "rclone:nas:folder@home",
     ):
         address.check(one)
 

@@ -20,7 +20,7 @@ from tests.bench import backup
 from tests.bench.servers import PASSWORD, Ours
 from tests.bench.wire import Imap
 
-MESSAGES, OCTETS = 5_000, 9_000
+MESSAGES, OCTETS = 5_000, 4_500
 MESSAGE = b"From: user0@office.test\r\nSubject: Figures\r\n\r\nIt flows.\r\n"
 
 

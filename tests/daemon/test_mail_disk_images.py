@@ -232,7 +232,7 @@ def test_mailboxes_that_nobody_opened_are_read_on_a_disk_gone_read_only_until_it
         box.cli("sim", "unplug", str(disk))
         wait_until(lambda: "can only be read" not in box.cli("status"), "it was pulled")
         box.cli("sim", "plug", str(disk))
-        wait_until(lambda: "All is well." in box.cli("status"), "it is mended", seconds=20)
+        wait_until(lambda: "All is well." in box.cli("status"), "it is mended", seconds=60)
         wait_until(lambda: stays.select("INBOX")[0] == "OK", "the same session goes on")
         assert stays.store("20", "+FLAGS", r"(\Flagged)")[0] == "OK"
     assert set(before) - set(picture(box, ben)) == {one for one in before if b"UID 20 " in one[2]}
