@@ -13,7 +13,7 @@ PROVIDER="dovecot-imapd dovecot-pop3d"
 ROOTS="mmdebstrap"
 BROWSER="chromium chromium-driver"
 HARDWARE="umockdev smartmontools"
-DRIVES="restic openssh-sftp-server exfat-fuse exfatprogs ntfs-3g dosfstools"
+DRIVES="restic openssh-sftp-server openssh-client rclone bindfs exfat-fuse exfatprogs ntfs-3g dosfstools"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -47,6 +47,15 @@ install_packages() {
   # shellcheck disable=SC2086
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing \
     >/dev/null
+}
+
+# sshd is for tests alone, which start it themselves: installing it must not open a port here.
+install_sshd() {
+  [ -z "$(missing_packages openssh-server)" ] && return 0
+  as_root systemctl mask ssh.service ssh.socket >/dev/null 2>&1 || true
+  install_packages openssh-server
+  as_root systemctl unmask ssh.service ssh.socket >/dev/null 2>&1 || true
+  as_root systemctl disable ssh.service ssh.socket >/dev/null 2>&1 || true
 }
 
 find_python() {
@@ -134,6 +143,7 @@ TEXT
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
   install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $HARDWARE $DRIVES $BROWSER
+  install_sshd
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi
   set_up requirements-dev.lock

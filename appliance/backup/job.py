@@ -20,13 +20,15 @@ from typing import Any
 
 from appliance import files
 from appliance.backup import decisions, key, proof, target, view
+from appliance.backup.address import check as check_address
+from appliance.backup.address import is_address
 from appliance.backup.decisions import Reminder
 from appliance.backup.engine import Engine, Repository, Version
 from appliance.backup.history import EVERYTHING, INDEX, History, Run, Target
 from appliance.backup.key import Key
 from appliance.backup.process import Watch, within
 from appliance.backup.proof import beside
-from appliance.backup.taking import Made, Remount, Taking
+from appliance.backup.taking import Remount, Taking, details_of, sentence_of
 from appliance.backup.target import Pulse
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 from appliance.backup.view import Box, Freeze
@@ -119,8 +121,10 @@ class Job:
         """Use a repository behind a network: it is reached, and made if there is none.
 
         Raises:
+            Refused: there is a password in the address.
             TargetTrouble: it cannot be reached or opened.
         """
+        check_address(address)
         found = Target(
             secrets.token_hex(8),
             self._checked_label(label),
@@ -153,7 +157,7 @@ class Job:
         """The targets that could be used now: folders that are there, and all addresses."""
         found = []
         for each in self.history.targets():
-            if target.is_address(each.location):
+            if is_address(each.location):
                 found.append(each)
                 continue
             try:
@@ -180,7 +184,7 @@ class Job:
     def engine(self, of: Target, watch: Watch | None = None, with_key: Key | None = None) -> Engine:
         """restic for a target, opened with this box's key or another one."""
         opened = with_key or key.load_or_make(self.box.state)
-        if target.is_address(of.location):
+        if is_address(of.location):
             cache = self.box.state / _CACHE
             repository = Repository(of.name, of.location, of.environment, cache)
         else:
@@ -190,11 +194,17 @@ class Job:
     def versions(self, of: Target) -> list[tuple[Version, bool]]:
         """All versions on a target, oldest first, and whether each was proven."""
         proven = {of.proven_version}
-        if not target.is_address(of.location):
+        if not is_address(of.location):
             proven |= {one.version for one in target.proofs(Path(of.location), of.name)}
         return [(one, one.identity in proven) for one in self.engine(of).versions()]
 
-    def source(self, named: str, with_key: Key | None = None, watch: Watch | None = None) -> Engine:
+    def source(
+        self,
+        named: str,
+        with_key: Key | None = None,
+        watch: Watch | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Engine:
         """Where to restore from: a target, or any drive, folder or address with a backup on it.
 
         Raises:
@@ -207,7 +217,7 @@ class Job:
         except NotFound:
             pass
         opened = with_key or key.load(self.box.state)
-        return foreign_source(named, opened, watch)
+        return foreign_source(named, opened, watch, environment)
 
     def verify(self, of: Target, version: str, watch: Watch) -> str:
         """Read all of a target and walk through one version; a sentence.
@@ -254,7 +264,7 @@ class Job:
     ) -> Outcome:
         try:
             with self._watched(of, watch) as (watched, pulse):
-                root = None if target.is_address(of.location) else Path(of.location)
+                root = None if is_address(of.location) else Path(of.location)
                 if root is not None:
                     self._check_marker(of, root, watched)
                 taking = Taking(self.box, of, self.engine(of, watched), root)
@@ -271,12 +281,14 @@ class Job:
             return Outcome(FAILED, str(error), trouble="mail-disk")
         except OSError as error:
             return Outcome(FAILED, f"The mail disk: {error.strerror}.", trouble="mail-disk")
-        return Outcome(PROVEN, sentence_of(made, of), made.taken.identity, "", _details(made))
+        return Outcome(
+            PROVEN, sentence_of(made, of.name), made.taken.identity, "", details_of(made)
+        )
 
     @contextmanager
     def _watched(self, of: Target, watch: Watch) -> Iterator[tuple[Watch, Pulse | None]]:
         """The caller's watch, and for a folder also whether it still answers."""
-        if target.is_address(of.location):
+        if is_address(of.location):
             yield watch, None
             return
         pulse = Pulse(Path(of.location))
@@ -339,14 +351,21 @@ def _mount_again(remount: Remount, pulse: Pulse, of: Target) -> None:
         remount()
 
 
-def foreign_source(named: str, opened: Key, watch: Watch | None = None) -> Engine:
+def foreign_source(
+    named: str,
+    opened: Key,
+    watch: Watch | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Engine:
     """restic for a drive, folder or address that this box need not know.
 
     Raises:
+        Refused: there is a password in the address.
         NotFound: there is no backup.
     """
-    if target.is_address(named):
-        return Engine(Repository("the backup", named), opened, watch=watch)
+    if is_address(named):
+        check_address(named)
+        return Engine(Repository("the backup", named, environment or {}), opened, watch=watch)
     root = Path(named).absolute()
     name = f"the drive at {root}"
     patience = within(_PATIENCE_SECONDS)
@@ -371,29 +390,3 @@ def find_version(engine: Engine, named: str) -> Version:
         count = "No version" if not found else "More than one version"
         raise NotFound(f"{count} begins with {named}; see: backup list.")
     return found[0]
-
-
-def sentence_of(made: Made, of: Target) -> str:
-    """What is said when all went well."""
-    count, people = sum(made.about.messages.values()), len(made.about.messages)
-    sentence = (
-        f"{count:,} messages of {people} {'person' if people == 1 else 'people'} are safe on "
-        f"{of.name}; {made.proven.messages_compared:,} of them and all settings were restored "
-        "and compared."
-    )
-    if made.has_damaged_versions:
-        sentence += " Earlier versions on it are damaged: replace the drive soon."
-    return sentence
-
-
-def _details(made: Made) -> dict[str, Any]:
-    return {
-        "messages": sum(made.about.messages.values()),
-        "accounts": len(made.about.messages),
-        "files_new": made.taken.files_new,
-        "octets": made.taken.octets,
-        "octets_added": made.taken.octets_added,
-        "given_up": made.given_up,
-        "has_damaged_versions": made.has_damaged_versions,
-        **made.proven.told(),
-    }

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from appliance import files
 from appliance.backup import decisions, proof, target, view
@@ -280,3 +281,30 @@ class Taking:
             files.remove_tree(self.box.mail / proof.SCRATCH)
         except (StorageFull, StorageOffline, OSError) as error:
             log.warning("the view of the backup could not be removed: %s", error)
+
+
+def sentence_of(made: Made, name: str) -> str:
+    """What is said when all went well."""
+    count, people = sum(made.about.messages.values()), len(made.about.messages)
+    sentence = (
+        f"{count:,} messages of {people} {'person' if people == 1 else 'people'} are safe on "
+        f"{name}; {made.proven.messages_compared:,} of them and all settings were restored "
+        "and compared."
+    )
+    if made.has_damaged_versions:
+        sentence += " Earlier versions on it are damaged: replace the drive soon."
+    return sentence
+
+
+def details_of(made: Made) -> dict[str, Any]:
+    """The same in numbers, for the history and for programs."""
+    return {
+        "messages": sum(made.about.messages.values()),
+        "accounts": len(made.about.messages),
+        "files_new": made.taken.files_new,
+        "octets": made.taken.octets,
+        "octets_added": made.taken.octets_added,
+        "given_up": made.given_up,
+        "has_damaged_versions": made.has_damaged_versions,
+        **made.proven.told(),
+    }
