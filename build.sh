@@ -14,6 +14,7 @@ ROOTS="mmdebstrap"
 BROWSER="chromium chromium-driver"
 HARDWARE="umockdev smartmontools"
 DRIVES="restic openssh-sftp-server openssh-client rclone bindfs exfat-fuse exfatprogs ntfs-3g dosfstools"
+PAPER="poppler-utils zbar-tools fonts-dejavu-core libplist-utils"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -142,7 +143,8 @@ TEXT
 
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
-  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $HARDWARE $DRIVES $BROWSER
+  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $HARDWARE $DRIVES \
+    $BROWSER $PAPER
   install_sshd
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi

@@ -154,6 +154,9 @@ class Doors:
                 idle_seconds=tree.imap.autologout_minutes * 60.0,
             ),
             allow_plain_text=parts.options.simulate,
+            on_login=lambda login, peer, client: parts.arrivals.introduce(
+                login.address, peer, client
+            ),
         )
         doorkeeper = _doorkeeper(tree.imap)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from appliance.accounts.login import Gate
 from appliance.clock import Clock, SystemClock
 from appliance.conditions import Board
 from appliance.delivery.mda import Mda
+from appliance.devices.arrivals import Arrivals
 from appliance.front import Front
 from appliance.hardware import vitals
 from appliance.mailplace import MailPlace
@@ -69,6 +70,7 @@ class Parts:
     reporting: Reporting
     sending: Sending
     tls: ssl.SSLContext
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
     @property
     def mail(self) -> Path:
@@ -121,6 +123,8 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
 def _wire(parts: Parts) -> None:
     """Who tells whom."""
     queue, runner, world, gate = parts.queue, parts.runner, parts.outside, parts.gate
+    arrivals, clock = parts.arrivals, parts.clock
+    gate.on_attempt = lambda attempt: arrivals.note(attempt, clock.wall())
     mda = Mda(parts.store, lambda address: address in gate.directory.accounts)
     runner.local = postroom.LocalCarrier(queue, mda)
     runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)

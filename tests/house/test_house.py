@@ -32,7 +32,19 @@ FLOORS = {
     **dict.fromkeys(("store", "accounts"), 3),
     **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters", "zone"), 4),
     **dict.fromkeys(
-        ("smtp", "imap", "pop3", "managesieve", "backup", "health", "panel", "trace", "reports"), 5
+        (
+            "smtp",
+            "imap",
+            "pop3",
+            "managesieve",
+            "backup",
+            "health",
+            "panel",
+            "trace",
+            "reports",
+            "devices",
+        ),
+        5,
     ),
     "web": 6,
     **dict.fromkeys(
@@ -85,7 +97,9 @@ ADDRESS_OF_LIBRARY = {
     "authheaders": "appliance/filters/",
     "authres": "appliance/filters/",
     "nacl": "appliance/filters/",
-    "defusedxml": "appliance/reports/",
+    "defusedxml": ("appliance/reports/", "appliance/devices/autodiscover.py"),
+    "fpdf": "appliance/devices/sheet.py",
+    "segno": "appliance/devices/sheet.py",
     "starlette": "appliance/web/",
     "uvicorn": "appliance/web/server.py",
     "jinja2": "appliance/web/render.py",
