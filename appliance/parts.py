@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,9 @@ from appliance.accounts.login import Gate
 from appliance.clock import Clock, SystemClock
 from appliance.conditions import Board
 from appliance.delivery.mda import Mda
+from appliance.devices import service
 from appliance.devices.arrivals import Arrivals
+from appliance.devices.service import Services
 from appliance.front import Front
 from appliance.hardware import vitals
 from appliance.mailplace import MailPlace
@@ -73,6 +75,12 @@ class Parts:
     arrivals: Arrivals = field(default_factory=Arrivals)
 
     @property
+    def services(self) -> Services:
+        """What mail programs are told about this box."""
+        domains = self.gate.directory.domains
+        return offered_here(self.settings, domains, self.host, self.options.port_base)
+
+    @property
     def mail(self) -> Path:
         """Where the mail is now."""
         return self.place.mail
@@ -118,6 +126,11 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
     )
     _wire(parts)
     return parts
+
+
+def offered_here(tree: Settings, domains: Iterable[str], host: str, port_base: int = 0) -> Services:
+    """What mail programs are told; under the office's name, or that of its first domain."""
+    return service.offered(tree.server.office or min(domains, default=""), host, port_base)
 
 
 def _wire(parts: Parts) -> None:

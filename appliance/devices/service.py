@@ -39,6 +39,19 @@ class Services:
         return self.title[:SHORT_NAME_LETTERS].strip()
 
 
+def offered(office: str, host: str, port_base: int = 0) -> Services:
+    """What this box offers; `port_base` is added to every port where it runs for a trial."""
+    return Services(
+        office,
+        host,
+        imap_port=port_base + 993,
+        submission_port=port_base + 465,
+        pop3_port=port_base + 995,
+        imap_starttls_port=port_base + 143,
+        submission_starttls_port=port_base + 587,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way in: a port and how TLS begins there."""
