@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Coroutine
 from typing import Any, TypeVar, cast
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from appliance.accounts.allowance import Device
 from appliance.accounts.login import Login
@@ -159,6 +159,9 @@ class SmtpConnection(SMTP):
             return replies.reply_for(error)
         if isinstance(error, EOFError | ConnectionError):
             return self._hang_up()
+        if isinstance(error, TLSSetupException) and isinstance(error.__cause__, OSError):
+            log.info("TLS did not begin: %s", error.__cause__, extra={"peer": self.peer.host})
+            return "454 4.7.0 TLS did not begin."  # RFC 3207 §4; nobody hears it any more
         log.error("a fault of ours", exc_info=error, extra={"peer": self.peer.host})
         return "451 4.3.0 Something went wrong here; try again later."
 
