@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -71,7 +70,7 @@ class Parts:
     recorder: Recorder
     reporting: Reporting
     sending: Sending
-    tls: ssl.SSLContext
+    tls: tls.ServerContext
     arrivals: Arrivals = field(default_factory=Arrivals)
 
     @property
@@ -137,6 +136,7 @@ def _wire(parts: Parts) -> None:
     """Who tells whom."""
     queue, runner, world, gate = parts.queue, parts.runner, parts.outside, parts.gate
     arrivals, clock = parts.arrivals, parts.clock
+    parts.tls.on_distrust = lambda: arrivals.note_distrust(clock.wall())
     gate.on_attempt = lambda attempt: arrivals.note(attempt, clock.wall())
     mda = Mda(parts.store, lambda address: address in gate.directory.accounts)
     runner.local = postroom.LocalCarrier(queue, mda)

@@ -82,6 +82,7 @@ class Arrivals:
     def __init__(self) -> None:
         self._accounts: OrderedDict[str, _Lately] = OrderedDict()
         self._strangers: _Lately = OrderedDict()
+        self._distrusted_at = 0.0
 
     def note(self, attempt: Attempt, now: float) -> None:
         """An attempt to log in ended."""
@@ -96,6 +97,10 @@ class Arrivals:
         _keep(known, Arrival(attempt, now, now, client), MOST_OF_ACCOUNT)
         while len(self._accounts) > MOST_ACCOUNTS:
             self._accounts.popitem(last=False)
+
+    def note_distrust(self, now: float) -> None:
+        """Some program did not trust our certificate, and went before it said whose it is."""
+        self._distrusted_at = now
 
     def introduce(self, address: str, peer_host: str, client: str) -> None:
         """What the program that just logged in by IMAP calls itself."""
@@ -125,13 +130,16 @@ class Arrivals:
             if _is_meant(each, address, peers) and not _was_mended(each, there)
         ]
         bad.sort(key=lambda each: each.at)
+        told = [_failure(each, address) for each in bad]
+        if since <= self._distrusted_at <= now and not _is_after(good, self._distrusted_at):
+            told.append(_distrust(self._distrusted_at))
         services = {each.attempt.service for each in good}
         return Story(
             reads=any(each in services for each in _READING),
             sends=Service.SMTP in services,
             client=next((each.client for each in reversed(good) if each.client), ""),
             good=tuple(map(_success, good)),
-            bad=tuple(dict.fromkeys(_failure(each, address) for each in bad)),
+            bad=tuple(dict.fromkeys(told)),
             others=tuple(map(_success, others)),
         )
 
@@ -158,6 +166,17 @@ def _same_place(arrival: Arrival, attempt: Attempt) -> bool:
 def _was_mended(arrival: Arrival, good: list[Arrival]) -> bool:
     """A failure that is over: the same service worked later from the same place."""
     return any(each.at >= arrival.at and _same_place(each, arrival.attempt) for each in good)
+
+
+def _is_after(good: list[Arrival], moment: float) -> bool:
+    return any(each.at >= moment for each in good)
+
+
+def _distrust(at: float) -> str:
+    return (
+        f"A program, perhaps this one, did not trust the box's certificate {_clock(at)}. Install "
+        "the profile or the box's own certificate on the device, and trust it there."
+    )
 
 
 def _is_meant(arrival: Arrival, address: str, peers: set[str]) -> bool:
@@ -207,5 +226,8 @@ def _service(attempt: Attempt) -> str:
 
 
 def _where(arrival: Arrival) -> str:
-    at = time.strftime("%H:%M", time.localtime(arrival.at))
-    return f"at {at} from {arrival.attempt.peer_host}"
+    return f"{_clock(arrival.at)} from {arrival.attempt.peer_host}"
+
+
+def _clock(at: float) -> str:
+    return time.strftime("at %H:%M", time.localtime(at))

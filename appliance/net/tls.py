@@ -3,14 +3,45 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from appliance.net.certificates import SERVER_FILE
 
 
-def server_context(directory: Path) -> ssl.SSLContext:
+class ServerContext(ssl.SSLContext):
+    """A context that tells when a client does not trust the certificate.
+
+    No door hears of that: the handshake fails before there is a connection. Who the client is, is
+    not known here, only that it sent the alert (RFC 8446 §6.2).
+    """
+
+    on_distrust: Callable[[], None] | None = None
+    """Quick, in the event loop."""
+
+
+class _Handshaker(ssl.SSLObject):
+    def do_handshake(self) -> None:
+        """Go on with the handshake."""
+        try:
+            super().do_handshake()
+        except ssl.SSLError as error:
+            context = self.context
+            if _is_distrust(error) and isinstance(context, ServerContext) and context.on_distrust:
+                context.on_distrust()
+            raise
+
+
+def _is_distrust(error: ssl.SSLError) -> bool:
+    """An alert about our certificate, under the names of OpenSSL 1.1 to 3.5."""
+    reason = error.reason or ""
+    return "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason)
+
+
+def server_context(directory: Path) -> ServerContext:
     """A context for servers with the certificate in `directory`. Blocks."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _Handshaker
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     # A ticket sent right behind the handshake makes clients hang that wait for data with select()

@@ -174,3 +174,16 @@ def test_the_name_of_a_program_is_cut_and_cannot_write_lines(arrivals):
     arrivals.introduce("nobody@office.test", PHONE, "x")
     arrivals.introduce(ANNA, PHONE, "")
     assert story(arrivals).client.startswith("EvilMail")
+
+
+def test_a_certificate_that_was_not_trusted_is_told_until_something_works(arrivals):
+    arrivals.note_distrust(NOW)
+    assert story(arrivals).bad == (
+        (
+            "A program, perhaps this one, did not trust the box's certificate at 10:42. Install the "
+            "profile or the box's own certificate on the device, and trust it there."
+        ),
+    )
+    assert story(arrivals, since=NOW + 1).bad == ()
+    arrivals.note(attempt(), NOW + 30)
+    assert story(arrivals).bad == ()

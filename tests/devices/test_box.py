@@ -7,6 +7,8 @@ import json
 import plistlib
 import poplib
 import smtplib
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from appliance import control
 from appliance.devices.autoconfig import autoconfig
 from appliance.devices.autodiscover import OUTLOOK, autodiscover
 from appliance.devices.service import Services
-from tests.support.box import PILLARBOX, ROOT, Box, Person
+from tests.support.box import PILLARBOX, ROOT, Box, Person, wait_until
 from tests.support.mail import letter
 
 HOST = "localhost"
@@ -151,6 +153,49 @@ def test_what_fails_is_told_while_somebody_waits(house: Box) -> None:
     )
     for text in (house.log(), json.dumps(story)):
         assert anna.password not in text
+
+
+def meet(box: Box, port: int, context: ssl.SSLContext) -> None:
+    """Begin TLS as a mail program does, in one way or the other."""
+    number = box.port(port)
+    match port:
+        case 993:
+            imaplib.IMAP4_SSL(HOST, number, ssl_context=context)
+        case 465:
+            smtplib.SMTP_SSL(HOST, number, context=context)
+        case 143:
+            imaplib.IMAP4(HOST, number).starttls(context)
+        case 587:
+            smtplib.SMTP(HOST, number).starttls(context=context)
+        case _:
+            poplib.POP3(HOST, number).stls(context)
+
+
+def test_who_does_not_trust_the_certificate_is_told(house: Box) -> None:
+    anna = house.account("anna")
+
+    def is_told() -> bool:
+        return "did not trust the box's certificate" in str(arrivals(house, anna)["bad"])
+
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        stranger = ssl.create_default_context()
+        stranger.maximum_version = version
+        for port in (993, 465, 143, 587, 110):
+            with pytest.raises(ssl.SSLCertVerificationError):
+                meet(house, port, stranger)
+            wait_until(is_told, f"it is told of port {port}")
+            use(house, "imap", "SSL", (HOST, house.port(993)), anna)
+            assert not is_told()
+
+
+def test_other_broken_handshakes_are_not_taken_for_that(house: Box) -> None:
+    for noise in (b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05\xff", b""):
+        with socket.create_connection((HOST, house.port(993))) as raw:
+            raw.sendall(noise)
+            raw.shutdown(socket.SHUT_WR)
+            while raw.recv(4096):
+                pass
+    assert arrivals(house, house.account("anna"))["bad"] == []
 
 
 def test_an_app_password_for_another_service_is_told(house: Box) -> None:
