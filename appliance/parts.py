@@ -76,8 +76,10 @@ class Parts:
     @property
     def services(self) -> Services:
         """What mail programs are told about this box."""
-        domains = self.gate.directory.domains
-        return offered_here(self.settings, domains, self.host, self.options.port_base)
+        options, domains = self.options, self.gate.directory.domains
+        return offered_here(
+            self.settings, domains, simulate=options.simulate, port_base=options.port_base
+        )
 
     @property
     def mail(self) -> Path:
@@ -127,9 +129,19 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
     return parts
 
 
-def offered_here(tree: Settings, domains: Iterable[str], host: str, port_base: int = 0) -> Services:
-    """What mail programs are told; under the office's name, or that of its first domain."""
+def offered_here(
+    tree: Settings, domains: Iterable[str], *, simulate: bool = False, port_base: int = 0
+) -> Services:
+    """What mail programs are told: names that the certificate vouches for, as `names` has them."""
+    host = tree.server.host_name
+    if not host:  # what the machine calls itself means nothing to a phone; in a LAN .local does
+        host = "localhost" if simulate else _in_lan(socket.gethostname())
     return service.offered(tree.server.office or min(domains, default=""), host, port_base)
+
+
+def _in_lan(host: str) -> str:
+    """By multicast DNS (RFC 6762)."""
+    return host.partition(".")[0] + ".local"
 
 
 def _wire(parts: Parts) -> None:
@@ -167,7 +179,7 @@ def _store(had: Path, mail: Path, clock: Clock) -> Store:
 
 def names(options: Options, host: str) -> certificates.Names:
     """What the server certificate vouches for on this machine now."""
-    hosts = [host, host.partition(".")[0] + ".local"]
+    hosts = [host, _in_lan(host)]
     addresses = list(vitals.addresses())
     if options.simulate:
         hosts.append("localhost")

@@ -91,7 +91,7 @@ def _pacc(tree: Settings, domains: Iterable[str], host: str) -> str:
     """The record for what this box shows; none where it goes by another name itself."""
     if host != tree.server.host_name:
         return ""
-    return pacc.record(pacc.document(offered_here(tree, domains, host)))
+    return pacc.record(pacc.document(offered_here(tree, domains)))
 
 
 def _values(wanted: records.Wanted, said: Verdict | None) -> dict[str, str]:

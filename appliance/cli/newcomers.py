@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import socket
 import sys
 import time
 from typing import Any
@@ -81,8 +80,7 @@ def _who(arguments: argparse.Namespace) -> tuple[Account, Services]:
     with contextlib.suppress(ConnectionError):
         return account, Services(**control.ask(arguments.state, "services"))
     tree = settings.load(arguments.state / "settings.toml")
-    host = tree.server.host_name or socket.gethostname()
-    return account, offered_here(tree, people.domains, host)
+    return account, offered_here(tree, people.domains)
 
 
 def _write(octets: bytes) -> None:

@@ -17,10 +17,11 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from appliance import control
+from appliance import control, settings
 from appliance.devices.autoconfig import autoconfig
 from appliance.devices.autodiscover import OUTLOOK, autodiscover
 from appliance.devices.service import Services
+from appliance.parts import Options, names, offered_here
 from tests.support.box import PILLARBOX, ROOT, Box, Person, wait_until
 from tests.support.mail import letter
 
@@ -29,8 +30,8 @@ HOST = "localhost"
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Box]:
-    settings = f'[server]\nhost_name = "{HOST}"\noffice = "Müller & Söhne"\n'
-    with Box(tmp_path / "box", settings=settings) as running:
+    text = f'[server]\nhost_name = "{HOST}"\noffice = "Müller & Söhne"\n'
+    with Box(tmp_path / "box", settings=text) as running:
         yield running
 
 
@@ -223,6 +224,19 @@ def test_the_daemon_never_has_what_makes_sheets_and_codes() -> None:
     code = "import appliance.daemon, sys; print([m for m in ('fpdf', 'PIL', 'segno') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
     assert run.stdout.strip() == b"[]"
+
+
+def test_programs_are_led_to_names_that_the_certificate_vouches_for(
+    house: Box, tmp_path: Path
+) -> None:
+    assert told(house).host == HOST
+    tree = settings.Settings()
+    vouched = names(Options(tmp_path), socket.gethostname()).hosts
+    assert offered_here(tree, ["b.test", "a.test"]).host in vouched
+    assert offered_here(tree, ["b.test", "a.test"]).office == "a.test"
+    trial = offered_here(tree, [], simulate=True, port_base=10000)
+    assert trial.host in names(Options(tmp_path, simulate=True), "box").hosts
+    assert (trial.title, trial.imap_port, trial.submission_port) == ("localhost", 10993, 10465)
 
 
 def test_nobody_gets_a_sheet_who_is_not_there(house: Box) -> None:

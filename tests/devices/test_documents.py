@@ -8,6 +8,8 @@ import json
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import binary
 
 from appliance.devices.autoconfig import autoconfig
 from appliance.devices.autodiscover import (
@@ -131,6 +133,7 @@ FOREIGN = """<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>
         b"<a><EMailAddress>" + b"a" * 400 + b"@office.test</EMailAddress></a>",
         b"<a>" + b" " * MOST_OCTETS + b"</a>",
         b"<a>" * 5000,
+        b"<a>" * 2300 + b"</a>" * 2300,
         BOMB.encode(),
         FOREIGN.encode(),
     ],
@@ -145,6 +148,15 @@ def test_every_cut_of_a_request_is_refused_or_read():
     for end in range(len(whole)):
         with pytest.raises(Refused):
             requested_address(whole[:end])
+
+
+@given(binary(max_size=400))
+def test_no_octets_get_anything_but_a_sentence_or_an_address(noise):
+    for body in (noise, REQUEST.format(schema=OUTLOOK).encode().replace(b"anna", noise)):
+        try:
+            assert "@" in requested_address(body)
+        except Refused as refused:
+            assert str(refused).endswith(".")
 
 
 def test_pacc_names_what_is_on_its_own_port():
