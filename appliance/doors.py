@@ -37,6 +37,7 @@ class Port:
     name: str
     factory: Factory
     implicit_tls: bool = False
+    is_for_mail: bool = True  # mail programs come here
 
 
 class Doors:
@@ -68,7 +69,8 @@ class Doors:
     async def _listen(
         self, loop: asyncio.AbstractEventLoop, port: Port, listening: socket.socket
     ) -> asyncio.Server:
-        tls = self._parts.tls if port.implicit_tls else None
+        watched = self._parts.tls
+        tls = (watched if port.is_for_mail else watched.quiet) if port.implicit_tls else None
         if proxies := self._proxies:  # their header comes before TLS
             return await loop.create_server(
                 lambda: Porch(port.factory, proxies, tls), sock=listening, backlog=_BACKLOG

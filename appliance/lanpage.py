@@ -43,7 +43,7 @@ class LanPage:
     def ports(self) -> list[Port]:
         """For the doors."""
         return [
-            Port(HTTPS, "page", self._secure, implicit_tls=True),
+            Port(HTTPS, "page", self._secure, implicit_tls=True, is_for_mail=False),
             Port(HTTP, "way to the page", self._clear),
         ]
 

@@ -85,7 +85,9 @@ class Arrivals:
         self._distrusted_at = 0.0
 
     def note(self, attempt: Attempt, now: float) -> None:
-        """An attempt to log in ended."""
+        """An attempt to log in ended; those to the page of the box are no mail program's."""
+        if attempt.service not in _NAMES:
+            return
         if not attempt.is_account:
             _keep(self._strangers, Arrival(attempt, now, now), MOST_OF_STRANGERS)
             return

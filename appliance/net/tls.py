@@ -18,6 +18,9 @@ class ServerContext(ssl.SSLContext):
 
     on_distrust: Callable[[], None] | None = None
     """Quick, in the event loop."""
+    quiet: ssl.SSLContext
+    """The same for those whose distrust says nothing about mail programs: other servers, browsers.
+    """
 
 
 class _Handshaker(ssl.SSLObject):
@@ -42,6 +45,14 @@ def server_context(directory: Path) -> ServerContext:
     """A context for servers with the certificate in `directory`. Blocks."""
     context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.sslobject_class = _Handshaker
+    context.quiet = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _restrict(context)
+    _restrict(context.quiet)
+    load(context, directory)
+    return context
+
+
+def _restrict(context: ssl.SSLContext) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     # A ticket sent right behind the handshake makes clients hang that wait for data with select()
@@ -49,10 +60,9 @@ def server_context(directory: Path) -> ServerContext:
     # with this curve; TLS 1.2 still resumes.
     context.num_tickets = 0
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")  # for 1.2; 1.3 has its own list
-    load(context, directory)
-    return context
 
 
-def load(context: ssl.SSLContext, directory: Path) -> None:
+def load(context: ServerContext, directory: Path) -> None:
     """Use the certificate as it is now on disk for new connections; open ones go on. Blocks."""
-    context.load_cert_chain(directory / SERVER_FILE)
+    for each in (context, context.quiet):
+        each.load_cert_chain(directory / SERVER_FILE)

@@ -30,7 +30,7 @@ from appliance.net.connection import peer_of
 from appliance.net.session import Peer
 from appliance.smtp import login as authentication
 from appliance.smtp import message, replies, stream, transaction
-from appliance.smtp.context import Door, SmtpContext
+from appliance.smtp.context import Door, SmtpContext, starttls_context
 from appliance.smtp.replies import Reply
 from appliance.smtp.rules import MxRules, Rules, SubmissionRules
 from appliance.smtp.transaction import Transaction
@@ -60,7 +60,7 @@ class SmtpConnection(SMTP):
             ident="ESMTP Pillarbox",
             enable_SMTPUTF8=True,
             data_size_limit=context.settings.largest_message_mib * 1024 * 1024,
-            tls_context=None if door.implicit_tls else context.tls,
+            tls_context=starttls_context(context, door),
             auth_require_tls=False,  # decided by `_is_secure`
             timeout=context.settings.patience_seconds,
             command_call_limit=_CALLS,

@@ -187,3 +187,9 @@ def test_a_certificate_that_was_not_trusted_is_told_until_something_works(arriva
     assert story(arrivals, since=NOW + 1).bad == ()
     arrivals.note(attempt(), NOW + 30)
     assert story(arrivals).bad == ()
+
+
+def test_logging_in_to_the_page_is_no_mail_program(arrivals):
+    arrivals.note(attempt(Service.PAGE), NOW)
+    arrivals.note(attempt(Service.PAGE, Ending.WRONG_PASSWORD), NOW)
+    assert (story(arrivals).good, story(arrivals).bad) == ((), ())

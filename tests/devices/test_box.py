@@ -189,6 +189,17 @@ def test_who_does_not_trust_the_certificate_is_told(house: Box) -> None:
             assert not is_told()
 
 
+def test_browsers_and_other_servers_are_not_taken_for_mail_programs(house: Box) -> None:
+    stranger = ssl.create_default_context()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        smtplib.SMTP(HOST, house.port(25)).starttls(context=stranger)
+    with socket.create_connection((HOST, house.port(443))) as raw:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            stranger.wrap_socket(raw, server_hostname=HOST)
+    use(house, "imap", "SSL", (HOST, house.port(993)), house.account("anna"))
+    assert arrivals(house, house.account("ben"))["bad"] == []
+
+
 def test_other_broken_handshakes_are_not_taken_for_that(house: Box) -> None:
     for noise in (b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05\xff", b""):
         with socket.create_connection((HOST, house.port(993))) as raw:
