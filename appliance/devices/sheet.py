@@ -2,8 +2,9 @@
 
 All text comes in as `Words`, so that it can be translated; the words may name {address}, {host},
 {imap}, {submission} and {office}. fpdf2 and what it needs cost 47 MB, so they are imported here
-only when a sheet is made, and the daemon has it made in a process of its own (`filters/worker.py`
-takes this function as it is).
+only when a sheet is made, and whoever runs for long has it made in a process of its own
+(`filters/worker.py` takes `partial(start_sheet, link=...)`). What is refused is not told from
+there; ask `must_be_printable` before.
 
 Umlauts, Greek and Cyrillic need a TrueType font; Debian's fonts-dejavu-core has one. Where it is
 missing the sheet is written in Latin letters rather than not at all.
@@ -126,13 +127,9 @@ def start_sheet(
     """The sheet; without a code where there is no link. `now` dates it; 0 leaves the date out.
 
     Raises:
-        Refused: the link is too long for a code, or the password cannot be printed for certain.
+        Refused: as `must_be_printable`.
     """
-    if not _is_printable(person.password or ""):
-        raise Refused(
-            "A first password on paper must be of plain letters, digits and signs, at most a "
-            "hundred of them."
-        )
+    must_be_printable(person, link)
     page = _Page(services, person)
     page.pdf.set_title(page.text(words.title))
     page.heading(words.title)
@@ -150,6 +147,17 @@ def start_sheet(
         page.pdf.ln(4)
         page.small(words.made.replace("{day}", day.date().isoformat()), page.pdf.epw)
     return bytes(page.pdf.output())
+
+
+def must_be_printable(person: Person, link: str = "") -> None:
+    """Raises Refused: the link is too long for a code, or the password may be misprinted."""
+    if not _is_printable(person.password or ""):
+        raise Refused(
+            "A first password on paper must be of plain letters, digits and signs, at most a "
+            "hundred of them."
+        )
+    if len(link) > LONGEST_LINK:
+        raise Refused("The link is too long for a code on paper.")
 
 
 def _person(page: _Page, words: Words, person: Person, link: str) -> None:
@@ -193,8 +201,6 @@ def _code(page: _Page, words: Words, link: str, top: float) -> None:
     """The QR code (ISO/IEC 18004) as squares, so that it is sharp at any size."""
     import segno  # noqa: PLC0415 - only who makes a sheet pays for it
 
-    if len(link) > LONGEST_LINK:
-        raise Refused("The link is too long for a code on paper.")
     code = segno.make_qr(link, error="m")
     matrix = tuple(code.matrix_iter(border=4))
     pdf, module = page.pdf, _QR_SIDE / len(matrix)

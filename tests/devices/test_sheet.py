@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import subprocess
+from functools import partial
 
 import pytest
 
@@ -11,6 +13,7 @@ from appliance.devices import sheet
 from appliance.devices.service import Services
 from appliance.devices.sheet import Chapter, Person, Words, latin, start_sheet
 from appliance.errors import Refused
+from appliance.filters.worker import Worker
 
 OFFICE = Services("Müller & Söhne", "mail.office.test")
 LINK = "https://mail.office.test/start/" + "Ab3_-" * 9
@@ -133,6 +136,16 @@ def test_a_link_or_a_password_that_cannot_be_printed_is_refused():
 def test_the_password_is_in_no_representation_and_all_can_be_sent_to_a_worker():
     assert "abcd" not in repr(ANNA)
     assert pickle.loads(pickle.dumps((start_sheet, Words(), OFFICE, ANNA)))[3] == ANNA
+
+
+def test_a_process_of_its_own_makes_the_same_sheet(tmp_path):
+    made = asyncio.run(
+        Worker().run(partial(start_sheet, link=LINK, now=NOW), Words(), OFFICE, ANNA)
+    )
+    assert code(made, tmp_path, 150) == LINK
+    assert read(made, tmp_path) == read(
+        start_sheet(Words(), OFFICE, ANNA, link=LINK, now=NOW), tmp_path
+    )
 
 
 def test_every_letter_of_greek_and_cyrillic_has_a_latin_one():
