@@ -16,6 +16,7 @@ import os
 import resource
 import signal
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -54,6 +55,8 @@ log = logging.getLogger("pillarbox")
 
 _CERTIFICATE_SECONDS = 6 * 3600.0
 _LONGEST_STOP_SECONDS = 4.5
+_TURN_SECONDS = 0.0005
+"""How long a thread that computes may keep the loop waiting (Python's own choice is 5 ms)."""
 
 
 class Daemon:
@@ -271,6 +274,7 @@ def serve(options: Options) -> None:
     tree = settings.load(options.state / "settings.toml")
     logging.getLogger().setLevel(tree.server.log_level.upper())
     _allow_many_files()
+    sys.setswitchinterval(_TURN_SECONDS)
     face = front.build(options.state, tree.hardware, simulate=options.simulate)
 
     async def main() -> None:

@@ -25,7 +25,8 @@ TERM_SECONDS = 10.0
 KILL_SECONDS = 5.0
 _KEPT_LINES = 40
 _LINE = 1 << 16
-_GENTLE = ("setpriv", "--pdeathsig", "KILL", "nice", "-n", "15", "ionice", "-c", "3", "-t")
+_NICE = 15
+_GENTLE = ("setpriv", "--pdeathsig", "KILL", "nice", "-n", str(_NICE), "ionice", "-c", "3", "-t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def run(launch: Launch, watch: Watch, on_line: Callable[[bytes], None] | None = 
         pass_fds=launch.descriptors,
         start_new_session=True,
     )
+    _stand_back(child.pid)
     said: deque[str] = deque(maxlen=_KEPT_LINES)
     hopeless: list[Kind] = []
     readers = [
@@ -106,6 +108,13 @@ def run(launch: Launch, watch: Watch, on_line: Callable[[bytes], None] | None = 
         reader.join(KILL_SECONDS)
     status = child.poll()
     return Ended(-1 if status is None else status, "\n".join(said), because)
+
+
+def _stand_back(pid: int) -> None:
+    """Where the kernel schedules sessions as groups, being nice counts only among the members of
+    one's own; the group has to be nice as well (sched(7), "The autogroup feature")."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w") as file:
+        file.write(str(_NICE))
 
 
 def _wait(child: subprocess.Popen[bytes], watch: Watch, hopeless: list[Kind]) -> Kind | None:
