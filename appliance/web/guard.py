@@ -114,6 +114,11 @@ class Guard:
         return Visitor(peer=peer)
 
 
+def is_open(path: str) -> bool:
+    """Whether programs ask for this by POST, from anywhere; nothing is changed by it."""
+    return path.lower() == "/autodiscover/autodiscover.xml"
+
+
 def cookie_of(headers: Headers) -> str:
     """What our cookie holds."""
     try:
@@ -125,7 +130,7 @@ def cookie_of(headers: Headers) -> str:
 
 def _foreign(scope: Scope, headers: Headers) -> Refusal | None:
     """A change that another site, or no page of ours, asks for."""
-    if scope["method"] in SAFE_METHODS or "authorization" in headers:
+    if scope["method"] in SAFE_METHODS or "authorization" in headers or is_open(scope["path"]):
         return None
     site = headers.get("sec-fetch-site")
     if site is not None:

@@ -20,6 +20,7 @@ from appliance.web.app import STATIC
 from appliance.web.desk import Desk
 from appliance.web.guard import protect
 from appliance.web.pages.door import authority
+from appliance.web.pages.start import clear_routes
 from appliance.web.roles import Visitor
 
 _NAME = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?\Z")
@@ -41,6 +42,7 @@ def build(desk: Desk, secure_port: int) -> ASGIApp:
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/", explain),
         Route("/pillarbox-ca.crt", certificate),
+        *clear_routes(desk),
         Route("/{path:path}", lead),
     ]
     return _Plain(Starlette(routes=routes))

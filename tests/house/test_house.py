@@ -99,7 +99,7 @@ ADDRESS_OF_LIBRARY = {
     "nacl": "appliance/filters/",
     "defusedxml": ("appliance/reports/", "appliance/devices/autodiscover.py"),
     "fpdf": "appliance/devices/sheet.py",
-    "segno": "appliance/devices/sheet.py",
+    "segno": "appliance/devices/",
     "starlette": "appliance/web/",
     "uvicorn": "appliance/web/server.py",
     "jinja2": "appliance/web/render.py",

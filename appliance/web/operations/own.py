@@ -66,19 +66,19 @@ async def my_password(desk: Desk, visitor: Visitor, values: Values) -> None:
 
 async def my_devices(desk: Desk, visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
     """One's own app passwords."""
-    found = await account_of(desk, visitor, Values(address=_own(visitor)))
+    found = await account_of(desk, visitor, Values(address=own_account(visitor)))
     devices: list[dict[str, Any]] = found["app_passwords"]
     return devices
 
 
 async def my_device_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str, str]:
     """A password for one of one's devices; told once."""
-    return await app_password_add(desk, visitor, Values(values, address=_own(visitor)))
+    return await app_password_add(desk, visitor, Values(values, address=own_account(visitor)))
 
 
 async def my_device_revoke(desk: Desk, visitor: Visitor, values: Values) -> None:
     """End the password of one of one's devices."""
-    await app_password_revoke(desk, visitor, Values(values, address=_own(visitor)))
+    await app_password_revoke(desk, visitor, Values(values, address=own_account(visitor)))
 
 
 async def my_sessions(desk: Desk, visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
@@ -143,7 +143,8 @@ def new_secret() -> str:
     return base64.b32encode(secrets.token_bytes(20)).decode("ascii")
 
 
-def _own(visitor: Visitor) -> str:
+def own_account(visitor: Visitor) -> str:
+    """The address of one's own account. Raises Refused."""
     if not visitor.account:
         raise Refused(N_("You have no account for mail here, only the page."))
     return visitor.account

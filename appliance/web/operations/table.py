@@ -6,6 +6,7 @@ from appliance.web.operation import Operation
 from appliance.web.operations import (
     backups,
     box,
+    devices,
     disks,
     flow,
     mail,
@@ -25,6 +26,7 @@ ALL: tuple[Operation, ...] = (
     *disks.OPERATIONS,
     *backups.OPERATIONS,
     *own.OPERATIONS,
+    *devices.OPERATIONS,
     *setup.OPERATIONS,
     *simulator.OPERATIONS,
 )

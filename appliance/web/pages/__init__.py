@@ -20,12 +20,14 @@ from appliance.web.pages import (
     queue,
     setup,
     simulator,
+    start,
     trace,
 )
 
 PAGES: tuple[Page, ...] = (
     home.PAGE,
     *person.PAGES,
+    start.SHEET,
     domain.PAGE,
     flow.PAGE,
     trace.PAGE,
@@ -43,4 +45,4 @@ PAGES: tuple[Page, ...] = (
 
 def open_routes(desk: Desk) -> list[Route]:
     """What is there for somebody who is not logged in."""
-    return [*door.routes(desk), *setup.routes(desk)]
+    return [*door.routes(desk), *setup.routes(desk), *start.routes(desk)]

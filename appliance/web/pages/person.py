@@ -5,10 +5,11 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from appliance.devices.code import as_image
 from appliance.web import render
 from appliance.web.desk import Desk
 from appliance.web.fields import Values
-from appliance.web.operations import people
+from appliance.web.operations import devices, people
 from appliance.web.page import Page
 from appliance.web.roles import Visitor
 
@@ -28,7 +29,18 @@ async def show_all(request: Request, desk: Desk, visitor: Visitor) -> Response:
 async def show_one(request: Request, desk: Desk, visitor: Visitor) -> Response:
     """One of them."""
     found = await people.account(desk, visitor, Values(request.path_params))
-    return render.page(request, desk, "person.html", account=found)
+    result = getattr(request.state, "result", None)
+    link = ""
+    if result is not None and result[0] == "start_link":
+        request.state.result = None
+        link = f"{request.url.scheme}://{request.url.netloc}{result[1]['path']}"
+    return render.page(
+        request, desk, "person.html",
+        account=found,
+        link=link,
+        code=as_image(link) if link else "",
+        arrivals=await devices.arrivals(desk, visitor, Values(address=found["address"])),
+    )  # fmt: skip
 
 
 PAGES = (
@@ -39,7 +51,7 @@ PAGES = (
     Page(
         "/people/{address}", show_one,
         does=("account_change", "account_remove", "password_set", "role_set",
-              "app_password_add", "app_password_revoke"),
-        tells=frozenset(("app_password_add",)),
+              "app_password_add", "app_password_revoke", "start_link"),
+        tells=frozenset(("app_password_add", "start_link")),
     ),
 )  # fmt: skip
