@@ -13,7 +13,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from appliance.backup.engine import Engine, Repository, Version
 from appliance.backup.history import EVERYTHING, INDEX, History, Run, Target
 from appliance.backup.key import Key
 from appliance.backup.process import Watch, within
-from appliance.backup.proof import beside
-from appliance.backup.taking import Made, Remount, Taking
+from appliance.backup.proof import Proven, beside
+from appliance.backup.taking import Remount, Taking
 from appliance.backup.target import Pulse
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 from appliance.backup.view import Box, Freeze
@@ -53,6 +53,8 @@ class Outcome:
     trouble: str = ""
     """A word for programs: full, vanished, ... (trouble.Kind)."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    proven: Proven | None = None
+    """What was looked at, when it is proven."""
 
     @property
     def is_proven(self) -> bool:
@@ -221,7 +223,7 @@ class Job:
             if engine.repository.folder is None:
                 engine.check(part=(1, 1))
             else:
-                proof.read_back(engine, (), 0)
+                proof.read_back(engine, {}, 0)
                 engine.check()
             engine.walk(found.identity)
         return f"Version {found.short} on {of.name} is whole; everything on it was read."
@@ -244,7 +246,7 @@ class Job:
             now = self._clock.wall()
             number = self.history.begin(of.identity, now)
             outcome = self._outcome(of, freeze, watch, remount)
-            self._write_down(of, number, now, outcome)
+            self._write_down(of, Run(number, of.identity, now), outcome)
         if not outcome.is_proven:
             log.warning("backup: %s", outcome.sentence)
         return outcome
@@ -257,7 +259,7 @@ class Job:
                 root = None if target.is_address(of.location) else Path(of.location)
                 if root is not None:
                     self._check_marker(of, root, watched)
-                taking = Taking(self.box, of, self.engine(of, watched), root)
+                taking = Taking(self.box, self.history, of, self.engine(of, watched), root)
                 again = partial(_mount_again, remount, pulse, of) if remount and pulse else None
                 made = taking.run(freeze, self._clock.wall(), again)
         except TargetTrouble as error:
@@ -271,7 +273,8 @@ class Job:
             return Outcome(FAILED, str(error), trouble="mail-disk")
         except OSError as error:
             return Outcome(FAILED, f"The mail disk: {error.strerror}.", trouble="mail-disk")
-        return Outcome(PROVEN, sentence_of(made, of), made.taken.identity, "", _details(made))
+        sentence, details = made.sentence(of.name), made.details()
+        return Outcome(PROVEN, sentence, made.taken.identity, "", details, made.proven)
 
     @contextmanager
     def _watched(self, of: Target, watch: Watch) -> Iterator[tuple[Watch, Pulse | None]]:
@@ -292,31 +295,28 @@ class Job:
         if (marker.box, marker.drive) != (self.box.identity, of.identity):
             raise TargetTrouble(Kind.FOREIGN, of.name)
 
-    def _write_down(self, of: Target, number: int, started: float, outcome: Outcome) -> None:
-        ended = self._clock.wall()
-        if outcome.is_proven:
-            self.history.change(
+    def _write_down(self, of: Target, run: Run, outcome: Outcome) -> None:
+        if outcome.proven is not None:
+            self.history.prove(
                 of.identity,
-                last_run=started,
-                last_proven=started,
+                outcome.proven.read.found,
+                last_run=run.started,
+                last_proven=run.started,
                 proven_version=outcome.version,
-                rounds=of.rounds + 1,
-                needs_mending=0,
+                lap=of.lap.went_on(outcome.proven.compared_to, run.started),
             )
         else:
             badly = outcome.trouble in _KEPT_BADLY
             mending = max(of.needs_mending, EVERYTHING if badly else INDEX)
-            self.history.change(of.identity, last_run=started, needs_mending=mending)
+            self.history.change(of.identity, last_run=run.started, needs_mending=mending)
         self.history.end(
-            Run(
-                number,
-                of.identity,
-                started,
-                ended,
-                outcome.outcome,
-                outcome.sentence,
-                outcome.version,
-                outcome.details,
+            replace(
+                run,
+                ended=self._clock.wall(),
+                outcome=outcome.outcome,
+                sentence=outcome.sentence,
+                version=outcome.version,
+                details=outcome.details,
             )
         )
 
@@ -371,29 +371,3 @@ def find_version(engine: Engine, named: str) -> Version:
         count = "No version" if not found else "More than one version"
         raise NotFound(f"{count} begins with {named}; see: backup list.")
     return found[0]
-
-
-def sentence_of(made: Made, of: Target) -> str:
-    """What is said when all went well."""
-    count, people = sum(made.about.messages.values()), len(made.about.messages)
-    sentence = (
-        f"{count:,} messages of {people} {'person' if people == 1 else 'people'} are safe on "
-        f"{of.name}; {made.proven.messages_compared:,} of them and all settings were restored "
-        "and compared."
-    )
-    if made.has_damaged_versions:
-        sentence += " Earlier versions on it are damaged: replace the drive soon."
-    return sentence
-
-
-def _details(made: Made) -> dict[str, Any]:
-    return {
-        "messages": sum(made.about.messages.values()),
-        "accounts": len(made.about.messages),
-        "files_new": made.taken.files_new,
-        "octets": made.taken.octets,
-        "octets_added": made.taken.octets_added,
-        "given_up": made.given_up,
-        "has_damaged_versions": made.has_damaged_versions,
-        **made.proven.told(),
-    }
