@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 _SIZES = ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))
 
 
@@ -20,3 +22,8 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{int(seconds / 60) + 1} minutes"
     return f"{seconds / 3600:.1f} hours"
+
+
+def day(seconds: float) -> str:
+    """A day of the office's own time."""
+    return time.strftime("%Y-%m-%d", time.localtime(seconds))

@@ -20,12 +20,13 @@ from typing import Any
 
 from appliance import files
 from appliance.backup import decisions, key, proof, target, view
+from appliance.backup.coverage import Coverage, coverage
 from appliance.backup.decisions import Reminder
 from appliance.backup.engine import Engine, Repository, Version
 from appliance.backup.history import EVERYTHING, INDEX, History, Run, Target
 from appliance.backup.key import Key
 from appliance.backup.process import Watch, within
-from appliance.backup.proof import Proven, beside
+from appliance.backup.proof import Proven, ReadBack, beside
 from appliance.backup.taking import Remount, Taking
 from appliance.backup.target import Pulse
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
@@ -211,21 +212,28 @@ class Job:
         opened = with_key or key.load(self.box.state)
         return foreign_source(named, opened, watch)
 
+    def coverage(self, of: Target) -> Coverage:
+        """How much of a target its proofs have looked at."""
+        return coverage(of, self.history.record.readings(of.identity))
+
     def verify(self, of: Target, version: str, watch: Watch) -> str:
         """Read all of a target and walk through one version; a sentence.
 
         Raises:
-            TargetTrouble: what is wrong.
+            TargetTrouble: what is wrong; the next run mends it.
         """
         with self._alone(), self._watched(of, watch) as (watched, _):
             engine = self.engine(of, watched)
             found = find_version(engine, version)
-            if engine.repository.folder is None:
-                engine.check(part=(1, 1))
-            else:
-                proof.read_back(engine, {}, 0)
-                engine.check()
-            engine.walk(found.identity)
+            try:
+                read = _read_all(engine)
+                engine.walk(found.identity)
+            except TargetTrouble as trouble:
+                if trouble.kind.value in _KEPT_BADLY and watch.alive():
+                    self.history.change(of.identity, needs_mending=EVERYTHING)
+                raise
+            if of.read_since in range(of.rounds):
+                self.history.record.note(of.identity, of.rounds - 1, read.found)
         return f"Version {found.short} on {of.name} is whole; everything on it was read."
 
     def add_key(self, of: Target, other: Key) -> None:
@@ -331,6 +339,14 @@ class Job:
             yield
         finally:
             os.close(descriptor)
+
+
+def _read_all(engine: Engine) -> ReadBack:
+    if engine.repository.folder is None:
+        return proof.read_part(engine, (1, 1))
+    read = proof.read_back(engine, {}, 0)
+    engine.check()
+    return read
 
 
 def _mount_again(remount: Remount, pulse: Pulse, of: Target) -> None:

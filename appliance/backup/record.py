@@ -32,6 +32,15 @@ class Found:
     read: Collection[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ReadIn:
+    """What was read last in one round."""
+
+    number: int
+    packs: int
+    octets: int
+
+
 class Record:
     """The table."""
 
@@ -44,14 +53,15 @@ class Record:
             found = db.execute("select file, round from backup_read where target = ?", [target])
             return {str(file): int(number) for file, number in found}
 
-    def octets(self, target: str) -> dict[int, int]:
-        """How much was read last in each round."""
+    def readings(self, target: str) -> list[ReadIn]:
+        """How much was read last in each round, oldest first."""
         with self._database.read() as db:
             found = db.execute(
-                "select round, sum(octets) from backup_read where target = ? group by round",
+                "select round, count(*), sum(octets) from backup_read where target = ?"
+                " group by round order by round",
                 [target],
             )
-            return {int(number): int(octets) for number, octets in found}
+            return [ReadIn(*(int(each) for each in row)) for row in found]
 
     def begin(self, target: str, before: int, sizes: Mapping[str, int]) -> None:
         """A record begins with what is there already."""

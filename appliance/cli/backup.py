@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import control
-from appliance.backup import card, key, merge, newbox, view
+from appliance.backup import card, coverage, key, merge, newbox, view
 from appliance.backup.job import Job, find_version, foreign_source
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.newbox import Place
@@ -158,6 +158,7 @@ def _list(arguments: argparse.Namespace) -> None:
     with opened_job(arguments.state) as job:
         named = absolute(arguments.source)
         targets = [target_of(job, named)] if named else job.present()
+        covered = {each.label: job.coverage(each) for each in job.history.targets()}
         found: list[dict[str, Any]] = [
             {
                 "target": each.label,
@@ -165,10 +166,12 @@ def _list(arguments: argparse.Namespace) -> None:
                 "taken": version.taken,
                 "proven": proven,
                 **_numbers(version.tags),
+                "covered": covered[each.label].told(),
             }
             for each in targets
             for version, proven in job.versions(each)
         ]
+        known = [each for each in job.history.targets() if not named or each in targets]
     if arguments.json:
         print_json(found)
         return
@@ -185,6 +188,8 @@ def _list(arguments: argparse.Namespace) -> None:
             for each in found
         ]
     )
+    for one in known:
+        print(coverage.sentence(one, covered[one.label]))
 
 
 def _numbers(tags: tuple[str, ...]) -> dict[str, int]:

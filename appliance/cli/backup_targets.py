@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from appliance.backup import key, sheet, target
+from appliance.backup import coverage, key, sheet, target
+from appliance.backup.coverage import Coverage
 from appliance.backup.history import Target
 from appliance.backup.job import Job
 from appliance.backuping import open_job, target_of
@@ -84,9 +85,11 @@ def _environment() -> dict[str, str]:
 
 def _target_list(arguments: argparse.Namespace) -> None:
     with opened_job(arguments.state) as job:
-        targets, here = job.history.targets(), {each.identity for each in job.present()}
+        here = {each.identity for each in job.present()}
+        targets = job.history.targets()
+        covered = {each.identity: job.coverage(each) for each in targets}
     if arguments.json:
-        print_json([_values(each, here) for each in targets])
+        print_json([_values(each, here, covered[each.identity]) for each in targets])
         return
     print_table(
         [
@@ -99,9 +102,11 @@ def _target_list(arguments: argparse.Namespace) -> None:
             for each in targets
         ]
     )
+    for each in targets:
+        print(coverage.sentence(each, covered[each.identity]))
 
 
-def _values(each: Target, here: set[str]) -> dict[str, Any]:
+def _values(each: Target, here: set[str], covered: Coverage) -> dict[str, Any]:
     return {
         "id": each.identity,
         "label": each.label,
@@ -110,6 +115,7 @@ def _values(each: Target, here: set[str]) -> dict[str, Any]:
         "last_run": each.last_run,
         "last_proven": each.last_proven,
         "proven_version": each.proven_version,
+        "covered": {"sentence": coverage.sentence(each, covered), **covered.told()},
     }
 
 

@@ -64,6 +64,16 @@ def test_from_a_bought_stick_to_one_mailbox_back(box: Box) -> None:
     assert (version["target"], version["messages"], version["proven"]) == ("A", 13, True)
     assert box.type("list") == 0
     assert re.search(r"^[0-9a-f]{8}  .*13 messages  2 accounts  proven$", box.said, re.M)
+    covered = (
+        "Everything on drive A was read back in the last run; every message that was there on "
+        f"{time.strftime('%Y-%m-%d')} was compared since."
+    )
+    assert box.said.splitlines()[-1] == covered
+    assert version["covered"]["oldest_reading_runs"] == 1
+    assert box.type("target", "list") == 0
+    assert box.said.splitlines()[-1] == covered
+    assert box.type("target", "list", "--json") == 0
+    assert json.loads(box.said)[0]["covered"]["sentence"] == covered
     assert box.type("verify") == 0, box.complaint
     assert "is whole; everything on it was read." in box.said
 
