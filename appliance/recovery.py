@@ -96,13 +96,9 @@ class Recovery:
 
     async def progress(self) -> dict[str, Any]:
         """How far it is."""
-        found = self._progress
         return {
             "is_busy": self._task is not None and not self._task.done(),
-            "step": found.step,
-            "fraction": found.fraction,
-            "octets": found.octets,
-            "seconds_left": found.seconds_left,
+            **self._progress.told(),
             **self._told,
         }
 

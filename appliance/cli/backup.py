@@ -20,6 +20,7 @@ from appliance.backup import card, coverage, key, merge, newbox, view
 from appliance.backup.job import Job, find_version, foreign_source
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.newbox import Place
+from appliance.backup.pace import Pace
 from appliance.backup.process import Progress, Watch
 from appliance.backuping import fetched, open_job, resolved, target_of
 from appliance.cli.asking import ask, mail_directory, open_database
@@ -30,7 +31,7 @@ from appliance.clock import SystemClock
 from appliance.errors import NotFound, Refused, StorageOffline
 from appliance.store.store import Store
 from appliance.threads import run_here
-from appliance.words import duration
+from appliance.words import remaining
 
 _PATIENCE = 0.5
 
@@ -126,7 +127,7 @@ def _watch() -> Watch:
         if progress.fraction:
             words += f" {progress.fraction:.0%}"
         if progress.seconds_left:
-            words += f", about {duration(progress.seconds_left)} left"
+            words += f", {remaining(progress.seconds_left)}"
         if words != last[0] and sys.stderr.isatty():
             print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
             last[0] = words
@@ -238,13 +239,16 @@ def _restore_here(state: Path, wanted: Wanted, source: str, opened: key.Key | No
         watch, done = _watch(), Restored()
         with _stopped(job) as store:
             engine = job.source(source, opened, watch)
-            for each in resolved(engine, wanted, job.box.mail):
+            whole = resolved(engine, wanted, job.box.mail)
+            pace = Pace(watch, sum(each.expected for each in whole))
+            for each in whole:
                 if each.account not in accounts:
+                    pace.plan(-each.expected)
                     done += Restored(left_out=(each.account,))
                     continue
-                made, scratch = fetched(engine, job.box.mail, each)
+                made, scratch = fetched(engine, job.box.mail, each, pace)
                 home = store.home(each.account)
-                steps = merge.put_back(home, job.box.mail, scratch, made, watch)
+                steps = merge.put_back(home, job.box.mail, scratch, made, pace)
                 done += run_here(steps)[0]
                 merge.clear(job.box.mail)
     print(done.sentence)

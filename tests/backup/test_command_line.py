@@ -15,8 +15,13 @@ import pytest
 
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.registry import Registry
+from appliance.backup import pace
 from appliance.cli import main
 from tests.backup.office import ANNA, Office, contents
+
+
+class Screen(io.StringIO):
+    """What a person sees; a file, unless a test says otherwise."""
 
 
 class Box:
@@ -29,7 +34,7 @@ class Box:
         Path(self.stick).mkdir()
 
     def type(self, *words: str, stdin: str = "", state: Path | None = None) -> int:
-        out, err = io.StringIO(), io.StringIO()
+        out, err = io.StringIO(), Screen()
         given, sys.stdin = sys.stdin, io.StringIO(stdin)
         status: object = 0
         try:
@@ -148,3 +153,24 @@ def test_wrong_words_and_wrong_places_are_one_sentence(box: Box) -> None:
     ):
         assert box.type(*words) == 1, words
         assert sentence in box.complaint, words
+
+
+def test_whoever_waits_for_a_restore_is_told_how_long_yet(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(Screen, "isatty", lambda _self: True)
+    box.type("target", "add", box.stick)
+    assert box.type("now") == 0, box.complaint
+    for path in (box.mail / "people" / ANNA / "cur").iterdir():
+        path.unlink()
+    box.type("restore", "--account", ANNA, "--folder", "INBOX")
+    assert box.said.startswith("6 messages were restored;")
+    assert "fetching 50%, a few seconds left" in box.complaint
+    box.type("key", "show")
+    words = dict(re.findall(r"(\d+)\. ([a-z]+)", box.said))
+    sheet = " ".join(words[str(number)] for number in range(1, 13))
+    restore = ("restore", "--all", "--from", box.stick, "--key-stdin")
+    box.type(*restore, stdin=sheet, state=tmp_path / "new")
+    assert "is back as it was" in box.said
+    assert re.search(r"restoring anna@office\.test \d+%, a few seconds left", box.complaint)
