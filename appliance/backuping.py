@@ -21,11 +21,12 @@ from appliance.accounts.database import AccountsDatabase
 from appliance.backup import card, contents, key, letter, merge
 from appliance.backup.engine import Engine
 from appliance.backup.history import History, Target
-from appliance.backup.job import Job, find_version
+from appliance.backup.job import Job
 from appliance.backup.key import Key
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.pace import Pace, units
 from appliance.backup.process import Progress, Watch
+from appliance.backup.source import find_version
 from appliance.backup.view import Box, Freeze
 from appliance.clock import Clock, SystemClock
 from appliance.errors import NotFound, PillarboxError, Refused

@@ -15,9 +15,9 @@ from typing import Any
 
 from appliance.accounts.database import DATABASE, AccountsDatabase
 from appliance.backup import key, newbox
-from appliance.backup.job import find_version, foreign_source
 from appliance.backup.newbox import Place
 from appliance.backup.process import Progress, Watch
+from appliance.backup.source import find_version, foreign_source
 from appliance.clock import Clock
 from appliance.control import ControlServer
 from appliance.errors import NotFound, PillarboxError, Refused

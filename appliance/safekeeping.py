@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from appliance.backup import decisions
+from appliance.backup import decisions, trouble
 from appliance.backup.history import Target
 from appliance.backuping import BackupRequests
 from appliance.clock import Clock
@@ -272,7 +272,7 @@ class Safekeeping:
         elif told.get("outcome") != "cancelled":
             self._put_up(
                 FAILED, Severity.ATTENTION, f"The backup failed: {told.get('sentence', '')}",
-                "Earlier versions are as they were. Try again, with another drive if need be.",
+                trouble.remedy(str(told.get("trouble", ""))),
             )  # fmt: skip
         await self._refresh(known)
         await self._tell()

@@ -130,7 +130,7 @@ class History:
     def target(self, named: str) -> Target:
         """One, by identity, label or location. Raises NotFound."""
         for target in self.targets():
-            if named in {target.identity, target.label, target.location}:
+            if named in {target.identity, target.label, target.location, target.name}:
                 return target
         raise NotFound(f"There is no backup target {named}; see: backup target list.")
 
@@ -143,8 +143,8 @@ class History:
 
     def change(self, identity: str, **values: Any) -> Target:
         """Change some of what is known; the target as it is then."""
-        target = replace(self.target(identity), **values)
         with self._database.change() as db:
+            target = replace(self.target(identity), **values)
             db.table("backup_targets").insert(_row(target), replace=True)
         return target
 
@@ -162,6 +162,15 @@ class History:
             number = self.target(identity).rounds
             self.record.note(identity, number, found)
             self.change(identity, rounds=number + 1, needs_mending=0, **values)
+
+    def renew(self, identity: str) -> Target:
+        """A target as when it was added: nothing is known of what is on it."""
+        with self._database.change() as db:
+            self.record.forget(identity)
+            one = self.target(identity)
+            fresh = Target(one.identity, one.label, one.location, one.environment, one.added)
+            db.table("backup_targets").insert(_row(fresh), replace=True)
+        return fresh
 
     def remove(self, identity: str) -> None:
         """Forget a target; what is on it stays."""

@@ -26,7 +26,8 @@ from appliance.backup.engine import Engine, Repository, Version
 from appliance.backup.history import EVERYTHING, INDEX, History, Run, Target
 from appliance.backup.key import Key
 from appliance.backup.process import Watch, within
-from appliance.backup.proof import Proven, ReadBack, beside
+from appliance.backup.proof import Proven, beside
+from appliance.backup.source import PATIENCE_SECONDS, find_version, foreign_source
 from appliance.backup.taking import Remount, Taking
 from appliance.backup.target import Pulse
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
@@ -40,7 +41,6 @@ PROVEN, FAILED, CANCELLED = "proven", "failed", "cancelled"
 _LOCK = "backup.lock"
 _CACHE = "backup-cache"
 _KEPT_BADLY = {Kind.DAMAGED.value, Kind.FAILING.value, Kind.UNREADABLE.value}
-_PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Job:
             TargetTrouble: it belongs to another box, or cannot be read.
         """
         name = f"the drive at {root}"
-        patience = watch or within(_PATIENCE_SECONDS)
+        patience = watch or within(PATIENCE_SECONDS)
         marker = beside(lambda: target.read_marker(root, name), patience, name)
         if marker is None:
             return None
@@ -113,7 +113,7 @@ class Job:
             raise AlreadyExists(f"{root} is {known.name} already.")
         label = self._checked_label(label)
         make = partial(target.adopt, root, self.box.identity, self.box.host, label)
-        marker = beside(make, within(_PATIENCE_SECONDS), f"the drive at {root}")
+        marker = beside(make, within(PATIENCE_SECONDS), f"the drive at {root}")
         return self._remember(marker.drive, label, str(root))
 
     def add_address(
@@ -136,6 +136,29 @@ class Job:
             engine.init()
         self.history.add(found)
         return found
+
+    def renew(self, of: Target) -> Target:
+        """Begin anew where the backup is not there any more; somebody was asked.
+
+        Raises:
+            Refused: there is a backup.
+        """
+        with self._alone():
+            engine = self.engine(of, within(PATIENCE_SECONDS))
+            if not target.is_address(of.location):
+                self._check(of, engine.watch)
+            if beside(engine.exists, engine.watch, of.name):
+                raise Refused(
+                    f"There is a backup on {of.name}; nothing is begun anew. To use it no more: "
+                    "backup target remove."
+                )
+            known = self.history.renew(of.identity)
+            if target.is_address(of.location):
+                engine.init()
+            else:
+                forget = partial(target.write_proofs, Path(of.location), of.name, [])
+                beside(forget, engine.watch, of.name)
+            return known
 
     def _checked_label(self, label: str) -> str:
         label = label.strip() or self.history.free_label()
@@ -226,7 +249,7 @@ class Job:
             engine = self.engine(of, watched)
             found = find_version(engine, version)
             try:
-                read = _read_all(engine)
+                read = proof.read_all(engine)
                 engine.walk(found.identity)
             except TargetTrouble as trouble:
                 if trouble.kind.value in _KEPT_BADLY and watch.alive():
@@ -266,7 +289,7 @@ class Job:
             with self._watched(of, watch) as (watched, pulse):
                 root = None if target.is_address(of.location) else Path(of.location)
                 if root is not None:
-                    self._check_marker(of, root, watched)
+                    self._check(of, watched)
                 taking = Taking(self.box, self.history, of, self.engine(of, watched), root)
                 again = partial(_mount_again, remount, pulse, of) if remount and pulse else None
                 made = taking.run(freeze, self._clock.wall(), again)
@@ -296,12 +319,9 @@ class Job:
         finally:
             pulse.end()
 
-    def _check_marker(self, of: Target, root: Path, watch: Watch) -> None:
-        marker = beside(lambda: target.read_marker(root, of.name), watch, of.name)
-        if marker is None:
-            raise TargetTrouble(Kind.VANISHED, of.name)
-        if (marker.box, marker.drive) != (self.box.identity, of.identity):
-            raise TargetTrouble(Kind.FOREIGN, of.name)
+    def _check(self, of: Target, watch: Watch) -> None:
+        root, box = Path(of.location), self.box.identity
+        beside(lambda: target.check_marker(root, of, box), watch, of.name)
 
     def _write_down(self, of: Target, run: Run, outcome: Outcome) -> None:
         if outcome.proven is not None:
@@ -341,49 +361,7 @@ class Job:
             os.close(descriptor)
 
 
-def _read_all(engine: Engine) -> ReadBack:
-    if engine.repository.folder is None:
-        return proof.read_part(engine, (1, 1))
-    read = proof.read_back(engine, {}, 0)
-    engine.check()
-    return read
-
-
 def _mount_again(remount: Remount, pulse: Pulse, of: Target) -> None:
     """The roof's part of a proof; what fails in it is the drive's fault."""
     with pulse.paused(), drive_errors(of.name):
         remount()
-
-
-def foreign_source(named: str, opened: Key, watch: Watch | None = None) -> Engine:
-    """restic for a drive, folder or address that this box need not know.
-
-    Raises:
-        NotFound: there is no backup.
-    """
-    if target.is_address(named):
-        return Engine(Repository("the backup", named), opened, watch=watch)
-    root = Path(named).absolute()
-    name = f"the drive at {root}"
-    patience = within(_PATIENCE_SECONDS)
-    if beside(lambda: target.read_marker(root, name), patience, name) is None:
-        raise NotFound(f"There is no backup in {root}.")
-    return Engine(target.repository_of(root, name), opened, watch=watch)
-
-
-def find_version(engine: Engine, named: str) -> Version:
-    """A version by the beginning of its name; the newest when none is named.
-
-    Raises:
-        NotFound: there is none, or more than one begins so.
-    """
-    versions = engine.versions()
-    if not versions:
-        raise NotFound(f"There is no version on {engine.repository.name} yet.")
-    if named in {"", "latest"}:
-        return versions[-1]
-    found = [one for one in versions if one.identity.startswith(named)]
-    if len(found) != 1:
-        count = "No version" if not found else "More than one version"
-        raise NotFound(f"{count} begins with {named}; see: backup list.")
-    return found[0]

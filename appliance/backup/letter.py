@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance.backup.job import CANCELLED, PROVEN
+from appliance.backup.trouble import remedy
 from appliance.words import size
 
 ALL, NEVER = "all", "never"
@@ -36,11 +37,11 @@ def written(told: Mapping[str, Any], target: str, host: str) -> tuple[str, str]:
     is_proven = told.get("outcome") == PROVEN
     subject = f"{host}: the backup on {target} {'is proven' if is_proven else 'failed'}"
     lines = [str(told.get("sentence", "")), ""]
-    lines += _checked(told.get("details") or {}) if is_proven else _FAILED
+    if is_proven:
+        lines += _checked(told.get("details") or {})
+    else:
+        lines.append(remedy(str(told.get("trouble", ""))))
     return subject, "\n".join(lines) + "\n"
-
-
-_FAILED = ["Earlier versions are as they were. Try again, with another drive if need be."]
 
 
 def _checked(details: Mapping[str, Any]) -> list[str]:

@@ -163,6 +163,19 @@ def read_part(engine: Engine, part: tuple[int, int]) -> ReadBack:
     return ReadBack(found=Found(reading.all_groups(), reading.groups_of(*part)))
 
 
+def read_all(engine: Engine) -> ReadBack:
+    """Read everything, whatever its turn is, and look at structure and index.
+
+    Raises:
+        TargetTrouble: what is wrong.
+    """
+    if engine.repository.folder is None:
+        return read_part(engine, (1, 1))
+    read = read_back(engine, {}, 0)
+    engine.check()
+    return read
+
+
 def damaged_files(engine: Engine) -> list[str]:
     """All files of a repository that are not what was written."""
     folder, name, watch = engine.repository.folder, engine.repository.name, engine.watch

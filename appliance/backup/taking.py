@@ -121,18 +121,19 @@ class Taking:
         return beside(self.engine.exists, self.engine.watch, self.engine.repository.name)
 
     def _check_empty(self) -> None:
-        """A repository that lost its config is not made anew over what may still be saved.
+        """A repository is not made anew over what may still be saved, nor in place of a lost one.
 
-        One behind a network was made when it was added: if it is not there any more, the disk of
-        that server may be missing, and its empty mount point must not be filled.
+        One behind a network was made when it was added. If it, or one on a drive that had a good
+        version, is not there any more, another disk may be mounted there or none, and an empty
+        mount point must not be filled.
         """
         folder, name = self.engine.repository.folder, self.engine.repository.name
         if folder is None:
             raise TargetTrouble(Kind.LOST, name)
-        if not beside(folder.is_dir, self.engine.watch, name):
-            return
         if any(not path.startswith("keys/") for path in self._files()):
             raise TargetTrouble(Kind.DAMAGED, name, "the repository has lost its config")
+        if self._proven():
+            raise TargetTrouble(Kind.LOST, name, f"{folder} is missing or empty")
 
     def _files(self) -> Mapping[str, int]:
         folder, name = self.engine.repository.folder, self.engine.repository.name

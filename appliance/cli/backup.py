@@ -17,11 +17,12 @@ from typing import Any
 
 from appliance import control
 from appliance.backup import card, coverage, key, merge, newbox, view
-from appliance.backup.job import Job, find_version, foreign_source
+from appliance.backup.job import Job
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.newbox import Place
 from appliance.backup.pace import Pace
 from appliance.backup.process import Progress, Watch
+from appliance.backup.source import find_version, foreign_source
 from appliance.backuping import fetched, open_job, resolved, target_of
 from appliance.cli.asking import ask, mail_directory, open_database
 from appliance.cli.backup_targets import absolute, add_key, add_targets, opened_job

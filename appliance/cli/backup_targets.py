@@ -34,6 +34,9 @@ def add_targets(parser: argparse.ArgumentParser) -> None:
     show = acts.add_parser("list", help="all targets")
     add_json_option(show)
     show.set_defaults(handler=_target_list)
+    renew = acts.add_parser("renew", help="begin anew where the backup is not there any more")
+    renew.add_argument("target")
+    renew.set_defaults(handler=_target_renew)
     remove = acts.add_parser("remove", help="use it no more; what is on it stays")
     remove.add_argument("target")
     remove.set_defaults(handler=_target_remove)
@@ -124,8 +127,15 @@ def _target_remove(arguments: argparse.Namespace) -> None:
         job.history.remove(job.history.target(_known(job, arguments.target)).identity)
 
 
+def _target_renew(arguments: argparse.Namespace) -> None:
+    with opened_job(arguments.state) as job:
+        renewed = job.renew(job.history.target(_known(job, arguments.target)))
+        print(f"The next backup on {renewed.name} begins anew.")
+
+
 def _known(job: Job, named: str) -> str:
-    names = {name for each in job.history.targets() for name in (each.label, each.identity)}
+    targets = job.history.targets()
+    names = {name for each in targets for name in (each.label, each.identity, each.name)}
     return named if named in names else absolute(named)
 
 
