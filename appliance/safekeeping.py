@@ -32,11 +32,11 @@ LOOK_SECONDS = 60.0
 FIRST_DAYS = 3  # nobody is reminded while a box is being set up
 NIGHT_SECONDS = 20 * 3600.0  # a night's run is due when the last one is older
 _MOUNTS = frozenset(("ext4", "ext3", "ext2", "vfat", "exfat", "ntfs", "folder"))
-RUN, FAILED, NEW, NONE, OLD, BAD = (
+RUN, FAILED, NEW, NONE, OLD, BAD, DAMAGED = (
     "backup", "backup-failed", "backup-drive-new", "backup-drive-none", "backup-old",
-    "backup-drive-bad",
+    "backup-drive-bad", "backup-damaged",
 )  # fmt: skip
-CONDITIONS = frozenset((RUN, FAILED, NEW, NONE, OLD, BAD))
+CONDITIONS = frozenset((RUN, FAILED, NEW, NONE, OLD, BAD, DAMAGED))
 
 
 @dataclass(slots=True)
@@ -313,6 +313,11 @@ class Safekeeping:
             self._put_up(OLD, Severity.ATTENTION, found[0].sentence, found[0].remedy)
         else:
             self._means.board.take_down(OLD)
+        damaged = await asyncio.to_thread(job.damaged)
+        if damaged is not None:
+            self._put_up(DAMAGED, Severity.ATTENTION, damaged.sentence, damaged.remedy)
+        else:
+            self._means.board.take_down(DAMAGED)
 
     def _light(self, *, is_new: bool) -> Light:
         if self._means.requests.is_busy_with_a_run:

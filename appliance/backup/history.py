@@ -63,6 +63,8 @@ def _second(db: Database) -> None:
     table.add_column("compared_to", int, not_null_default=0)
     table.add_column("lap_began", float, not_null_default=0.0)
     table.add_column("compared_since", float, not_null_default=0.0)
+    table.add_column("damaged_files", int, not_null_default=0)
+    table.add_column("damaged_octets", int, not_null_default=0)
     make_table(db)
 
 
@@ -90,6 +92,9 @@ class Target:
     """The round in which the record of what was read back began; -1: it has not."""
     lap: Lap = field(default_factory=Lap)
     """How far the comparing of messages has come."""
+    damaged_files: int = 0
+    """Set aside on it, when it was looked at last."""
+    damaged_octets: int = 0
 
     @property
     def name(self) -> str:
@@ -272,6 +277,8 @@ def _row(target: Target) -> dict[str, Any]:
         "compared_to": target.lap.at,
         "lap_began": target.lap.began,
         "compared_since": target.lap.whole_since,
+        "damaged_files": target.damaged_files,
+        "damaged_octets": target.damaged_octets,
     }
 
 
@@ -289,6 +296,8 @@ def _target(row: Mapping[str, Any]) -> Target:
         int(row["needs_mending"] or 0),
         int(row["read_since"]),
         Lap(int(row["compared_to"]), float(row["lap_began"]), float(row["compared_since"])),
+        int(row["damaged_files"]),
+        int(row["damaged_octets"]),
     )
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from appliance import files
-from appliance.backup import decisions, key, proof, target, view
+from appliance.backup import damage, decisions, key, proof, target, view
 from appliance.backup.coverage import Coverage, coverage
+from appliance.backup.damage import SetAside
 from appliance.backup.decisions import Reminder
 from appliance.backup.engine import Engine, Repository, Version
 from appliance.backup.history import EVERYTHING, INDEX, History, Run, Target
@@ -160,6 +161,18 @@ class Job:
                 beside(forget, engine.watch, of.name)
             return known
 
+    def discard_damaged(self, of: Target) -> SetAside:
+        """Let go of what was set aside as damaged on a drive."""
+        if target.is_address(of.location):
+            raise Refused(f"Nothing is set aside on {of.name}.")
+        with self._alone():
+            patience = within(PATIENCE_SECONDS)
+            self._check(of, patience)
+            root = Path(of.location)
+            found = beside(lambda: damage.let_go(root, of.name), patience, of.name)
+            self.history.change(of.identity, damaged_files=0, damaged_octets=0)
+        return found
+
     def _checked_label(self, label: str) -> str:
         label = label.strip() or self.history.free_label()
         if len(label) > 40 or not label.isprintable() or "/" in label:
@@ -202,6 +215,10 @@ class Job:
         return decisions.reminders(
             self.history.targets(), self._clock.wall(), days=days, rotation=rotation
         )
+
+    def damaged(self) -> Reminder | None:
+        """What people are told of files that are set aside as damaged."""
+        return damage.reminder(self.history.targets())
 
     def engine(self, of: Target, watch: Watch | None = None, with_key: Key | None = None) -> Engine:
         """restic for a target, opened with this box's key or another one."""

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from appliance import files
-from appliance.backup import decisions, proof, reading, target, view
+from appliance.backup import damage, decisions, proof, reading, target, view
 from appliance.backup.engine import Engine, Taken
 from appliance.backup.history import EVERYTHING, History, Target
 from appliance.backup.process import Progress
 from appliance.backup.proof import Proven, ReadBack, beside
 from appliance.backup.target import Proof
-from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
+from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.backup.view import About, Box, Freeze
 from appliance.errors import StorageFull, StorageOffline
 
@@ -35,7 +35,6 @@ log = logging.getLogger("pillarbox.backup")
 
 Remount = Callable[[], None]
 _TRIES = 8
-_RUBBISH = "damaged"
 KEPT_PROOFS = 400
 
 
@@ -103,6 +102,7 @@ class Taking:
         engine.unlock()
         if self.target.needs_mending:
             self._mend()
+        self._count_damaged()
         try:
             about = view.build(self.box, freeze, now)
             self._make_room(about)
@@ -158,18 +158,19 @@ class Taking:
         if folder is not None and self.target.needs_mending == EVERYTHING:
             for path in proof.damaged_files(self.engine):
                 log.warning("a file on the drive is damaged and put aside: %s", path)
-                self._put_aside(folder, path)
+                move = partial(damage.put_aside, folder, path, self.engine.repository.name)
+                beside(move, self.engine.watch, self.engine.repository.name)
         self.engine.rebuild_index()
 
-    def _put_aside(self, folder: Path, path: str) -> None:
-        name = self.engine.repository.name
-
-        def move() -> None:
-            with drive_errors(name):
-                files.make_directory(folder.parent / _RUBBISH)
-                files.rename(folder / path, folder.parent / _RUBBISH / path.replace("/", "-"))
-
-        beside(move, self.engine.watch, name)
+    def _count_damaged(self) -> None:
+        """What lies aside on the drive, from whatever run, and however it went away."""
+        if self.root is None:
+            return
+        look = partial(damage.look, self.root, self.target.name)
+        found = beside(look, self.engine.watch, self.target.name)
+        self.target = self.history.change(
+            self.target.identity, damaged_files=found.files, damaged_octets=found.octets
+        )
 
     # --- room
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from appliance.backup import coverage, key, sheet, target
+from appliance.backup import coverage, damage, key, sheet, target
 from appliance.backup.coverage import Coverage
 from appliance.backup.history import Target
 from appliance.backup.job import Job
 from appliance.backuping import open_job, target_of
 from appliance.cli.asking import open_database
+from appliance.cli.drive import make_ready
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.errors import Refused
 
@@ -37,6 +38,9 @@ def add_targets(parser: argparse.ArgumentParser) -> None:
     renew = acts.add_parser("renew", help="begin anew where the backup is not there any more")
     renew.add_argument("target")
     renew.set_defaults(handler=_target_renew)
+    discard = acts.add_parser("discard", help="let go of what was set aside as damaged on it")
+    discard.add_argument("target")
+    discard.set_defaults(handler=_target_discard)
     remove = acts.add_parser("remove", help="use it no more; what is on it stays")
     remove.add_argument("target")
     remove.set_defaults(handler=_target_remove)
@@ -107,6 +111,9 @@ def _target_list(arguments: argparse.Namespace) -> None:
     )
     for each in targets:
         print(coverage.sentence(each, covered[each.identity]))
+    told = damage.reminder(targets)
+    if told is not None:
+        print(f"{told.sentence} {told.remedy}")
 
 
 def _values(each: Target, here: set[str], covered: Coverage) -> dict[str, Any]:
@@ -118,6 +125,8 @@ def _values(each: Target, here: set[str], covered: Coverage) -> dict[str, Any]:
         "last_run": each.last_run,
         "last_proven": each.last_proven,
         "proven_version": each.proven_version,
+        "damaged_files": each.damaged_files,
+        "damaged_octets": each.damaged_octets,
         "covered": {"sentence": coverage.sentence(each, covered), **covered.told()},
     }
 
@@ -131,6 +140,15 @@ def _target_renew(arguments: argparse.Namespace) -> None:
     with opened_job(arguments.state) as job:
         renewed = job.renew(job.history.target(_known(job, arguments.target)))
         print(f"The next backup on {renewed.name} begins anew.")
+
+
+def _target_discard(arguments: argparse.Namespace) -> None:
+    make_ready(arguments.state)
+    with opened_job(arguments.state) as job:
+        of = job.history.target(_known(job, arguments.target))
+        found = job.discard_damaged(of)
+    make_ready(arguments.state)  # and have the board looked over
+    print(f"Nothing is set aside on {of.name} any more; it was {found}.")
 
 
 def _known(job: Job, named: str) -> str:
