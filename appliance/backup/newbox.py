@@ -189,7 +189,7 @@ def _put_people(engine: Engine, version: str, place: Place, about: About) -> Non
     for account, count in missing.items():
         with pace.filling(place.scratch / "people", f"restoring {account}", pieces[account]):
             fetched = _fetch(engine, version, place, f"people/{account}")
-        found = len(view.messages_of(fetched))
+        found = sum(1 for _ in view.messages_of(fetched))
         if found != count:
             details = f"{account} has {found} messages and not {count}"
             raise TargetTrouble(Kind.DAMAGED, engine.repository.name, details)

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -210,14 +210,12 @@ def _raise(error: OSError) -> None:
 # --- restoring and comparing
 
 
-def messages_in(viewed: Path) -> list[Message]:
+def messages_in(viewed: Path) -> Iterator[Message]:
     """All messages of the view."""
     people = viewed / "people"
-    return [
-        Message(f"/people/{account}/{path}", size)
-        for account in sorted(os.listdir(people))
-        for path, size in view.messages_of(people / account)
-    ]
+    for account in sorted(os.listdir(people)):
+        for path, size in view.messages_of(people / account):
+            yield Message(f"/people/{account}/{path}", size)
 
 
 def restore_and_compare(

@@ -8,10 +8,11 @@ that has to be remembered is one number.
 
 from __future__ import annotations
 
+import heapq
 import zlib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 MIB = 1 << 20
 NEWEST_EACH = 3
@@ -45,6 +46,9 @@ class Message:
         """When it came, as its name tells."""
         digits = self.base.partition(".")[0]
         return int(digits) if digits.isdigit() and len(digits) < 13 else 0
+
+
+_Ranked: TypeAlias = tuple[int, str, Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,43 +86,50 @@ class Chosen:
 
 
 def choose(
-    messages: Sequence[Message],
+    messages: Iterable[Message],
     start: int,
     *,
     most: int = MOST_MESSAGES,
     most_octets: int = MOST_OCTETS,
     rounds: int = ROUNDS,
 ) -> Chosen:
-    """The newest of everyone, and those on the ring from `start` on."""
-    ahead = [(_place(one.base) - start) % RING for one in messages]
-    end = _end(messages, ahead, most, most_octets)
-    end = min(RING, max(end, -(-RING // max(rounds, 1))))
-    chosen = {one.path: one for one in newest(messages)}
-    chosen |= {one.path: one for one, place in zip(messages, ahead, strict=True) if place < end}
-    return Chosen(list(chosen.values()), start + end)
+    """The newest of everyone, and those on the ring from `start` on.
+
+    Of a million messages no more are held than may be chosen.
+    """
+    at_least = -(-RING // max(rounds, 1))
+    newest: dict[str, list[_Ranked]] = {}
+    due: list[tuple[int, Message]] = []
+    nearest: list[_Ranked] = []
+    for one in messages:
+        ahead = (_place(one.base) - start) % RING
+        _keep(newest.setdefault(one.account, []), (one.seconds, one.path, one), NEWEST_EACH)
+        _keep(nearest, (-ahead, one.path, one), most + 1)
+        if ahead < at_least:
+            due.append((ahead, one))
+    near = [(-ranked[0], ranked[2]) for ranked in sorted(nearest, reverse=True)]
+    end = max(at_least, _end(near, most, most_octets))
+    chosen = [ranked[2] for mine in newest.values() for ranked in mine]
+    chosen += [one for ahead, one in (*due, *near) if ahead < end]
+    return Chosen(list({one.path: one for one in chosen}.values()), start + end)
 
 
-def _end(messages: Sequence[Message], ahead: list[int], most: int, most_octets: int) -> int:
+def _keep(heap: list[_Ranked], one: _Ranked, most: int) -> None:
+    """Among the `most` that rank highest, if it is one of them."""
+    if len(heap) < most:
+        heapq.heappush(heap, one)
+    else:
+        heapq.heappushpop(heap, one)
+
+
+def _end(near: list[tuple[int, Message]], most: int, most_octets: int) -> int:
     """How far along the ring the messages are that one round may compare."""
     octets = 0
-    order = sorted(range(len(ahead)), key=ahead.__getitem__)
-    for count, index in enumerate(order):
-        octets += messages[index].size
+    for count, (ahead, one) in enumerate(near):
+        octets += one.size
         if count == most or octets > most_octets:
-            return ahead[index]
+            return ahead
     return RING
-
-
-def newest(messages: Sequence[Message], each: int = NEWEST_EACH) -> list[Message]:
-    """The last messages of everyone."""
-    of: dict[str, list[Message]] = defaultdict(list)
-    for one in messages:
-        of[one.account].append(one)
-    return [
-        one
-        for mine in of.values()
-        for one in sorted(mine, key=lambda m: (m.seconds, m.path))[-each:]
-    ]
 
 
 def _place(name: str) -> int:
