@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance import words
@@ -56,6 +56,7 @@ def test_a_drive_that_rests_makes_no_nonsense() -> None:
         assert abs(next_one - one) < 60
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 60), st.floats(-1e9, 1e12)), min_size=1, max_size=60),
     st.floats(0, 1e13),
@@ -84,6 +85,7 @@ def test_it_is_said_only_as_exactly_as_it_can_be_known() -> None:
     assert {seconds: words.remaining(seconds) for seconds in said} == said
 
 
+@settings(deadline=None)
 @given(st.floats(1, 1e6))
 def test_the_words_are_near_what_they_say(seconds: float) -> None:
     said = words.remaining(seconds)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.accounts.database import AccountsDatabase
@@ -56,6 +56,7 @@ history = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(history, st.integers(0, 60), st.integers(1, 12))
 def test_no_pack_waits_longer_than_so_many_rounds(
     rounds: list[tuple[list[int], int]], whole: int, most: int
@@ -69,6 +70,7 @@ def test_no_pack_waits_longer_than_so_many_rounds(
             assert number - repository.read_in[path][-1] < most
 
 
+@settings(deadline=None)
 @given(history, st.integers(0, 60))
 def test_what_is_new_is_read_in_the_first_round_that_sees_it(
     rounds: list[tuple[list[int], int]], whole: int
@@ -81,6 +83,7 @@ def test_what_is_new_is_read_in_the_first_round_that_sees_it(
         repository.thin(len(repository.sizes) - fewer)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(1, 2_000))
 def test_a_drive_that_was_not_known_is_read_whole_in_ten_rounds(
     sizes: list[int], whole: int
@@ -114,6 +117,7 @@ def test_what_is_no_pack_is_read_always() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=256, max_size=256))
 def test_behind_a_network_every_group_has_its_turn_however_it_grows(sizes: list[int]) -> None:
     last: dict[str, int] = {}
@@ -147,6 +151,7 @@ def mailbox(count: int) -> list[Message]:
     return [message(number) for number in range(count)]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 60), min_size=12, max_size=12),
     st.integers(1, 20),
