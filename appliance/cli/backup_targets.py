@@ -148,7 +148,8 @@ def _target_discard(arguments: argparse.Namespace) -> None:
         of = job.history.target(_known(job, arguments.target))
         found = job.discard_damaged(of)
     make_ready(arguments.state)  # and have the board looked over
-    print(f"Nothing is set aside on {of.name} any more; it was {found}.")
+    was = f" any more; it was {found}" if found.files else ""
+    print(f"Nothing is set aside on {of.name}{was}.")
 
 
 def _known(job: Job, named: str) -> str:
