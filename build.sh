@@ -11,8 +11,10 @@ WORLD="nsd unbound ldnsutils postfix"
 SECOND_OPINIONS="opendkim libmail-spf-perl libmail-dkim-perl libmail-dmarc-perl"
 PROVIDER="dovecot-imapd dovecot-pop3d"
 ROOTS="mmdebstrap"
+BROWSER="chromium chromium-driver"
 HARDWARE="umockdev smartmontools"
-DRIVES="restic openssh-sftp-server exfat-fuse exfatprogs ntfs-3g dosfstools"
+DRIVES="restic openssh-sftp-server openssh-client rclone bindfs exfat-fuse exfatprogs ntfs-3g dosfstools"
+PAPER="poppler-utils zbar-tools fonts-dejavu-core libplist-utils"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -46,6 +48,15 @@ install_packages() {
   # shellcheck disable=SC2086
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing \
     >/dev/null
+}
+
+# sshd is for tests alone, which start it themselves: installing it must not open a port here.
+install_sshd() {
+  [ -z "$(missing_packages openssh-server)" ] && return 0
+  as_root systemctl mask ssh.service ssh.socket >/dev/null 2>&1 || true
+  install_packages openssh-server
+  as_root systemctl unmask ssh.service ssh.socket >/dev/null 2>&1 || true
+  as_root systemctl disable ssh.service ssh.socket >/dev/null 2>&1 || true
 }
 
 find_python() {
@@ -94,13 +105,26 @@ make_demo() {
   mv "$DEMO/passwords.new" "$DEMO/passwords.txt"
 }
 
+make_owner() {
+  local password act
+  [ -f "$DEMO/owner.txt" ] && return
+  password=$(head -c 9 /dev/urandom | base64 | tr '+/' 'xy')
+  act=add
+  .venv/bin/pillarbox --state "$DEMO" owner list | grep -q '^owner ' && act=password
+  printf '%s\n' "$password" | .venv/bin/pillarbox --state "$DEMO" owner $act owner --password-stdin
+  (umask 077 && printf '%s\n' "$password" >"$DEMO/owner.txt")
+}
+
 command_run() {
   [ -f .venv/stamp ] || set_up requirements.lock
   [ -x .venv/bin/pillarbox ] || set_up requirements.lock
   command -v restic >/dev/null || say "Backups need restic: apt install restic"
   make_demo
+  make_owner
   cat <<TEXT
 Pillarbox runs with simulated hardware; its state is in $DEMO. Stop it with Ctrl-C.
+
+  The page:  https://localhost:$((PORT_BASE + 443))/   log in as   owner   password $(cat "$DEMO/owner.txt")
 
   Connect a mail program to this machine (127.0.0.1) as one of
 
@@ -119,7 +143,9 @@ TEXT
 
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
-  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $HARDWARE $DRIVES
+  install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $HARDWARE $DRIVES \
+    $BROWSER $PAPER
+  install_sshd
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi
   set_up requirements-dev.lock

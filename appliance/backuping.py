@@ -22,7 +22,6 @@ from appliance.backup import card, contents, key, letter, merge
 from appliance.backup.engine import Engine
 from appliance.backup.history import History, Target
 from appliance.backup.job import Job
-from appliance.backup.key import Key
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.pace import Pace, units
 from appliance.backup.process import Progress, Watch
@@ -186,7 +185,13 @@ class BackupRequests:
         found = await asyncio.to_thread(target_of, self._means.job, to)
         self._begin(self._verify(found, version))
 
-    async def restore(self, wanted: dict[str, str], source: str = "", words: str = "") -> None:
+    async def restore(
+        self,
+        wanted: dict[str, str],
+        source: str = "",
+        words: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> None:
         """Begin to bring back what is missing: version, account, mailbox, message."""
         self._check_idle()
         asked = Wanted(
@@ -194,7 +199,9 @@ class BackupRequests:
         )
         if asked.account and not self._means.has_account(asked.account):
             raise NotFound(f"There is no account {asked.account}; add it first.")
-        self._begin(self._restore(asked, source, key.read(words) if words else None))
+        opened = key.read(words) if words else None
+        find = partial(self._means.job.source, source, opened, environment=environment)
+        self._begin(self._restore(asked, find))
 
     async def seal(self) -> None:
         """Copy the state to the mail disk, sealed."""
@@ -286,9 +293,9 @@ class BackupRequests:
         sentence = await asyncio.to_thread(self._means.job.verify, of, version, self._watch)
         return {"outcome": "proven", "sentence": sentence}
 
-    async def _restore(self, wanted: Wanted, source: str, opened: Key | None) -> dict[str, Any]:
+    async def _restore(self, wanted: Wanted, find: Callable[..., Engine]) -> dict[str, Any]:
         means, mail = self._means, self._means.job.box.mail
-        engine = await asyncio.to_thread(means.job.source, source, opened, self._watch)
+        engine = await asyncio.to_thread(find, watch=self._watch)
         whole = await asyncio.to_thread(resolved, engine, wanted, mail)
         done, pace = Restored(), Pace(self._watch, sum(each.expected for each in whole))
         for each in whole:

@@ -16,7 +16,7 @@ import os
 import resource
 import signal
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from appliance import backuping, files, front, intake, recovery, safekeeping, settings
@@ -24,7 +24,7 @@ from appliance.accounts.directory import Directory
 from appliance.backup.newbox import Place
 from appliance.caring import Caring
 from appliance.clock import SystemClock
-from appliance.control import ControlServer
+from appliance.control import Act, ControlServer
 from appliance.daykeeping import DayKeeping
 from appliance.doors import Doors
 from appliance.errors import PillarboxError, Refused
@@ -33,6 +33,7 @@ from appliance.hardware.base import Led
 from appliance.hardware.simulated import SimulatedBoard
 from appliance.helper import client
 from appliance.helper.requests import PowerOff
+from appliance.lanpage import LanPage
 from appliance.letters import Letters
 from appliance.maildisk import MailDisk
 from appliance.mailplace import MailPlace
@@ -70,6 +71,7 @@ class Daemon:
         self._keeping: Safekeeping | None = None
         self._caring: Caring | None = None
         self._moving: Moving | None = None
+        self._page: LanPage | None = None
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -87,7 +89,9 @@ class Daemon:
         self._keeping = keeping
         self._caring = Caring(parts, backups.job.history.targets)
         await self._caring.begin()
-        chores = self._chores(backups, keeping, self._caring)
+        acts, chores = self._chores(backups, keeping, self._caring)
+        self._page = await asyncio.to_thread(LanPage, parts, backups.job, acts)
+        await self._doors.add(self._page.ports())
         await self._collector.reload()
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
         gc.collect()
@@ -108,16 +112,17 @@ class Daemon:
 
     def _chores(
         self, backups: backuping.BackupRequests, keeping: Safekeeping, caring: Caring
-    ) -> tuple[tuple[str, Callable[[], Awaitable[None]]], ...]:
-        """What goes on as long as the box runs."""
+    ) -> tuple[Mapping[str, Act], tuple[tuple[str, Callable[[], Awaitable[None]]], ...]]:
+        """What the box does when asked, and what goes on as long as it runs."""
         parts = self._parts
         simulating, days = Simulating(parts.front, parts.clock), DayKeeping(parts)
         acts = self._requests.acts() | backups.acts() | keeping.acts()
         acts |= simulating.acts() | days.acts() | caring.acts()
         around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
         moving = self._moving = Moving(parts, around)
+        acts |= Letters(parts).acts()
         acts |= {"panel_test": self._panel.self_test} | moving.acts()
-        return (
+        return acts, (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
             ("control", ControlServer(parts.options.state, acts).run),
@@ -142,6 +147,8 @@ class Daemon:
     async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
         """Finish what was acknowledged, write everything, let go."""
         parts = self._parts
+        if self._page is not None:
+            self._page.close()
         await self._doors.close()
         await self._collector.close()
         for task in tasks:
@@ -195,6 +202,8 @@ class Daemon:
         """What somebody meant with the button."""
         if gesture is Gesture.SHUT_DOWN:
             await self._shut_down()
+        elif gesture is Gesture.BACK_UP and self._page is not None and self._page.pressed():
+            log.info("the button was pressed for what the page asked for")
         elif self._keeping is not None:
             backs_up = gesture is Gesture.BACK_UP
             await (self._keeping.back_up() if backs_up else self._keeping.eject())

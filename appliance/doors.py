@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.errors import BadSettings
@@ -37,6 +37,7 @@ class Port:
     name: str
     factory: Factory
     implicit_tls: bool = False
+    is_for_mail: bool = True  # mail programs come here
 
 
 class Doors:
@@ -52,10 +53,14 @@ class Doors:
         self.ports = [*self._smtp_ports(), *self._imap_ports(), *self._pop3_ports()]
 
     async def open(self) -> None:
-        """Listen on every port. Raises BadSettings when one is taken."""
+        """Listen on every port for mail. Raises BadSettings when one is taken."""
+        await self.add(self.ports)
+
+    async def add(self, ports: Sequence[Port]) -> None:
+        """Listen on these ports too. Raises BadSettings when one is taken."""
         options = self._parts.options
         loop = asyncio.get_running_loop()
-        for port in self.ports:
+        for port in ports:
             number = port.number + options.port_base
             for listening in _sockets(options.bind, number):
                 self._servers.append(await self._listen(loop, port, listening))
@@ -64,7 +69,8 @@ class Doors:
     async def _listen(
         self, loop: asyncio.AbstractEventLoop, port: Port, listening: socket.socket
     ) -> asyncio.Server:
-        tls = self._parts.tls if port.implicit_tls else None
+        watched = self._parts.tls
+        tls = (watched if port.is_for_mail else watched.quiet) if port.implicit_tls else None
         if proxies := self._proxies:  # their header comes before TLS
             return await loop.create_server(
                 lambda: Porch(port.factory, proxies, tls), sock=listening, backlog=_BACKLOG
@@ -150,6 +156,9 @@ class Doors:
                 idle_seconds=tree.imap.autologout_minutes * 60.0,
             ),
             allow_plain_text=parts.options.simulate,
+            on_login=lambda login, peer, client: parts.arrivals.introduce(
+                login.address, peer, client
+            ),
         )
         doorkeeper = _doorkeeper(tree.imap)
 

@@ -5,9 +5,12 @@ Part of the roof.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from appliance import postroom
+from appliance.accounts.addresses import canonical
 from appliance.errors import Temporary
 from appliance.filters.arrived import Arrived
 from appliance.health import notice
@@ -15,6 +18,7 @@ from appliance.parts import Parts
 from appliance.queue.envelope import Envelope, Notify, Recipient
 
 _RETURN_PATH = b"Return-Path: <>\r\n"
+_TEST = "This is a test of the mail box of your office. It has arrived: all is well.\n"
 
 
 class Letters:
@@ -32,8 +36,16 @@ class Letters:
         if reader := self.reader():
             await self.post(subject, text, reader)
 
-    async def post(self, subject: str, text: str, to: str) -> None:
-        """Put one into the queue. Raises PillarboxError, OSError."""
+    def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
+        """What the page may ask."""
+        return {"mail_test": self.test}
+
+    async def test(self, to: str) -> str:
+        """Send a test to an address; its Message-ID, by which the trace finds it."""
+        return await self.post("Test", _TEST, canonical(to))
+
+    async def post(self, subject: str, text: str, to: str) -> str:
+        """Put one into the queue; its Message-ID. Raises PillarboxError, OSError."""
         parts = self._parts
         if not parts.queue.is_started:
             raise Temporary("the mail disk is not available")
@@ -61,3 +73,4 @@ class Letters:
             message_id=str(letter["Message-ID"]),
         )
         await parts.threads.carry_out(parts.queue.accept(incoming, envelope))
+        return envelope.message_id

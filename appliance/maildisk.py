@@ -9,6 +9,7 @@ that, since it was on the disk before it was acknowledged.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import time
@@ -25,7 +26,10 @@ log = logging.getLogger("pillarbox")
 _TICK_SECONDS = 1.0
 READ_ONLY = "mail-disk-read-only"
 _PLUG_IN = "Plug the mail disk in; mail is not lost, other servers will send it again."
-_MEND = "Make a backup now, then restart the box. If it happens again, replace the disk."
+_MEND = (
+    "Pull the mail disk and plug it in again, or restart the box: it is looked over and mended. "
+    "If it happens again, move the mail to another disk."
+)
 _PAUSED = "The mail moves to another disk; try again in a minute."
 _DELIVERIES_SECONDS, _WORK_SECONDS = 30.0, 20.0
 MIB = 1024 * 1024
@@ -105,14 +109,15 @@ class MailDisk:
             Temporary: it cannot be now; all goes on.
         """
         parts = self._parts
-        if self.refusal() in {_OFFLINE, _READ_ONLY}:
+        if self.refusal() == _OFFLINE:
             raise Temporary("The mail disk is not available at the moment.")
         self._paused_at = time.monotonic()
         try:
             await parts.runner.pause(_DELIVERIES_SECONDS)
             self._is_paused, self._paused_at = True, time.monotonic()
             await parts.threads.pause(_PAUSED, _WORK_SECONDS)
-            await parts.threads.carry_out(parts.store.settle(), in_pause=True)
+            with contextlib.suppress(StorageReadOnly):  # then all that was acknowledged is there
+                await parts.threads.carry_out(parts.store.settle(), in_pause=True)
             await asyncio.to_thread(parts.queue.stop)
             await asyncio.to_thread(parts.store.stop)
         except BaseException:
@@ -169,6 +174,7 @@ class MailDisk:
         if not is_read_only:
             if self._is_read_only:
                 log.warning("the mail disk can be written again")
+                self._parts.store.can_be_written()
                 self._parts.runner.look_again()
             self._is_read_only = False
             board.take_down(READ_ONLY)

@@ -10,6 +10,8 @@ said and never passed over: what lies at the old place is older mail. Part of th
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ class Former:
     name: str = ""  # of the disk, for people
     file_system: str = ""
     root: str = ""
+    unread: tuple[str, ...] = ()  # files that could not be read, so they are only there
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Bound:
     root: str  # where its files are reachable
     folder: str = arriving.MAIL
     former: tuple[Former, ...] = ()
+    may_leave: tuple[str, ...] = ()  # what may stay behind unread, while mail moves there
 
     @property
     def mail(self) -> Path:
@@ -62,8 +66,9 @@ def load(state: Path, name: str = SWITCH) -> Bound | None:
     """The chosen disk; None when none was. Raises BadSettings."""
     try:
         told: dict[str, Any] = json.loads(files.read(state / name))
-        former = tuple(Former(**each) for each in told.pop("former", ()))
-        return Bound(**told, former=former)
+        former = tuple(_former(each) for each in told.pop("former", ()))
+        may_leave = tuple(str(each) for each in told.pop("may_leave", ()))
+        return Bound(**told, former=former, may_leave=may_leave)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, AttributeError, KeyError):
@@ -71,6 +76,10 @@ def load(state: Path, name: str = SWITCH) -> Bound | None:
             f"{state / name} cannot be read; it says which disk holds the mail. Bring it back, or "
             "restore the box from a backup."
         ) from None
+
+
+def _former(told: dict[str, Any]) -> Former:
+    return Former(**{**told, "unread": tuple(str(each) for each in told.get("unread", ()))})
 
 
 def save(state: Path, bound: Bound, name: str = SWITCH) -> None:
@@ -104,9 +113,21 @@ def check_there(state: Path, tree: Settings) -> Path:
         StorageOffline: the disk was chosen, and it is not there.
     """
     bound = chosen(state, tree)
-    if bound is not None and not (bound.mail / MARKER).exists():
+    if bound is not None and not (_is_at_its_place(bound) and (bound.mail / MARKER).exists()):
         raise StorageOffline(f"The mail disk {bound.name} is missing; plug it in.")
     return mail_folder(state, tree)
+
+
+def _is_at_its_place(bound: Bound, names: Path = Path("/dev/disk/by-uuid")) -> bool:
+    """Whether no other disk is there, as far as the system's names of disks tell."""
+    if bound.file_system == FOLDER or not names.is_dir():
+        return True
+    with suppress(OSError):
+        device = os.stat(bound.root).st_dev
+        for each in names.iterdir():
+            if os.stat(each).st_rdev == device:
+                return each.name == bound.uuid
+    return True
 
 
 def bring(bound: Bound, drives: Drives) -> None:
@@ -127,6 +148,7 @@ def bring(bound: Bound, drives: Drives) -> None:
             f"Two disks say that they are the mail disk {bound.name}; pull the one that is a copy."
         )
     if not found:
+        drives.release_mail(bound.uuid)  # an old disk at its place holds the same mail, but older
         raise StorageOffline(missing(bound, there))
     drives.mount_mail(found[0])
 

@@ -16,7 +16,7 @@ from appliance.errors import Refused
 from appliance.hardware.base import Drive
 from appliance.hardware.simulated_drives import SimulatedDrives
 from appliance.helper import client, disks
-from appliance.helper.requests import Format, Mount, MountMail, Unmount
+from appliance.helper.requests import Format, Mount, MountMail, ReleaseMail, Unmount
 from appliance.helper.run import Failed
 
 _RUN = Path("/run")
@@ -38,6 +38,11 @@ class HelperMounter:
         """Make the files of the mail disk reachable at its place; where."""
         asked = MountMail(str(drive.path), drive.uuid)
         return Path(client.ask(asked, seconds=_LONG)["path"])
+
+    def release_mail(self, uuid: str) -> None:
+        """Let go of another disk that is at the place of the mail disk."""
+        if os.path.ismount(disks.MAIL):
+            client.ask(ReleaseMail(uuid))
 
     def mail_root(self, _drive: Drive) -> Path:
         """The one place for the mail disk."""
@@ -88,6 +93,11 @@ class ImageMounter:
             more = disks.mail_options(drive.file_system)
             self._mount(drive, self._mail, f"loop,{more}" if more else "loop")
         return self._mail
+
+    def release_mail(self, uuid: str) -> None:
+        """Let go of another disk that is at the place of the mail disk."""
+        with _refusing():
+            disks.release_mail(uuid, self._mail)
 
     def mail_root(self, _drive: Drive) -> Path:
         """The one place for the mail disk."""

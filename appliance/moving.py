@@ -20,8 +20,9 @@ from appliance.errors import BadSettings, NotFound, PillarboxError, Refused, Tem
 from appliance.hardware.base import Drive
 from appliance.mailplace import MOVING, Bound, Former
 from appliance.parts import Parts
+from appliance.store import unread
 from appliance.store.copying import NewDiskTrouble, OldDiskTrouble
-from appliance.switching import Around, Cancelled, Move, Progress
+from appliance.switching import Around, Cancelled, LeavesBehind, Move, Progress
 
 log = logging.getLogger("pillarbox.moving")
 
@@ -30,6 +31,7 @@ LABEL = "PILLARBOX-MAIL"
 _LOOK_SECONDS = 2.0
 _COMES_BACK = "Plug it in again and the move goes on; or stop it: disk cancel."
 _AGAIN = "Take another disk, or try again: what was copied is not copied again."
+_LEAVE = "To move without them: disk use again, with --leave-unreadable. The old copy is kept."
 _OLD_FAILS = "The mail disk may be failing: make a backup now, then try again."
 
 
@@ -44,6 +46,7 @@ class Moving:
         self._choosing = asyncio.Lock()
         self._progress = Progress()
         self._told: dict[str, Any] = {}
+        self._asked: tuple[str, ...] = ()  # whether these may stay behind
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """What the command line may ask."""
@@ -88,14 +91,22 @@ class Moving:
         (told,) = choosing.listing([drive], self._parts.place, self._around.backup_drives())
         return told
 
-    async def use(self, which: str, *, formats: bool = False, serial: str = "") -> None:
-        """Begin to move the mail there; `serial` says that whoever wants it formatted saw it."""
+    async def use(
+        self, which: str, *, formats: bool = False, serial: str = "", leaves: bool = False
+    ) -> None:
+        """Begin to move the mail there; `serial` says that whoever wants it formatted saw it.
+
+        `leaves`: the files that could not be read in the last try may stay behind.
+        """
         if self.is_busy or self._choosing.locked():
             raise Refused("The mail is being moved already; see disk status.")
         async with self._choosing:
-            await self._use(which, formats=formats, serial=serial)
+            may_leave = self._asked if leaves else ()
+            await self._use(which, formats=formats, serial=serial, may_leave=may_leave)
 
-    async def _use(self, which: str, *, formats: bool, serial: str) -> None:
+    async def _use(
+        self, which: str, *, formats: bool, serial: str, may_leave: tuple[str, ...]
+    ) -> None:
         if not self._parts.queue.is_started:
             raise Temporary("The mail disk is not available at the moment; nothing can be moved.")
         drive = await self._chosen(which)
@@ -111,7 +122,9 @@ class Moving:
                 await self._claim(drive)
             root = await asyncio.to_thread(self._parts.front.drives.mount, drive)
             await asyncio.to_thread(self._examine, root, drive)
-            wanted = Bound(drive.uuid, drive.file_system, drive.name, str(root))
+            wanted = Bound(
+                drive.uuid, drive.file_system, drive.name, str(root), may_leave=may_leave
+            )
             state = self._parts.options.state
             await asyncio.to_thread(mailplace.save, state, wanted, MOVING)
         except (PillarboxError, OSError) as error:
@@ -120,7 +133,7 @@ class Moving:
             if isinstance(error, OSError):
                 raise Refused(f"{drive.name} cannot be read ({error.strerror}).") from error
             raise
-        self._begin(drive, root)
+        self._begin(drive, root, may_leave)
 
     async def status(self) -> dict[str, Any]:
         """Where the mail is, and how far it is moved."""
@@ -136,6 +149,7 @@ class Moving:
             "octets_of_all": now.total,
             "seconds_left": choosing.seconds_left(now.done, now.total, now.before, seconds),
             "old": [each["now"] for each in await self.former()],
+            "unread": unread.told(self._left_behind()),
             **self._told,
         }
 
@@ -157,7 +171,16 @@ class Moving:
         """Where mail is left from before."""
         bound = self._parts.place.bound
         found = bound.former if bound is not None else ()
-        return [{"now": _where(each), "name": each.name} for each in found]
+        return [
+            {"now": _where(each), "name": each.name, "unread": len(each.unread)} for each in found
+        ]
+
+    def _left_behind(self) -> list[str]:
+        """Files that are only at an old place, because they could not be read."""
+        bound = self._parts.place.bound
+        return [
+            path for each in (bound.former if bound is not None else ()) for path in each.unread
+        ]
 
     async def forget_old(self) -> list[str]:
         """Delete what is left; where it was. Raises Refused, NotFound."""
@@ -221,11 +244,12 @@ class Moving:
         except (PillarboxError, OSError) as error:
             await self._failed(drive, str(error), stays=False)
             return
-        self._begin(drive, root)
+        self._begin(drive, root, wanted.may_leave)
 
-    def _begin(self, drive: Drive, root: Path) -> None:
+    def _begin(self, drive: Drive, root: Path, may_leave: tuple[str, ...]) -> None:
         self._stop.clear()
-        self._progress, self._told = Progress(began=time.monotonic()), {}
+        self._progress = Progress(began=time.monotonic(), may_leave=may_leave)
+        self._told, self._asked = {}, ()
         board = self._parts.board
         board.take_down(FAILED)
         now = self._parts.clock.wall()
@@ -248,6 +272,10 @@ class Moving:
         except Cancelled:
             self._told = {"outcome": "cancelled", "sentence": "The move was stopped."}
             parts.place.target = None
+        except LeavesBehind as error:
+            self._asked = error.paths
+            await self._failed(drive, str(error), _LEAVE)
+            self._told |= {"outcome": "unreadable", "unread": unread.told(error.paths)}
         except (PillarboxError, OSError) as error:
             remedy = _OLD_FAILS if isinstance(error, OldDiskTrouble) else _AGAIN
             stays = self._may_pass(error, drive)
@@ -259,6 +287,8 @@ class Moving:
             parts.place.target = None
             await asyncio.to_thread(mailplace.forget, state, MOVING)
             sentence = f"The mail is on the disk {drive.name} now. The old copy is kept."
+            if parts.place.bound is not None and (left := parts.place.bound.former[-1].unread):
+                sentence += f" Files that could not be read are only there ({len(left):,})."
             self._told = {"outcome": "moved", "sentence": sentence}
             log.info("the mail is at %s now", parts.mail)
         parts.board.take_down(WORKING)

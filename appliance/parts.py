@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-import ssl
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,9 @@ from appliance.accounts.login import Gate
 from appliance.clock import Clock, SystemClock
 from appliance.conditions import Board
 from appliance.delivery.mda import Mda
+from appliance.devices import service
+from appliance.devices.arrivals import Arrivals
+from appliance.devices.service import Services
 from appliance.front import Front
 from appliance.hardware import vitals
 from appliance.mailplace import MailPlace
@@ -68,7 +70,16 @@ class Parts:
     recorder: Recorder
     reporting: Reporting
     sending: Sending
-    tls: ssl.SSLContext
+    tls: tls.ServerContext
+    arrivals: Arrivals = field(default_factory=Arrivals)
+
+    @property
+    def services(self) -> Services:
+        """What mail programs are told about this box."""
+        options, domains = self.options, self.gate.directory.domains
+        return offered_here(
+            self.settings, domains, simulate=options.simulate, port_base=options.port_base
+        )
 
     @property
     def mail(self) -> Path:
@@ -118,9 +129,27 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
     return parts
 
 
+def offered_here(
+    tree: Settings, domains: Iterable[str], *, simulate: bool = False, port_base: int = 0
+) -> Services:
+    """What mail programs are told: names that the certificate vouches for, as `names` has them."""
+    host = tree.server.host_name
+    if not host:  # what the machine calls itself means nothing to a phone; in a LAN .local does
+        host = "localhost" if simulate else _in_lan(socket.gethostname())
+    return service.offered(tree.server.office or min(domains, default=""), host, port_base)
+
+
+def _in_lan(host: str) -> str:
+    """By multicast DNS (RFC 6762)."""
+    return host.partition(".")[0] + ".local"
+
+
 def _wire(parts: Parts) -> None:
     """Who tells whom."""
     queue, runner, world, gate = parts.queue, parts.runner, parts.outside, parts.gate
+    arrivals, clock = parts.arrivals, parts.clock
+    parts.tls.on_distrust = lambda: arrivals.note_distrust(clock.wall())
+    gate.on_attempt = lambda attempt: arrivals.note(attempt, clock.wall())
     mda = Mda(parts.store, lambda address: address in gate.directory.accounts)
     runner.local = postroom.LocalCarrier(queue, mda)
     runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)
@@ -150,7 +179,7 @@ def _store(had: Path, mail: Path, clock: Clock) -> Store:
 
 def names(options: Options, host: str) -> certificates.Names:
     """What the server certificate vouches for on this machine now."""
-    hosts = [host, host.partition(".")[0] + ".local"]
+    hosts = [host, _in_lan(host)]
     addresses = list(vitals.addresses())
     if options.simulate:
         hosts.append("localhost")

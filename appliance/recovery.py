@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from appliance.accounts.database import DATABASE, AccountsDatabase
 from appliance.backup import key, newbox
+from appliance.backup.engine import Engine
 from appliance.backup.newbox import Place
 from appliance.backup.process import Progress, Watch
 from appliance.backup.source import find_version, foreign_source
@@ -85,14 +87,21 @@ class Recovery:
         """That the box waits."""
         return {"recovery": True, "step": self._progress.step}
 
-    async def restore(self, words: str, source: str = "", version: str = "") -> None:
-        """Begin; `source`: a folder, or the one backup drive that is plugged in."""
+    async def restore(
+        self,
+        words: str,
+        source: str = "",
+        version: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        """Begin; `source`: a folder or an address, or the one backup drive that is plugged in."""
         if self._task is not None and not self._task.done():
             raise Refused("Everything is being brought back already; wait until it is done.")
         opened = key.read(words)
         root = source or str(await asyncio.to_thread(self._drive))
         self._told, self._progress = {}, Progress(step="looking at the drive")
-        self._task = asyncio.create_task(self._restore(opened, root, version))
+        find = partial(foreign_source, root, opened, Watch(progress=self._note), environment)
+        self._task = asyncio.create_task(self._restore(find, version))
 
     async def progress(self) -> dict[str, Any]:
         """How far it is."""
@@ -110,10 +119,10 @@ class Recovery:
             raise NotFound(f"{words} plugged in; plug in the one backup drive.")
         return self._front.drives.mount(found[0])
 
-    async def _restore(self, opened: key.Key, root: str, version: str) -> None:
+    async def _restore(self, find: Callable[[], Engine], version: str) -> None:
         self._front.board.show(Led.BACKUP, patterns.BACKING_UP)
         try:
-            sentence = await asyncio.to_thread(self._bring_back, opened, root, version)
+            sentence = await asyncio.to_thread(self._bring_back, find, version)
         except (PillarboxError, OSError) as error:
             self._told = {"outcome": "failed", "sentence": str(error)}
             self._front.board.show(Led.BACKUP, patterns.NOT_SAFE)
@@ -122,9 +131,8 @@ class Recovery:
         self._told = {"outcome": "restored", "sentence": sentence}
         self._done.set()
 
-    def _bring_back(self, opened: key.Key, root: str, version: str) -> str:
-        watch = Watch(progress=self._note)
-        engine = foreign_source(root, opened, watch)
+    def _bring_back(self, find: Callable[[], Engine], version: str) -> str:
+        engine = find()
         chosen = find_version(engine, version).identity
         return newbox.restore_all(engine, chosen, self._place)
 

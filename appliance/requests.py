@@ -48,6 +48,8 @@ class Requests:
             "fetch_now": self.fetch_now,
             "queue_hold": self.queue_hold,
             "queue_delete": self.queue_delete,
+            "account_arrivals": self.account_arrivals,
+            "services": self.services,
             "index_check": self.index_check,
             "index_rebuild": self.index_rebuild,
         }
@@ -145,6 +147,20 @@ class Requests:
         parts.recorder.noted(entry, "deleted", "The sender was told." if bounce else "")
         await parts.threads.carry_out(parts.queue.finish([entry]))
         await parts.threads.carry_out(parts.queue.durable())
+
+    async def account_arrivals(self, address: str, seconds: float) -> dict[str, Any]:
+        """What programs of an account did lately."""
+        parts = self._parts
+        account = parts.gate.directory.find(address)
+        if account is None:
+            raise NotFound(f"There is no account {address}.")
+        now = parts.clock.wall()
+        story = parts.arrivals.story(account.address, now - seconds, now)
+        return dataclasses.asdict(story) | {"summary": story.summary}
+
+    async def services(self) -> dict[str, Any]:
+        """What mail programs are told about this box."""
+        return dataclasses.asdict(self._parts.services)
 
     async def index_check(self, address: str = "") -> list[dict[str, Any]]:
         """Hold indexes against the Maildirs; what is worth telling, faults and others."""

@@ -21,7 +21,7 @@ from appliance.backup.history import Target
 from appliance.backuping import BackupRequests
 from appliance.clock import Clock
 from appliance.conditions import Board, Condition, Severity
-from appliance.errors import PillarboxError
+from appliance.errors import NotFound, PillarboxError, Refused
 from appliance.hardware.base import Drive, Drives, Led, Light
 from appliance.panel import patterns
 from appliance.sections import Backup as BackupSettings
@@ -101,7 +101,12 @@ class Safekeeping:
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """What the command line may ask of the drives."""
-        return {"drives": self.listing, "drives_ready": self.make_ready, "drives_eject": self.eject}
+        return {
+            "drives": self.listing,
+            "drives_ready": self.make_ready,
+            "drives_eject": self.eject,
+            "drives_adopt": self.adopt,
+        }
 
     async def listing(self) -> list[dict[str, Any]]:
         """The drives that are plugged in, as plain values."""
@@ -153,6 +158,17 @@ class Safekeeping:
             return
         self._means.board.take_down(NONE)
         await self._back_up_to(known)
+
+    async def adopt(self, path: str) -> str:
+        """Take a new drive on; its label. Raises NotFound, Refused."""
+        await self.look()
+        for known in self._known.values():
+            if str(known.drive.path) == path and known.is_new:
+                if not await self._adopt(known):
+                    raise Refused(known.trouble)
+                await self._tell()
+                return known.target.label if known.target is not None else ""
+        raise NotFound("There is no such new drive; is it still plugged in?")
 
     async def eject(self) -> None:
         """The button, held: end what runs and let go of all drives."""

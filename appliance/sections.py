@@ -51,6 +51,7 @@ def text(
 class Server:
     """The box itself."""
 
+    office: str = text("", "What people call the office; mail programs show it; empty: a domain.")
     host_name: str = text(
         "", "The name the box gives itself to other servers; empty: the machine's.", pattern=_HOST
     )

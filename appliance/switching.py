@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -42,6 +42,15 @@ class Cancelled(Refused):
     """Somebody stopped it, or the box ends."""
 
 
+class LeavesBehind(Refused):
+    """Some files cannot be read from the old disk, and nobody said that they may stay behind."""
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        said = "1 file" if len(paths) == 1 else f"{len(paths):,} files"
+        super().__init__(f"{said} cannot be read from the old disk; disk status names them.")
+        self.paths = paths
+
+
 @dataclass(frozen=True, slots=True)
 class Around:
     """What moving needs of the chores."""
@@ -61,6 +70,8 @@ class Progress:
     done: float = 0.0
     before: float = 0.0  # octets that an earlier try had copied
     began: float = 0.0
+    may_leave: tuple[str, ...] = ()
+    """What somebody said may stay behind, because it cannot be read."""
 
 
 class Move:
@@ -86,7 +97,7 @@ class Move:
         """Returns when the mail is on the new disk.
 
         Raises:
-            Cancelled, Refused, NewDiskTrouble, OldDiskTrouble: it is where it was.
+            Cancelled, LeavesBehind, Refused, NewDiskTrouble, OldDiskTrouble: it is where it was.
         """
         await asyncio.to_thread(self._prepare)
         self._progress.step = _COPYING
@@ -97,6 +108,7 @@ class Move:
                 break
             self._progress.step = "copying what has come since"
             self._progress.done = self._progress.before = float(self._progress.total)
+        self._check_unread()
         self._progress.step = "waiting for a backup to end"
         backups = self._around.backups
         while backups.is_working:
@@ -152,6 +164,10 @@ class Move:
             if not self._is_there():
                 raise NewDiskTrouble("The new disk was pulled out.")
 
+    def _check_unread(self) -> None:
+        if self._copy.unread.beyond(self._progress.may_leave):
+            raise LeavesBehind(tuple(self._copy.unread.files))
+
     def _is_there(self) -> bool:
         drive = self._drive
         if drive.file_system == mailplace.FOLDER:
@@ -182,7 +198,10 @@ class Move:
     def _arrive(self, bound: Bound) -> None:
         """In a thread, while nobody writes: after the last line the new disk is the mail disk."""
         self._copy.make_pass(is_last=True)
+        self._check_unread()
         self._check()
+        left = replace(bound.former[-1], unread=tuple(self._copy.unread.files))
+        bound = replace(bound, former=(*bound.former[:-1], left))
         with on_new_disk():
             self._rename(self._copy.copied_mail, self._root / arriving.MAIL)
         try:

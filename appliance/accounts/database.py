@@ -123,6 +123,12 @@ class AccountsDatabase:
             row = db.execute("select min(created) from accounts").fetchone()
         return float(row[0] or 0.0)
 
+    def made_at(self, address: str) -> float | None:
+        """When an account was made: another one of the same address, later, has another time."""
+        with self.read() as db:
+            row = db.execute("select created from accounts where address = ?", [address]).fetchone()
+        return float(row[0]) if row else None
+
     def note_use(self, app_password_id: int, at: float, peer: str) -> None:
         """Write down that an app password was used."""
         with self.change() as db:

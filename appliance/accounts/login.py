@@ -28,6 +28,7 @@ log = logging.getLogger("pillarbox.login")
 _REMEMBER_SECONDS = 600.0
 _MOST_REMEMBERED = 2_000
 _NOTE_USE_EVERY_SECONDS = 3600.0
+_LONGEST_SHOWN = 80  # letters of a name that nobody has
 WRONG = "Wrong user name or password."
 
 
@@ -38,6 +39,7 @@ class Service(Enum):
     POP3 = "pop3"
     SMTP = "smtp"
     SIEVE = "sieve"
+    PAGE = "page"  # no app password is for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,41 @@ class Login:
     device: str = ""  # the name of the app password that was used
 
 
+class Ending(Enum):
+    """How an attempt to log in ended."""
+
+    IN = "logged in"
+    WRONG_PASSWORD = "wrong password"  # noqa: S105 - no password
+    OTHER_SERVICE = "a password for another service"
+    UNKNOWN_NAME = "unknown name"
+    TOO_MANY = "too many failures"
+    IN_CLEAR = "without TLS"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to log in, as it is told to whoever follows how devices are set up.
+
+    What was typed as a name is told only where it is an address in one of our domains: people
+    type their password into the field of the name now and then.
+    """
+
+    name: str  # of an account; or what was typed, or empty
+    service: Service
+    peer_host: str
+    ending: Ending
+    is_account: bool = False
+
+
 NoteUse = Callable[[int, float, str], None]
 
 
 def _note_nothing(_app_password: int, _at: float, _peer: str) -> None:
     """For a gate without a database."""
+
+
+def _tell_nobody(_attempt: Attempt) -> None:
+    """For a gate that nobody watches."""
 
 
 class Gate:
@@ -72,6 +104,8 @@ class Gate:
         self._clock = clock
         self._throttle = throttle or Throttle()
         self._note_use = note_use
+        self.on_attempt: Callable[[Attempt], None] = _tell_nobody
+        """Told of every attempt that ended, well or not; quick, in the event loop."""
         self.pepper = pepper or os.urandom(32)
         self._memory_key = os.urandom(32)
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
@@ -100,36 +134,68 @@ class Gate:
         """
         account = self._directory.find(name)
         key = account.address if account is not None else name.lower()[:320]
-        yield from self.wait_in_line(peer_host, key)
+        yield from self.wait_in_line(peer_host, key, service)
         device = ""
-        app = _app_password(account, password, service) if account is not None else None
-        if app is not None:
+        app = _app_password(account, password) if account is not None else None
+        if app is not None and service.value in app.services:
             device = app.name
             yield from self._use(app, peer_host)
         elif not (yield from self._matches(account, password)):
-            self.note_failure(peer_host, key, service)
+            ending = Ending.WRONG_PASSWORD if app is None else Ending.OTHER_SERVICE
+            self.note_failure(peer_host, key, service, ending)
         assert account is not None
-        return replace(self.welcome(account, peer_host), device=device)
+        return replace(self.welcome(account, peer_host, service), device=device)
 
-    def wait_in_line(self, peer_host: str, account_key: str) -> Steps[None]:
+    def wait_in_line(
+        self, peer_host: str, account_key: str, service: Service = Service.PAGE
+    ) -> Steps[None]:
         """Hold an attempt back, or refuse it, as the throttle says."""
         verdict = self._throttle.verdict(peer_host, account_key, self._clock.monotonic())
         if verdict.refused_seconds > 0:
+            self._tell(account_key, service, peer_host, Ending.TOO_MANY)
             minutes = int(verdict.refused_seconds // 60) + 1
             raise Temporary(f"Too many failed logins. Try again in {minutes} minutes.")
         if verdict.pause_seconds > 0:
             yield Pause(verdict.pause_seconds)
 
-    def note_failure(self, peer_host: str, account_key: str, service: Service) -> None:
+    def note_failure(
+        self,
+        peer_host: str,
+        account_key: str,
+        service: Service,
+        ending: Ending = Ending.WRONG_PASSWORD,
+    ) -> None:
         """Count a failure and raise it."""
         self._throttle.failed(peer_host, account_key, self._clock.monotonic())
+        self._tell(account_key, service, peer_host, ending)
         log.warning("login failed", extra={"peer": peer_host, "service": service.value})
         raise AuthenticationFailed(WRONG)
 
-    def welcome(self, account: Account, peer_host: str) -> Login:
+    def note_success(self, peer_host: str, account_key: str) -> None:
         """Count a success."""
-        self._throttle.succeeded(peer_host, account.address)
+        self._throttle.succeeded(peer_host, account_key)
+
+    def welcome(self, account: Account, peer_host: str, service: Service) -> Login:
+        """Count a success; who it is."""
+        self.note_success(peer_host, account.address)
+        self._tell(account.address, service, peer_host, Ending.IN)
         return Login(account.address, account.quota_octets)
+
+    def note_in_clear(self, peer_host: str, name: str, service: Service) -> None:
+        """A door refused a login without TLS; the name, if one came that far."""
+        self._tell(name, service, peer_host, Ending.IN_CLEAR)
+
+    def _tell(self, name: str, service: Service, peer_host: str, ending: Ending) -> None:
+        account = self._directory.find(name)
+        if account is not None:
+            found = Attempt(account.address, service, peer_host, ending, is_account=True)
+            self.on_attempt(found)
+            return
+        ours = self._directory.is_our_domain(name.rpartition("@")[2].lower())
+        shown = name.lower()[:_LONGEST_SHOWN] if ours and "@" in name else ""
+        if ending is Ending.WRONG_PASSWORD:
+            ending = Ending.UNKNOWN_NAME
+        self.on_attempt(Attempt(shown, service, peer_host, ending))
 
     def _matches(self, account: Account | None, password: str) -> Steps[bool]:
         if account is not None and self._is_remembered(account, password):
@@ -188,11 +254,12 @@ class Gate:
         return True
 
 
-def _app_password(account: Account, password: str, service: Service) -> AppPassword | None:
+def _app_password(account: Account, password: str) -> AppPassword | None:
+    """The app password that this is, for whatever service."""
     if not account.app_passwords:
         return None
     digest = passwords.app_password_hash(password)
     for app in account.app_passwords:
-        if hmac.compare_digest(app.hash, digest) and service.value in app.services:
+        if hmac.compare_digest(app.hash, digest):
             return app
     return None

@@ -82,6 +82,10 @@ class Registry:
         passwords.check_new(password)
         self._change_account(address, _secrets_of(password))
 
+    def set_name(self, address: str, name: str) -> None:
+        """Set the person's name."""
+        self._change_account(address, {"name": name})
+
     def set_quota(self, address: str, quota_octets: int) -> None:
         """Set how much an account may keep; 0 for as much as there is room."""
         self._change_account(address, {"quota": quota_octets})

@@ -63,7 +63,7 @@ class Scram:
         if authzid not in {b"", b"a=" + fields[b"n"]}:
             raise PeerError("Nobody may log in as somebody else.")
         self._account = self._gate.directory.find(self._name)
-        yield from self._gate.wait_in_line(self._peer_host, self._key())
+        yield from self._gate.wait_in_line(self._peer_host, self._key(), self._service)
         self._keys = self._known_keys()
         self._nonce = fields[b"r"] + base64.b64encode(secrets.token_bytes(18))
         self._server_first = b"r=%b,s=%b,i=%d" % (
@@ -94,7 +94,7 @@ class Scram:
         if self._account is None or len(proof) != len(signature) or not right:
             self._gate.note_failure(self._peer_host, self._key(), self._service)
         assert self._account is not None
-        login = self._gate.welcome(self._account, self._peer_host)
+        login = self._gate.welcome(self._account, self._peer_host, self._service)
         verifier = hmac.digest(self._keys.server_key, signed, "sha256")
         return login, b"v=" + base64.b64encode(verifier)
         yield  # no step is needed; the method is a generator for the sake of its callers

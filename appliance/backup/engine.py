@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import files
-from appliance.backup import process
+from appliance.backup import address, process
 from appliance.backup.key import Key
 from appliance.backup.process import Launch, Progress, Watch
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors, kind_of
@@ -262,7 +262,9 @@ class Engine:
             environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
             environment |= repository.environment
             environment |= {
-                "RESTIC_REPOSITORY": repository.location,
+                "RESTIC_REPOSITORY": address.with_login(
+                    repository.location, repository.environment
+                ),
                 "RESTIC_PASSWORD_FILE": path,
                 "RESTIC_PROGRESS_FPS": fps,
                 "GOMEMLIMIT": "300MiB",

@@ -20,6 +20,8 @@ INTERRUPTED = "interrupted"
 RUNNING = "running"
 RESTORED = "restored"
 """A fact that stands from a whole restore until the box has begun to run."""
+SHEET_PROVEN = "sheet-proven"
+"""A fact: when words of the recovery sheet were typed back."""
 INDEX, EVERYTHING = 1, 2
 
 

@@ -20,6 +20,8 @@ from typing import Any
 
 from appliance import files
 from appliance.backup import damage, decisions, key, proof, target, view
+from appliance.backup.address import check as check_address
+from appliance.backup.address import is_address
 from appliance.backup.coverage import Coverage, coverage
 from appliance.backup.damage import SetAside
 from appliance.backup.decisions import Reminder
@@ -123,8 +125,10 @@ class Job:
         """Use a repository behind a network: it is reached, and made if there is none.
 
         Raises:
+            Refused: there is a password in the address.
             TargetTrouble: it cannot be reached or opened.
         """
+        check_address(address)
         found = Target(
             secrets.token_hex(8),
             self._checked_label(label),
@@ -146,7 +150,7 @@ class Job:
         """
         with self._alone():
             engine = self.engine(of, within(PATIENCE_SECONDS))
-            if not target.is_address(of.location):
+            if not is_address(of.location):
                 self._check(of, engine.watch)
             if beside(engine.exists, engine.watch, of.name):
                 raise Refused(
@@ -154,7 +158,7 @@ class Job:
                     "backup target remove."
                 )
             known = self.history.renew(of.identity)
-            if target.is_address(of.location):
+            if is_address(of.location):
                 engine.init()
             else:
                 forget = partial(target.write_proofs, Path(of.location), of.name, [])
@@ -163,7 +167,7 @@ class Job:
 
     def discard_damaged(self, of: Target) -> SetAside:
         """Let go of what was set aside as damaged on a drive."""
-        if target.is_address(of.location):
+        if is_address(of.location):
             raise Refused(f"Nothing is set aside on {of.name}.")
         with self._alone():
             patience = within(PATIENCE_SECONDS)
@@ -192,7 +196,7 @@ class Job:
         """The targets that could be used now: folders that are there, and all addresses."""
         found = []
         for each in self.history.targets():
-            if target.is_address(each.location):
+            if is_address(each.location):
                 found.append(each)
                 continue
             try:
@@ -223,7 +227,7 @@ class Job:
     def engine(self, of: Target, watch: Watch | None = None, with_key: Key | None = None) -> Engine:
         """restic for a target, opened with this box's key or another one."""
         opened = with_key or key.load_or_make(self.box.state)
-        if target.is_address(of.location):
+        if is_address(of.location):
             cache = self.box.state / _CACHE
             repository = Repository(of.name, of.location, of.environment, cache)
         else:
@@ -233,11 +237,17 @@ class Job:
     def versions(self, of: Target) -> list[tuple[Version, bool]]:
         """All versions on a target, oldest first, and whether each was proven."""
         proven = {of.proven_version}
-        if not target.is_address(of.location):
+        if not is_address(of.location):
             proven |= {one.version for one in target.proofs(Path(of.location), of.name)}
         return [(one, one.identity in proven) for one in self.engine(of).versions()]
 
-    def source(self, named: str, with_key: Key | None = None, watch: Watch | None = None) -> Engine:
+    def source(
+        self,
+        named: str,
+        with_key: Key | None = None,
+        watch: Watch | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Engine:
         """Where to restore from: a target, or any drive, folder or address with a backup on it.
 
         Raises:
@@ -250,7 +260,7 @@ class Job:
         except NotFound:
             pass
         opened = with_key or key.load(self.box.state)
-        return foreign_source(named, opened, watch)
+        return foreign_source(named, opened, watch, environment)
 
     def coverage(self, of: Target) -> Coverage:
         """How much of a target its proofs have looked at."""
@@ -304,7 +314,7 @@ class Job:
     ) -> Outcome:
         try:
             with self._watched(of, watch) as (watched, pulse):
-                root = None if target.is_address(of.location) else Path(of.location)
+                root = None if is_address(of.location) else Path(of.location)
                 if root is not None:
                     self._check(of, watched)
                 taking = Taking(self.box, self.history, of, self.engine(of, watched), root)
@@ -327,7 +337,7 @@ class Job:
     @contextmanager
     def _watched(self, of: Target, watch: Watch) -> Iterator[tuple[Watch, Pulse | None]]:
         """The caller's watch, and for a folder also whether it still answers."""
-        if target.is_address(of.location):
+        if is_address(of.location):
             yield watch, None
             return
         pulse = Pulse(Path(of.location))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from appliance.backup import target
+from appliance.backup.address import check as check_address
+from appliance.backup.address import is_address
 from appliance.backup.engine import Engine, Repository, Version
 from appliance.backup.key import Key
 from appliance.backup.process import Watch, within
@@ -15,14 +18,21 @@ PATIENCE_SECONDS = 30.0
 """How long a drive may take to say what it is."""
 
 
-def foreign_source(named: str, opened: Key, watch: Watch | None = None) -> Engine:
+def foreign_source(
+    named: str,
+    opened: Key,
+    watch: Watch | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Engine:
     """restic for a drive, folder or address that this box need not know.
 
     Raises:
+        Refused: there is a password in the address.
         NotFound: there is no backup.
     """
-    if target.is_address(named):
-        return Engine(Repository("the backup", named), opened, watch=watch)
+    if is_address(named):
+        check_address(named)
+        return Engine(Repository("the backup", named, environment or {}), opened, watch=watch)
     root = Path(named).absolute()
     name = f"the drive at {root}"
     patience = within(PATIENCE_SECONDS)

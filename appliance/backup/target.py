@@ -64,12 +64,6 @@ class Proof:
     messages: int
 
 
-def is_address(text: str) -> bool:
-    """Whether a target is a repository behind a network rather than a folder."""
-    head, colon, _ = text.partition(":")
-    return bool(colon) and head in {"sftp", "s3", "rest", "b2", "azure", "gs", "swift", "rclone"}
-
-
 def repository_of(root: Path, name: str) -> Repository:
     """The repository on a drive or in a folder."""
     return Repository(name, str(root / FOLDER / "repository"))

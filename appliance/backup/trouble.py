@@ -31,6 +31,8 @@ class Kind(Enum):
     FOREIGN = "foreign"
     UNREADABLE = "unreadable"
     UNREACHABLE = "unreachable"
+    LOGIN = "login"
+    STRANGER = "stranger"
     NO_ENGINE = "no-engine"
     UNKNOWN = "unknown"
 
@@ -56,6 +58,10 @@ SENTENCES = {
     Kind.UNREADABLE: "Some mail could not be read from the mail disk for the backup; look at the "
     "mail disk's health.",
     Kind.UNREACHABLE: "{name} cannot be reached; look at the network and at what was entered.",
+    Kind.LOGIN: "{name} does not accept the user name, the password or the key; look at what was "
+    "entered, and whether the server still knows it.",
+    Kind.STRANGER: "{name} is a server that ssh does not know, or it has another key than before. "
+    "If it is the right one, add it to ssh's known hosts (ssh-keyscan).",
     Kind.NO_ENGINE: "The program restic is missing; install it (apt install restic).",
     Kind.UNKNOWN: "The backup on {name} did not work; the log says more.",
 }
@@ -66,12 +72,19 @@ LOOK_FOR_IT = "Earlier versions on it can be restored only if it is found again.
 _STATUS = {10: Kind.NOT_THERE, 11: Kind.LOCKED, 12: Kind.WRONG_KEY}
 _WORDS: tuple[tuple[Kind, str], ...] = (
     (Kind.WRONG_KEY, r"wrong password or no key found"),
+    (Kind.STRANGER, r"host key verification failed"),
+    (
+        Kind.LOGIN,
+        (
+            r"permission denied \((publickey|password|keyboard)|\((401|403)\)|access denied|"
+            r"access key id you provided|signature we calculated|no credentials"
+        ),
+    ),
     (
         Kind.UNREACHABLE,
         (
             r"connection refused|no route to host|no such host|i/o timeout|handshake|"
-            r"unable to start the sftp session|access denied|unexpected http response|"
-            r"no credentials|bucket name"
+            r"unable to start the sftp session|unexpected http response|bucket name"
         ),
     ),
     (Kind.LOCKED, r"already locked"),

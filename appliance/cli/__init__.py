@@ -20,6 +20,7 @@ from appliance.cli import (
     drive,
     fetch,
     health,
+    owner,
     people,
     queue,
     relay,
@@ -46,7 +47,10 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"pillarbox {__version__}")
     whole.add_argument("--state", type=Path, help="the folder with settings and accounts")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (box, people, backup, drive, disk, device, dns, fetch, relay, queue, trace, health):
+    rooms = (
+        box, people, owner, backup, drive, disk, device, dns, fetch, relay, queue, trace, health,
+    )  # fmt: skip
+    for room in rooms:
         room.add_commands(commands)
     return whole
 

@@ -11,12 +11,13 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from appliance import control
-from appliance.backup import card, coverage, key, merge, newbox, view
+from appliance.backup import address, card, coverage, key, merge, newbox, view
+from appliance.backup.engine import Engine
 from appliance.backup.job import Job
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.newbox import Place
@@ -69,6 +70,8 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--card", action="store_true", help="the state, from the old mail disk")
     parser.add_argument("--key-stdin", action="store_true",
                         help="the words of the recovery sheet come on standard input")  # fmt: skip
+    parser.add_argument("--environment-stdin", action="store_true",
+                        help="there too: lines NAME=value, what the address asks for")  # fmt: skip
     parser.set_defaults(handler=_restore)
 
 
@@ -203,10 +206,11 @@ def _numbers(tags: tuple[str, ...]) -> dict[str, int]:
 
 
 def _restore(arguments: argparse.Namespace) -> None:
-    words = sys.stdin.read() if arguments.key_stdin else ""
-    opened = key.read(words) if words else None
+    is_told = arguments.key_stdin or arguments.environment_stdin
+    words, environment = address.told(sys.stdin.read() if is_told else "")
+    opened = key.read(words) if words.strip() else None
     if arguments.all or arguments.card:
-        _restore_box(arguments, opened)
+        _restore_box(arguments, opened, environment)
         return
     if (arguments.folder or arguments.message) and not arguments.account:
         raise Refused("Say whose mail it is with --account.")
@@ -225,21 +229,26 @@ def _restore(arguments: argparse.Namespace) -> None:
             },
             source=source,
             words=words,
+            environment=environment,
         )
     except ConnectionError:
-        _restore_here(arguments.state, wanted, source, opened)
+        _restore_here(
+            arguments.state,
+            wanted,
+            lambda job, watch: job.source(source, opened, watch, environment),
+        )
     else:
         _wait_for_daemon(arguments.state)
 
 
-def _restore_here(state: Path, wanted: Wanted, source: str, opened: key.Key | None) -> None:
+def _restore_here(state: Path, wanted: Wanted, find: Callable[[Job, Watch], Engine]) -> None:
     with open_database(state) as database:
         job, accounts = open_job(state, database), database.directory().accounts
         if wanted.account and wanted.account not in accounts:
             raise NotFound(f"There is no account {wanted.account}; add it first.")
         watch, done = _watch(), Restored()
         with _stopped(job) as store:
-            engine = job.source(source, opened, watch)
+            engine = find(job, watch)
             whole = resolved(engine, wanted, job.box.mail)
             pace = Pace(watch, sum(each.expected for each in whole))
             for each in whole:
@@ -255,7 +264,9 @@ def _restore_here(state: Path, wanted: Wanted, source: str, opened: key.Key | No
     print(done.sentence)
 
 
-def _restore_box(arguments: argparse.Namespace, opened: key.Key | None) -> None:
+def _restore_box(
+    arguments: argparse.Namespace, opened: key.Key | None, environment: dict[str, str]
+) -> None:
     state = arguments.state
     with contextlib.suppress(ConnectionError):
         if not control.ask(state, "status").get("recovery"):
@@ -263,7 +274,12 @@ def _restore_box(arguments: argparse.Namespace, opened: key.Key | None) -> None:
         source = absolute(arguments.source)
         words = " ".join(opened.words) if opened is not None else ""
         control.ask(
-            state, "recovery_restore", words=words, source=source, version=arguments.version
+            state,
+            "recovery_restore",
+            words=words,
+            source=source,
+            version=arguments.version,
+            environment=environment,
         )
         _wait_for_daemon(state)
         return
@@ -275,6 +291,6 @@ def _restore_box(arguments: argparse.Namespace, opened: key.Key | None) -> None:
         return
     if not arguments.source:
         raise Refused("Say where the backup is: --from DRIVE.")
-    engine = foreign_source(absolute(arguments.source), opened, _watch())
+    engine = foreign_source(absolute(arguments.source), opened, _watch(), environment)
     version = find_version(engine, arguments.version).identity
     print(newbox.restore_all(engine, version, place))

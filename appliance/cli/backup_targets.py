@@ -10,17 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from appliance.backup import coverage, damage, key, sheet, target
+from appliance.backup import address, coverage, damage, key, sheet
 from appliance.backup.coverage import Coverage
-from appliance.backup.history import Target
+from appliance.backup.history import SHEET_PROVEN, Target
 from appliance.backup.job import Job
 from appliance.backuping import open_job, target_of
 from appliance.cli.asking import open_database
 from appliance.cli.drive import make_ready
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.errors import Refused
-
-_SHEET_PROVEN = "sheet-proven"
 
 
 def add_targets(parser: argparse.ArgumentParser) -> None:
@@ -68,26 +66,14 @@ def opened_job(state: Path) -> Iterator[Job]:
 
 def _target_add(arguments: argparse.Namespace) -> None:
     with opened_job(arguments.state) as job:
-        if target.is_address(arguments.target):
-            environment = _environment() if arguments.environment_stdin else {}
-            added = job.add_address(arguments.target, environment, arguments.label)
+        if address.is_address(arguments.target):
+            given = sys.stdin.read() if arguments.environment_stdin else ""
+            added = job.add_address(arguments.target, address.environment(given), arguments.label)
         else:
             added = job.adopt(Path(arguments.target), arguments.label)
         print(f"{added.location} is {added.name} from now on.")
-        if not job.history.fact(_SHEET_PROVEN):
+        if not job.history.fact(SHEET_PROVEN):
             print("Print the recovery sheet (pillarbox backup key show) and put it away.")
-
-
-def _environment() -> dict[str, str]:
-    found = {}
-    for line in sys.stdin.read().splitlines():
-        name, equals, value = line.partition("=")
-        allowed = name.startswith(("AWS_", "B2_", "AZURE_", "GOOGLE_", "OS_", "ST_", "RCLONE_"))
-        if line.strip() and not (equals and allowed):
-            raise Refused(f"{name} is nothing that a repository asks for.")
-        if equals:
-            found[name] = value
-    return found
 
 
 def _target_list(arguments: argparse.Namespace) -> None:
@@ -179,7 +165,7 @@ def _key_prove(arguments: argparse.Namespace) -> None:
     numbers = [int(number) for number, _, _ in pairs]
     sheet.prove(key.load(arguments.state), numbers, [word for _, _, word in pairs])
     with opened_job(arguments.state) as job:
-        job.history.note(_SHEET_PROVEN, str(int(time.time())))
+        job.history.note(SHEET_PROVEN, str(int(time.time())))
     print("The recovery sheet is the right one.")
 
 
@@ -193,5 +179,5 @@ def _key_add(arguments: argparse.Namespace) -> None:
 
 def absolute(named: str) -> str:
     """A folder by its whole path, because the daemon is elsewhere; labels and addresses stay."""
-    is_path = "/" in named and not target.is_address(named)
+    is_path = "/" in named and not address.is_address(named)
     return str(Path(named).absolute()) if is_path else named

@@ -11,6 +11,8 @@ from appliance.cli.output import add_json_option, print_json, print_table, size
 from appliance.errors import Refused
 from appliance.words import duration
 
+_SHOWN = 20
+
 
 def add_commands(commands: Any) -> None:
     """Add disk to the command line."""
@@ -23,6 +25,8 @@ def add_commands(commands: Any) -> None:
     use.add_argument("disk", help="its device or UUID, as disk list shows it")
     use.add_argument("--format", action="store_true", help="make a new file system on it first")
     use.add_argument("--yes", action="store_true", help="all that is on it may be lost")
+    use.add_argument("--leave-unreadable", action="store_true",
+                     help="files that disk status names may stay behind")  # fmt: skip
     use.set_defaults(handler=_use)
     status = acts.add_parser("status", help="where the mail is, and how far it is moved")
     add_json_option(status)
@@ -49,9 +53,10 @@ def _list(arguments: argparse.Namespace) -> None:
 
 
 def _use(arguments: argparse.Namespace) -> None:
+    leaves = arguments.leave_unreadable
     which = os.path.abspath(arguments.disk) if os.sep in arguments.disk else arguments.disk
     if not arguments.format:
-        ask(arguments.state, "disk_use", which=which)
+        ask(arguments.state, "disk_use", which=which, leaves=leaves)
     else:
         found = ask(arguments.state, "disk_show", which=which)
         serial = found["serial"]
@@ -64,7 +69,8 @@ def _use(arguments: argparse.Namespace) -> None:
                 "All that is on this disk would be lost. If it is the right one, "
                 "say it again with --yes."
             )
-        ask(arguments.state, "disk_use", which=which, formats=True, serial=serial)
+        told = {"formats": True, "serial": serial, "leaves": leaves}
+        ask(arguments.state, "disk_use", which=which, **told)
     print("The mail is being moved; it can be used meanwhile. See disk status.")
 
 
@@ -78,6 +84,10 @@ def _status(arguments: argparse.Namespace) -> None:
         print(f"It is being moved to {told['to']}: {told['step']}, {_how_far(told)}.")
     if told.get("sentence"):
         print(told["sentence"])
+    for each in told["unread"][:_SHOWN]:
+        print(f"Cannot be read on the old disk: {each['path']} ({each['whose']})")
+    if len(told["unread"]) > _SHOWN:
+        print(f"... and {len(told['unread']) - _SHOWN:,} more; all of them: disk status --json")
     for each in told["old"]:
         print(f"An old copy is kept: {each}. When all is well: disk forget-old.")
 
@@ -95,6 +105,8 @@ def _forget_old(arguments: argparse.Namespace) -> None:
         raise Refused("No mail is left from before.")
     places = ", ".join(each["now"] for each in found)
     if not arguments.yes:
-        raise Refused(f"This deletes the old copy ({places}). If it is meant: --yes.")
+        only = sum(each["unread"] for each in found)
+        more = f" {only:,} files that could not be read are only there." if only else ""
+        raise Refused(f"This deletes the old copy ({places}).{more} If it is meant: --yes.")
     for each in ask(arguments.state, "disk_forget_old"):
         print(f"{each} is deleted.")

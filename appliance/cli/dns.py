@@ -7,16 +7,20 @@ import asyncio
 import contextlib
 import socket
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from appliance import control, settings
 from appliance.accounts.database import AccountsDatabase
 from appliance.cli.asking import open_database
 from appliance.cli.output import add_json_option, moment, print_json
+from appliance.devices import pacc
 from appliance.errors import NotFound, Refused
 from appliance.filters.keys import Keys, Stage
 from appliance.net.resolver import Resolver
+from appliance.parts import offered_here
 from appliance.reports.archive import Archive
+from appliance.settings import Settings
 from appliance.zone import checking, records
 from appliance.zone.records import Need, Situation, Topic
 from appliance.zone.verdicts import Verdict
@@ -60,12 +64,15 @@ def _dns(arguments: argparse.Namespace) -> None:
     with open_database(arguments.state) as database:
         _must_be_ours(database, arguments.domain)
         keys = Keys(database).ensure(arguments.domain, time.time())
+        domains = database.directory().domains
+    host = arguments.host or tree.server.host_name or socket.getfqdn()
     situation = Situation(
         arguments.domain,
-        arguments.host or tree.server.host_name or socket.getfqdn(),
+        host,
         [(each.record_name, each.record) for each in keys if each.stage is not Stage.RETIRED],
         arguments.spf_include,
         receives=not arguments.collected,
+        pacc=_pacc(tree, domains, host),
     )
     wanted = records.wanted(situation)
     found: list[Verdict | None] = [None] * len(wanted)
@@ -78,6 +85,13 @@ def _dns(arguments: argparse.Namespace) -> None:
     for each, said in zip(wanted, found, strict=True):
         print(f"# {each.topic.value} ({each.need.value})\n{each.line}")
         print(f"  {said.state.value}: {said.sentence}\n" if said else "")
+
+
+def _pacc(tree: Settings, domains: Iterable[str], host: str) -> str:
+    """The record for what this box shows; none where it goes by another name itself."""
+    if host != tree.server.host_name:
+        return ""
+    return pacc.record(pacc.document(offered_here(tree, domains)))
 
 
 def _values(wanted: records.Wanted, said: Verdict | None) -> dict[str, str]:

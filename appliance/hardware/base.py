@@ -93,6 +93,9 @@ class Mounter(Protocol):
     def mount_mail(self, drive: Drive) -> Path:
         """Make the files of the mail disk reachable at its place, mended if need be; where."""
 
+    def release_mail(self, uuid: str) -> None:
+        """Let go of what is at the place of the mail disk and is another one."""
+
     def mail_root(self, drive: Drive) -> Path:
         """Where `mount_mail` makes them reachable."""
 
@@ -120,6 +123,12 @@ class Drives(Protocol):
 
     def mount_mail(self, drive: Drive) -> Path:
         """Make the files of the mail disk reachable at its place, mended if need be; where.
+
+        Raises Refused, Temporary with a sentence.
+        """
+
+    def release_mail(self, uuid: str) -> None:
+        """Let go of what is at the place of the mail disk and is another one.
 
         Raises Refused, Temporary with a sentence.
         """

@@ -29,6 +29,9 @@ class Images(Protocol):
     def mount_mail(self, drive: Drive) -> Path:
         """Make the files of the mail disk reachable, mended if need be; where."""
 
+    def release_mail(self, uuid: str) -> None:
+        """Let go of what is at the place of the mail disk and is another one."""
+
     def mail_root(self, drive: Drive) -> Path:
         """Where `mount_mail` makes them reachable."""
 
@@ -69,6 +72,11 @@ class SimulatedDrives:
     def mount_mail(self, drive: Drive) -> Path:
         """The same, with what is done for a mail disk."""
         return self._mount(drive, is_mail=True)
+
+    def release_mail(self, uuid: str) -> None:
+        """Let go of what is at the place of the mail disk and is another one."""
+        if self._images is not None:
+            self._images.release_mail(uuid)
 
     def mail_root(self, drive: Drive) -> Path:
         """Where `mount_mail` makes them reachable."""

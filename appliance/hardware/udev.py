@@ -65,6 +65,10 @@ class UdevDrives:
         """Make the files of the mail disk reachable at its place; where."""
         return self._mounter.mount_mail(drive)
 
+    def release_mail(self, uuid: str) -> None:
+        """Let go of what is at the place of the mail disk and is another one."""
+        self._mounter.release_mail(uuid)
+
     def mail_root(self, drive: Drive) -> Path:
         """Where `mount_mail` makes them reachable."""
         return self._mounter.mail_root(drive)

@@ -69,9 +69,21 @@ def mount_mail(device: str, uuid: str, target: Path = MAIL) -> str:
         if mounts()[str(target)] == node and not has_stopped(target):
             return str(target)
         let_go(target)
+    unmount(DRIVES / uuid)  # mail was copied to it there, and nobody came to let go of it
     if node not in mounts().values():
         mend(node, kind)
     return _mount(node, kind, target, options=mail_options(kind))
+
+
+def release_mail(uuid: str, target: Path = MAIL) -> None:
+    """Let go of what is at the place of the mail disk unless it holds this file system.
+
+    A move that was cut off just after the change leaves the old disk there, and a disk that was
+    pulled leaves a dead one.
+    """
+    source = mounts().get(str(target))
+    if source is not None and identify(source)[1] != uuid:
+        let_go(target)
 
 
 def mail_options(kind: str) -> str:

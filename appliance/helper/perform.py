@@ -20,6 +20,7 @@ from appliance.helper.requests import (
     Mount,
     MountMail,
     PowerOff,
+    ReleaseMail,
     Request,
     Restart,
     Smart,
@@ -36,6 +37,9 @@ def perform(request: Request) -> dict[str, Any]:
             return {"path": disks.mount(device, uuid, disks.DRIVES / disks.checked_uuid(uuid))}
         case MountMail(device, uuid):
             return {"path": disks.mount_mail(device, uuid)}
+        case ReleaseMail(uuid):
+            disks.release_mail(disks.checked_uuid(uuid))
+            return {}
         case Unmount(uuid):
             disks.unmount(disks.DRIVES / disks.checked_uuid(uuid))
             return {}

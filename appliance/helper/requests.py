@@ -46,6 +46,14 @@ class MountMail:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseMail:
+    """Let go of what is mounted at the place of the mail disk, unless it is this file system."""
+
+    name: ClassVar = "release-mail"
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """Make an ext4 file system on a whole disk or partition: all that is on it is lost.
 
@@ -80,9 +88,10 @@ class Restart:
     name: ClassVar = "restart"
 
 
-Request = Mount | Unmount | MountMail | Format | Smart | PowerOff | Restart
+Request = Mount | Unmount | MountMail | ReleaseMail | Format | Smart | PowerOff | Restart
 KINDS: dict[str, type[Any]] = {
-    kind.name: kind for kind in (Mount, Unmount, MountMail, Format, Smart, PowerOff, Restart)
+    kind.name: kind
+    for kind in (Mount, Unmount, MountMail, ReleaseMail, Format, Smart, PowerOff, Restart)
 }
 
 

@@ -67,7 +67,7 @@ class Authorization:
 
     def user(self, argument: bytes) -> Steps[Login | None]:
         """RFC 1939 §7: any name is welcome, so that names cannot be tried out."""
-        self._need_tls()
+        self._need_tls(argument.strip())
         self._name = None
         if not argument.strip():
             raise Refused("USER takes a name.")
@@ -138,8 +138,11 @@ class Authorization:
         yield b"+ %b\r\n" % base64.b64encode(answer)
         return None
 
-    def _need_tls(self) -> None:
+    def _need_tls(self, name: bytes = b"") -> None:
         if not self.may_log_in:
+            self._context.gate.note_in_clear(
+                self._link.peer.host, name.decode("utf-8", "replace"), Service.POP3
+            )
             how = "Say STLS first." if self._link.tls_offered else "Use the port for TLS."
             raise Refused(f"Passwords are taken under TLS only. {how}")
 

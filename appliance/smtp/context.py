@@ -12,6 +12,7 @@ from appliance.clock import Clock
 from appliance.filters.judge import Judge
 from appliance.filters.signing import Signer
 from appliance.net.doorkeeper import Doorkeeper
+from appliance.net.tls import ServerContext
 from appliance.queue.queue import Queue
 from appliance.sections import Smtp
 from appliance.store.store import Store
@@ -33,7 +34,7 @@ class SmtpContext:
     gate: Gate
     store: Store
     queue: Queue
-    tls: ssl.SSLContext | None
+    tls: ServerContext | None
     doorkeeper: Doorkeeper
     refusal: Callable[[], str]
     """Why no mail can be taken at the moment as a whole reply ("452 4.3.1 ..."), or ""."""
@@ -57,3 +58,10 @@ class Door:
     implicit_tls: bool = False
     plain_login_allowed: bool = False  # only from loopback, in simulation
     greeting_delay_seconds: float = 0.0
+
+
+def starttls_context(context: SmtpContext, door: Door) -> ssl.SSLContext | None:
+    """What STARTTLS takes at a door; None: it is not offered."""
+    if door.implicit_tls or context.tls is None:
+        return None
+    return context.tls if door.is_submission else context.tls.quiet

@@ -30,6 +30,7 @@ async def authenticate(connection: SmtpConnection, argument: str) -> None:
     if not session.host_name or not session.extended_smtp:
         raise Reply(503, "5.5.1", "Say EHLO first.")
     if not connection.may_log_in:
+        connection.context.gate.note_in_clear(connection.peer.host, "", Service.SMTP)
         raise Reply(538, "5.7.11", "A password is not taken in clear; begin TLS first (STARTTLS).")
     if connection.login is not None or connection.mail is not None:
         raise Reply(503, "5.5.1", "AUTH comes once, and not within a message.")

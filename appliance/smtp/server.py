@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Coroutine
 from typing import Any, TypeVar, cast
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from appliance.accounts.allowance import Device
 from appliance.accounts.login import Login
@@ -30,7 +30,7 @@ from appliance.net.connection import peer_of
 from appliance.net.session import Peer
 from appliance.smtp import login as authentication
 from appliance.smtp import message, replies, stream, transaction
-from appliance.smtp.context import Door, SmtpContext
+from appliance.smtp.context import Door, SmtpContext, starttls_context
 from appliance.smtp.replies import Reply
 from appliance.smtp.rules import MxRules, Rules, SubmissionRules
 from appliance.smtp.transaction import Transaction
@@ -60,7 +60,7 @@ class SmtpConnection(SMTP):
             ident="ESMTP Pillarbox",
             enable_SMTPUTF8=True,
             data_size_limit=context.settings.largest_message_mib * 1024 * 1024,
-            tls_context=None if door.implicit_tls else context.tls,
+            tls_context=starttls_context(context, door),
             auth_require_tls=False,  # decided by `_is_secure`
             timeout=context.settings.patience_seconds,
             command_call_limit=_CALLS,
@@ -159,6 +159,9 @@ class SmtpConnection(SMTP):
             return replies.reply_for(error)
         if isinstance(error, EOFError | ConnectionError):
             return self._hang_up()
+        if isinstance(error, TLSSetupException) and isinstance(error.__cause__, OSError):
+            log.info("TLS did not begin: %s", error.__cause__, extra={"peer": self.peer.host})
+            return "454 4.7.0 TLS did not begin."  # RFC 3207 §4; nobody hears it any more
         log.error("a fault of ours", exc_info=error, extra={"peer": self.peer.host})
         return "451 4.3.0 Something went wrong here; try again later."
 

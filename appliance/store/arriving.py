@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import files
-from appliance.store.copying import unreadable
 from appliance.store.guard import MARKER
 
 ARRIVING = "mail.arriving"
@@ -46,7 +45,7 @@ def share(status: os.stat_result) -> float:
 
 
 def survey(mail: Path, noticed: Callable[[], None] = lambda: None) -> Size:
-    """What there is to copy. Raises OldDiskTrouble."""
+    """What there is to copy; what cannot be read is left out."""
     count, octets = 0.0, 0.0
     for status in _statuses(str(mail), ""):
         noticed()
@@ -110,15 +109,14 @@ def put_away(mail: Path, former: Path) -> None:
 def _statuses(source: str, below: str) -> Iterator[os.stat_result]:
     try:
         entries = list(os.scandir(f"{source}/{below}"))
-    except FileNotFoundError:
+    except OSError:
         return
-    except OSError as error:
-        raise unreadable(below, error) from error
     for entry in entries:
         if is_passing(below, entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _statuses(source, f"{below}/{entry.name}".lstrip("/"))
-        elif entry.is_file(follow_symlinks=False):
-            with suppress(FileNotFoundError):
+            continue
+        with suppress(OSError):
+            if entry.is_file(follow_symlinks=False):
                 yield entry.stat(follow_symlinks=False)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from appliance import files
 from appliance.errors import StorageFull, StorageOffline
@@ -31,6 +32,13 @@ class Blob:
         self._held: list[bytes] | None = None
         self._is_unflushed = False
         self._opening = threading.Lock()
+
+    def keep_in_memory(self) -> Self:
+        """For a disk that takes no writing: what is added is gone with this object."""
+        self._fd = os.memfd_create(self.path.name, os.MFD_CLOEXEC)
+        files.write(self._fd, HEADER, self.path)
+        self._end = len(HEADER)
+        return self
 
     def __del__(self) -> None:
         if self._fd is not None:
@@ -143,6 +151,11 @@ def file_names(numbers: tuple[int, int]) -> tuple[str, str, str]:
 def open_blobs(index: Path, numbers: tuple[int, int]) -> Blobs:
     """The blobs that belong to a snapshot."""
     return Blobs(*(Blob(index / name) for name in file_names(numbers)))
+
+
+def in_memory() -> Blobs:
+    """New ones that belong to no index directory."""
+    return Blobs(*(Blob(Path(name)).keep_in_memory() for name in file_names((0, 0))))
 
 
 NAME_AT_MOST = 256

@@ -36,6 +36,16 @@ def status_of(source: str) -> os.stat_result | None:
         raise unreadable(source, error) from error
 
 
+def entries_of(source: str) -> list[os.DirEntry[str]]:
+    """What is in a folder of the old disk, in order. Raises OldDiskTrouble."""
+    try:
+        return sorted(os.scandir(source), key=lambda each: each.name)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise unreadable(source, error) from error
+
+
 def found_at(path: str) -> os.stat_result | None:
     """What is there on the new disk, if anything. Raises NewDiskTrouble."""
     with on_new_disk():
@@ -60,6 +70,10 @@ def digest_of(path: str, *, flush: bool = False, is_old: bool = False) -> bytes 
     except FileNotFoundError:
         if is_old:
             return None
+        raise
+    except OSError as error:
+        if is_old:
+            raise unreadable(path, error) from error
         raise
     digest = hashlib.blake2b()
     with closing(fd):

@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import files
-from appliance.errors import NotFound, PillarboxError, StorageFull, StorageOffline
+from appliance.errors import NotFound, PillarboxError, StorageFull, StorageOffline, StorageReadOnly
 from appliance.message.structure import Description
 from appliance.store import cache, flags
-from appliance.store.blobs import Blobs, open_blobs
+from appliance.store.blobs import Blobs, in_memory, open_blobs
 from appliance.store.events import Event
 from appliance.store.folder import Folder
 from appliance.store.guard import Guard
@@ -70,6 +70,7 @@ class Disk:
         self.generation = 0
         self.numbers = (0, 0)
         self.blobs = open_blobs(place.index, self.numbers)
+        self.is_read_only = False
         self.log_broken = False
         self.unflushed_log = False
         self.unflushed_new = False
@@ -92,6 +93,19 @@ class Disk:
     def _set_paths(self) -> None:
         self.new_path = os.fsencode(self.place.path / "new") + b"/"
         self.cur_path = os.fsencode(self.place.path / "cur") + b"/"
+
+    def begin_reading_only(self) -> None:
+        """The disk takes no writing: nothing of the index is written until it is opened anew.
+
+        What was begun of opening it is forgotten.
+        """
+        self.close()
+        self.folder = Folder(self.place.path)
+        self.done.clear()
+        self.told = self.uidnext = self.generation = 0
+        self.blobs = in_memory()
+        self.log_broken = self.unflushed_log = self.unflushed_new = self.unflushed_cur = False
+        self.is_read_only = True
 
     def moved(self, place: Place) -> None:
         """The mailbox has a new name."""
@@ -214,6 +228,8 @@ class Disk:
 
     def begin_log(self) -> None:
         """Make the log of this generation; that it is there says "not closed cleanly"."""
+        if self.is_read_only:  # without a log nothing may be changed, whatever the disk takes now
+            raise StorageReadOnly("The mail disk can only be read at the moment.")
         if self._log is not None or self.log_broken:
             return
         path = self.log_path(self.generation)

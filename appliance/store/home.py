@@ -128,10 +128,9 @@ class Home:
         renamed = renamed_names(old, new, all_names)
         yield from in_thread(partial(self._files.reserve, renamed))
         try:
-            for parent in parents(new):
-                if parent != names.INBOX and parent not in all_names:
-                    with contextlib.suppress(AlreadyExists):  # somebody made it meanwhile
-                        yield from in_thread(partial(self._files.create, parent), self._lane)
+            for parent in {*parents(new)} - {*all_names, names.INBOX}:
+                with contextlib.suppress(AlreadyExists):  # somebody made it meanwhile
+                    yield from in_thread(partial(self._files.create, parent), self._lane)
             moved = yield from self._rename_all(renamed)
         finally:
             self._files.release(renamed)
@@ -344,6 +343,13 @@ class Home:
         self._figures = None
         self._is_ready = False
 
+    def can_be_written(self) -> None:
+        """The disk takes writing again: what was opened only to be read is opened anew."""
+        for name, box in list(self.boxes.items()):
+            if box.is_opened_to_read:
+                box.end(is_lost=True)
+                del self.boxes[name]
+
     def moved(self, disk: HomeFiles, runs: Runs) -> None:
         """After `end`: the account's mailboxes are there from now on."""
         self._files, self._runs = disk, runs
@@ -351,8 +357,14 @@ class Home:
     def _ready(self) -> Steps[None]:
         if not self._files.guard.online:
             self._files.guard.check()
-        if not self._is_ready:
+        if self._is_ready:
+            return
+        try:
             yield from flushed(self._making_ready)
+        except StorageReadOnly:
+            if not (yield from in_thread(self._files.is_there)):
+                raise
+        else:
             self._is_ready = True
 
     def _ensure(self) -> None:

@@ -70,6 +70,10 @@ class HomeFiles:
         """The index directory of a mailbox."""
         return self.index / (names.directory_name(name) or names.INBOX)
 
+    def is_there(self) -> bool:
+        """Whether the account's mail is on the disk."""
+        return (self.path / "cur").is_dir()
+
     def ensure(self) -> None:
         """Make the account's mailboxes at its first use, and clear away what a crash left."""
         self.guard.check()

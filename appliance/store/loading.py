@@ -72,11 +72,12 @@ def _ensure_folder(disk: Disk) -> None:
     if not folder.uidvalidity or not folder.mailbox_id:
         validity = folder.uidvalidity or disk.place.new_uidvalidity()
         if not folder.uidvalidity:  # the names may carry UIDs of a time we know nothing of
-            folder.uid_ceiling = _highest_named(folder.path)
+            folder.uid_ceiling = highest_named(folder.path)
         folder.found(validity, max(folder.modseq_ceiling, int(disk.place.wall() * 1e6)))
 
 
-def _highest_named(path: os.PathLike[str]) -> int:
+def highest_named(path: os.PathLike[str]) -> int:
+    """The highest UID that a file's name tells."""
     highest = 0
     for name in DIRECTORIES[1:]:
         for file in os.listdir(os.path.join(os.fsencode(path), name.encode())):

@@ -60,6 +60,8 @@ class Mailbox(Writing):
     def settle(self) -> Steps[None]:
         """CLOSE, LOGOUT: names follow the flags, and the log is durable."""
         self.absorb()
+        if self.is_opened_to_read:
+            return
         yield from self.rename_behind(sorted(self.dirty))
         yield from self._flush_log()
 
@@ -76,6 +78,9 @@ class Mailbox(Writing):
 
     def _chores(self) -> Steps[None]:
         self.absorb()
+        if self.is_opened_to_read:
+            self.take_log()  # for nobody
+            return
         now = self._clock.monotonic()
         if self.dirty:
             yield from self.rename_behind(sorted(self.dirty)[:RENAMED_A_TICK])
@@ -108,6 +113,8 @@ class Mailbox(Writing):
         """Everything written; True when the mailbox may be forgotten now."""
         if self.is_gone or not self.is_loaded:
             return True
+        if self.is_opened_to_read:
+            return not (self.users or self._views)
         yield from self.settle()
         disk = self._disk
         yield from self._compact()

@@ -97,7 +97,7 @@ class Finder:
 
 def read(disk: Disk, located: Located, start: int = 0, length: int | None = None) -> bytes:
     """Octets of a message, with CRLF. Raises FileNotFoundError."""
-    path = Finder(disk).expected(located)
+    path = None if disk.is_read_only else Finder(disk).expected(located)
     if path is None:
         path = Finder(disk).path(located)
     if path is None:

@@ -22,7 +22,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,7 @@ from appliance.store.copying import (
     OldDiskTrouble,
     closing,
     digest_of,
+    entries_of,
     found_at,
     is_same_file,
     on_new_disk,
@@ -43,6 +44,7 @@ from appliance.store.copying import (
     unreadable,
 )
 from appliance.store.guard import MARKER
+from appliance.store.unread import Unread
 
 _BATCH_FILES, _BATCH_OCTETS = 200, 32 << 20
 _RACY_SECONDS = 2.0
@@ -78,6 +80,8 @@ class Copy:
     arriving: Path
     noticed: Callable[[Pass], None] = lambda _pass: None
     """Called for every file with what the pass did so far; may raise to end it."""
+    unread: Unread = field(default_factory=Unread)
+    """What the last pass could not read."""
     _now: Pass = field(default_factory=Pass)
     _batch: dict[int, _Coming] = field(default_factory=dict)
     _batch_octets: int = 0
@@ -109,6 +113,7 @@ class Copy:
             NewDiskTrouble, OldDiskTrouble: what was copied stays for the next try.
         """
         self._now, self._batch, self._batch_octets = Pass(), {}, 0
+        self.unread = Unread(inodes=self.unread.inodes)
         marker = self._marker()
         self._folder("", is_last=is_last)
         self._finish_batch()
@@ -117,6 +122,8 @@ class Copy:
         if is_last and self._now.left_out:
             raise OldDiskTrouble("Mail was changed while nobody should have changed it.")
         with on_new_disk():
+            for index in self.unread.indexes:  # half of one would be believed
+                files.remove_tree(self.copied_mail / index)
             if is_last:
                 self._set_directory_times("")
             for folder in sorted(self._unflushed):
@@ -132,12 +139,27 @@ class Copy:
         except (OSError, PillarboxError) as error:
             raise OldDiskTrouble(_GONE) from error
 
+    def _without(
+        self, source: str, trouble: PillarboxError, inode: int = 0, targets: Sequence[str] = ()
+    ) -> None:
+        """Go on without something that the old disk does not give back, if the disk is there."""
+        self._marker()
+        self.unread.note(source[len(str(self.mail)) + 1 :], trouble, inode)
+        with on_new_disk():
+            for target in targets:
+                if files.unlink_if_there(target):  # it would have another content than it should
+                    self._changed(os.path.dirname(target))
+
     # --- folders
 
     def _folder(self, below: str, *, is_last: bool) -> None:
         source, target = f"{self.mail}/{below}", f"{self.copied_mail}/{below}"
         began = time.time()
-        status = status_of(source)
+        try:
+            status = status_of(source)
+        except OldDiskTrouble as trouble:
+            self._without(source.rstrip("/"), trouble)
+            return
         if status is None:
             return
         with on_new_disk():
@@ -149,31 +171,35 @@ class Copy:
         if self._seen.get(below) == times:
             self.noticed(self._now)
             return
-        here = self._now.left_out
-        names = self._entries(below, source, target, is_last=is_last)
-        self._remove_others(target, names)
-        is_quiet = began - status.st_mtime > _RACY_SECONDS and here == self._now.left_out
+        try:
+            entries = entries_of(source)
+        except OldDiskTrouble as trouble:
+            self._without(source.rstrip("/"), trouble)
+            return
+        here = self._incomplete()
+        for entry in entries:
+            self._entry(below, entry, target, is_last=is_last)
+        self._remove_others(target, {entry.name for entry in entries})
+        is_quiet = began - status.st_mtime > _RACY_SECONDS and here == self._incomplete()
         if is_quiet and _never_changes_inside(below):
             self._seen[below] = times
 
-    def _entries(self, below: str, source: str, target: str, *, is_last: bool) -> set[str]:
-        names: set[str] = set()
+    def _entry(self, below: str, entry: os.DirEntry[str], target: str, *, is_last: bool) -> None:
+        if is_passing(below, entry.name):
+            return
         try:
-            entries = sorted(os.scandir(source), key=lambda each: each.name)
-        except FileNotFoundError:
-            return names
+            is_folder = entry.is_dir(follow_symlinks=False)
+            is_file = entry.is_file(follow_symlinks=False)
         except OSError as error:
-            raise unreadable(source, error) from error
-        for entry in entries:
-            if is_passing(below, entry.name):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                names.add(entry.name)
-                self._folder(f"{below}/{entry.name}".lstrip("/"), is_last=is_last)
-            elif entry.is_file(follow_symlinks=False):
-                names.add(entry.name)
-                self._file(f"{source}/{entry.name}", f"{target}/{entry.name}")
-        return names
+            self._without(entry.path, unreadable(entry.path, error))
+            return
+        if is_folder:
+            self._folder(f"{below}/{entry.name}".lstrip("/"), is_last=is_last)
+        elif is_file:
+            self._file(entry.path, f"{target}/{entry.name}")
+
+    def _incomplete(self) -> int:
+        return self._now.left_out + len(self.unread.files) + len(self.unread.indexes)
 
     def _remove_others(self, target: str, names: set[str]) -> None:
         with on_new_disk():
@@ -191,7 +217,10 @@ class Copy:
         for entry in os.scandir(target):
             if entry.is_dir(follow_symlinks=False):
                 self._set_directory_times(f"{below}/{entry.name}".lstrip("/"))
-        modified = os.stat(source).st_mtime_ns
+        try:
+            modified = os.stat(source).st_mtime_ns
+        except OSError:  # it could be read before
+            return
         if os.stat(target).st_mtime_ns != modified:
             files.set_exact_times(target, modified, modified)
 
@@ -199,7 +228,11 @@ class Copy:
 
     def _file(self, source: str, target: str) -> None:
         self.noticed(self._now)
-        status = status_of(source)
+        try:
+            status = status_of(source)
+        except OldDiskTrouble as trouble:
+            self._without(source, trouble)
+            return
         if status is None or not stat.S_ISREG(status.st_mode):
             return
         waiting = self._batch.get(status.st_ino)
@@ -214,6 +247,10 @@ class Copy:
             if found is not None:
                 self._link(kept, target, status)
                 return
+        if status.st_ino in self.unread.inodes:
+            again = OldDiskTrouble(f"{source} cannot be read.")
+            self._without(source, again, status.st_ino, [target])
+            return
         self._batch[status.st_ino] = _Coming(source, status, [target])
         self._batch_octets += status.st_size
         if len(self._batch) >= _BATCH_FILES or self._batch_octets >= _BATCH_OCTETS:
@@ -230,7 +267,10 @@ class Copy:
 
     def _compared(self, source: str, kept: str, status: os.stat_result) -> os.stat_result | None:
         """The copy's status if its content is still that of the original."""
-        there = digest_of(source, is_old=True)
+        try:
+            there = digest_of(source, is_old=True)
+        except OldDiskTrouble:  # its copy may have another content: told by whoever copies it
+            return None
         with on_new_disk():
             if there is None or there != digest_of(kept):
                 return None
@@ -257,7 +297,10 @@ class Copy:
         batch, self._batch, self._batch_octets = self._batch, {}, 0
         for inode, coming in batch.items():
             self.noticed(self._now)
-            self._copy(coming, f"{self._path_of(inode)}.part")
+            try:
+                self._copy(coming, f"{self._path_of(inode)}.part")
+            except OldDiskTrouble as trouble:
+                self._without(coming.source, trouble, inode, coming.targets)
         if any(each.is_whole for each in batch.values()):
             with on_new_disk():
                 files.flush_everything()

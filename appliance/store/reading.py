@@ -283,7 +283,10 @@ class Reading(MailboxState):
         self._keep_places(uids, self._disk.describe_all([(uid, made[uid]) for uid in uids]))
 
     def _keep_places(self, uids: Sequence[int], places: Sequence[int]) -> None:
-        self._disk.begin_log()
+        if not any(places):  # a disk that is full or takes no writing
+            return
+        if not self._disk.is_read_only:
+            self._disk.begin_log()
         self._disk.tell(log.Cached(log.numbers(uids), log.numbers(places)))
 
 

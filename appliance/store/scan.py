@@ -122,11 +122,13 @@ def listing(
     fresh: dict[int, Row] = {}
     renamed = False
     for uid, entry in list(chosen.items()):
-        if not _is_canonical(entry):
+        if not _is_canonical(entry) and not disk.is_read_only:
             renamed = True
             chosen[uid] = _tidied(disk, entry)
         if uid not in known:
             fresh[uid] = read_row(disk, chosen[uid])
+    if disk.is_read_only:  # they get their UIDs when it can be written
+        strangers = []
     for entry in strangers:
         with contextlib.suppress(OSError):  # gone again, no file, or not ours to read
             row, adopted = _adopt(disk, entry)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from appliance.clock import Clock
-from appliance.errors import NotFound, Refused, StorageOffline
+from appliance.errors import NotFound, Refused, StorageOffline, StorageReadOnly
 from appliance.store import flags, log
 from appliance.store.changes import Feed, View
 from appliance.store.disk import Disk
@@ -27,6 +27,7 @@ from appliance.store.history import History
 from appliance.store.loading import load
 from appliance.store.merge import Merged, merge, missing
 from appliance.store.message_files import Located
+from appliance.store.reading_only import load_to_read
 from appliance.store.replay import Loaded
 from appliance.store.rows import NEW, Rows, behind, lying_in_new
 from appliance.threads import Lane, Shared, Steps, flushed, in_thread
@@ -108,6 +109,11 @@ class MailboxState:
             return own
         return own[:40] + b"-" + re.sub(rb"[^0-9]", b"", self.prefix.encode())
 
+    @property
+    def is_opened_to_read(self) -> bool:
+        """It was opened while the disk took no writing; see `reading_only.py`."""
+        return self._disk.is_read_only
+
     def check_changeable(self) -> None:
         """Raises Refused for a frozen mailbox."""
         if self.prefix:
@@ -163,7 +169,10 @@ class MailboxState:
 
     def _load_once(self) -> None:
         if not self.is_loaded and self._loaded is None:
-            self._loaded = load(self._disk)
+            try:
+                self._loaded = load(self._disk)
+            except StorageReadOnly:
+                self._loaded = load_to_read(self._disk)
 
     # --- views
 

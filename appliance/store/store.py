@@ -97,6 +97,11 @@ class Store:
         self.past.moved(mail)
         self._settle_homes()
 
+    def can_be_written(self) -> None:
+        """After a time in which the disk could only be read."""
+        for home in self._homes.values():
+            home.can_be_written()
+
     def _settle_homes(self) -> None:
         for key in [key for key in self._homes if "/" in key]:
             self._homes.pop(key)

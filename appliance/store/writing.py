@@ -14,7 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from appliance.errors import NotFound, OverQuota, PillarboxError, Refused, StorageFull
+from appliance.errors import (
+    NotFound,
+    OverQuota,
+    PillarboxError,
+    Refused,
+    StorageFull,
+    StorageReadOnly,
+)
 from appliance.store import flags as bits_of
 from appliance.store import log, names
 from appliance.store.changes import View
@@ -32,6 +39,7 @@ from appliance.store.message_files import (
     rename_all,
 )
 from appliance.store.reading import Reading
+from appliance.store.rows import behind
 from appliance.threads import Steps, flushed, in_thread
 
 REMOVED_A_HOP = 500
@@ -249,10 +257,28 @@ class Writing(Reading):
         keep_mask = 0 if replace else ~mask_remove & 0xFFFF_FFFF
         how = keep, change.get("add", 0), keep_mask, mask_add
         self.absorb()
+        before = self.rows.uids[:], bytes(self.rows.flags), self.rows.keywords[:]
         changed, modified = self._change(uids, how, change.get("unchanged_since"))
         if changed:
-            yield from self._log_flags(changed, origin)
+            try:
+                yield from self._log_flags(changed, origin)
+            except StorageReadOnly:  # what is refused must not be seen as if it were done
+                self._take_back(changed, *before)
+                raise
         return modified
+
+    def _take_back(
+        self, changed: Sequence[int], uids: array[int], flags: bytes, keywords: array[int]
+    ) -> None:
+        """Show these flags as they were; their new MODSEQ makes everybody look again."""
+        before = dict(zip(uids, zip(flags, keywords, strict=True), strict=True))
+        rows = self.rows
+        for uid in changed:
+            if (row := rows.row_of(uid)) is not None:
+                rows.flags[row], rows.keywords[row] = before[uid]
+        self.dirty.difference_update(changed)
+        self.dirty.update(set(changed).intersection(behind(rows)))
+        self._notify(None)
 
     def _change(
         self, uids: Sequence[int], how: tuple[int, int, int, int], unchanged_since: int | None

@@ -17,6 +17,7 @@ class Topic(Enum):
     TLS_RPT = "reports about encryption (RFC 8460)"
     STS = "encryption is demanded (RFC 8461)"
     AUTOCONFIG = "mail programs set themselves up"
+    PACC = "they can tell that what sets them up is true (PACC)"
     SRV = "mail programs find the servers (RFC 6186, RFC 8314)"
 
 
@@ -57,9 +58,21 @@ class Situation:
     keys: Sequence[tuple[str, str]] = ()  # DKIM: name and value of each record
     spf_include: str = ""  # of a provider through which mail leaves
     receives: bool = True  # mail comes straight to this box; otherwise it is collected
+    pacc: str = ""  # what vouches for the document that mail programs are shown; none: empty
 
 
-_SERVICES = (("_imaps", 993), ("_submissions", 465), ("_submission", 587), ("_pop3s", 995))
+_SET_UP = ("autoconfig", "autodiscover", "ua-auto-config")  # Thunderbird, Outlook, PACC
+_NOT_OFFERED = 0  # RFC 6186 §3.4: the target is the root
+_SERVICES = (
+    ("_imaps", 993),
+    ("_submissions", 465),
+    ("_submission", 587),
+    ("_pop3s", 995),
+    # RFC 8314 §3: with TLS from the start; who asks for the others is not led to passwords in clear
+    ("_imap", _NOT_OFFERED),
+    ("_pop3", _NOT_OFFERED),
+    ("_autodiscover", 443),  # Outlook, where the name autodiscover has no certificate
+)
 
 
 def wanted(situation: Situation) -> list[Wanted]:
@@ -81,11 +94,27 @@ def wanted(situation: Situation) -> list[Wanted]:
         found.append(Wanted(Topic.TLS_RPT, Need.ADVISED, f"_smtp._tls.{domain}", "TXT", tls))
         sts = "v=STSv1; id=1"
         found.append(Wanted(Topic.STS, Need.OPTIONAL, f"_mta-sts.{domain}", "TXT", sts))
-    found.append(
-        Wanted(Topic.AUTOCONFIG, Need.OPTIONAL, f"autoconfig.{domain}", "CNAME", f"{host}.")
-    )
+    return found + _for_mail_programs(situation)
+
+
+def _for_mail_programs(situation: Situation) -> list[Wanted]:
+    """How mail programs find this box by the address alone."""
+    domain, host = situation.domain, situation.host
+    found = [
+        Wanted(Topic.AUTOCONFIG, Need.OPTIONAL, f"{label}.{domain}", "CNAME", f"{host}.")
+        for label in _SET_UP
+    ]
+    if situation.pacc:
+        name = f"_ua-auto-config.{domain}"
+        found.append(Wanted(Topic.PACC, Need.OPTIONAL, name, "TXT", situation.pacc))
     found += [
-        Wanted(Topic.SRV, Need.OPTIONAL, f"{service}._tcp.{domain}", "SRV", f"0 1 {port} {host}.")
+        Wanted(
+            Topic.SRV,
+            Need.OPTIONAL,
+            f"{service}._tcp.{domain}",
+            "SRV",
+            "0 0 0 ." if port == _NOT_OFFERED else f"0 1 {port} {host}.",
+        )
         for service, port in _SERVICES
     ]
     return found

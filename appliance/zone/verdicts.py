@@ -136,6 +136,35 @@ def _same(wanted: Wanted, records: Sequence[object]) -> Verdict:
     return Verdict(State.WRONG, f"It names {shown[0]} instead.")
 
 
+def _srv(wanted: Wanted, records: Sequence[object]) -> Verdict:
+    """RFC 6186 §3.4: a target of "." says that there is no such service."""
+    said = _same(wanted, records)
+    if not wanted.value.endswith(" ."):
+        return said
+    match said.state:
+        case State.GOOD:
+            return Verdict(State.GOOD, "Mail programs do not look for a way without encryption.")
+        case State.WRONG:
+            return Verdict(
+                State.WRONG,
+                "It leads mail programs to a way that may begin without encryption; the records "
+                "with an s at the end are the better ones.",
+            )
+    return said
+
+
+def _pacc(wanted: Wanted, records: Sequence[object]) -> Verdict:
+    found = _texts(records, r"v\s*=\s*UAAC1")
+    if not found:
+        return Verdict(State.MISSING, "Not needed; few mail programs ask for it yet.")
+    if wanted.value in found:  # several may stand there while one replaces another
+        return Verdict(State.GOOD, "Mail programs can tell that they are set up as you want.")
+    return Verdict(
+        State.WRONG,
+        "It vouches for other settings, so mail programs that ask for it do not believe this box.",
+    )
+
+
 _JUDGES: dict[Topic, Callable[[Wanted, Sequence[object]], Verdict]] = {
     Topic.MX: _mx,
     Topic.SPF: _spf,
@@ -144,5 +173,6 @@ _JUDGES: dict[Topic, Callable[[Wanted, Sequence[object]], Verdict]] = {
     Topic.TLS_RPT: _tls_rpt,
     Topic.STS: _sts,
     Topic.AUTOCONFIG: _same,
-    Topic.SRV: _same,
+    Topic.PACC: _pacc,
+    Topic.SRV: _srv,
 }

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.accounts import passwords
 from appliance.accounts.directory import Account, AppPassword, Directory
-from appliance.accounts.login import Gate, Service
+from appliance.accounts.login import Ending, Gate, Service
 from appliance.accounts.sasl import Exchange
 from appliance.accounts.throttle import Throttle
 from appliance.clock import SetClock
@@ -224,3 +224,63 @@ def test_scram_rubbish_is_a_protocol_error(gate, message):
 def test_scram_with_a_foreign_nonce_is_a_protocol_error(gate, final):
     with pytest.raises(PeerError):
         exchange(gate, b"SCRAM-SHA-256", b"n,,n=anna@office.test,r=abc", final)
+
+
+@pytest.fixture
+def told(gate):
+    attempts = []
+    gate.on_attempt = attempts.append
+    return attempts
+
+
+def fail_to_log_in(gate, password, **options):
+    with pytest.raises((AuthenticationFailed, Temporary)):
+        log_in(gate, password, **options)
+
+
+def test_every_attempt_is_told_with_how_it_ended(gate, told):
+    log_in(gate, PASSWORD)
+    log_in(gate, APP)
+    fail_to_log_in(gate, "wrong", service=Service.SMTP)
+    fail_to_log_in(gate, APP, service=Service.SMTP)
+    fail_to_log_in(gate, PASSWORD, name="ana@office.test")
+    assert [(each.name, each.service, each.ending, each.is_account) for each in told] == [
+        ("anna@office.test", Service.IMAP, Ending.IN, True),
+        ("anna@office.test", Service.IMAP, Ending.IN, True),
+        ("anna@office.test", Service.SMTP, Ending.WRONG_PASSWORD, True),
+        ("anna@office.test", Service.SMTP, Ending.OTHER_SERVICE, True),
+        ("ana@office.test", Service.IMAP, Ending.UNKNOWN_NAME, False),
+    ]
+    assert {each.peer_host for each in told} == {"192.0.2.1"}
+
+
+def test_a_short_name_is_told_as_the_account_it_stands_for(gate, told):
+    log_in(gate, PASSWORD, name="anna")
+    assert told[0].name == "anna@office.test"
+
+
+@pytest.mark.parametrize("typed", [PASSWORD, "x@elsewhere.test", "p@ss", "", "@", "ana"])
+def test_what_may_be_a_password_in_the_wrong_field_is_never_told(gate, told, typed):
+    fail_to_log_in(gate, "anna@office.test", name=typed)
+    gate.note_in_clear("192.0.2.1", typed, Service.IMAP)
+    assert [each.name for each in told] == ["", ""]
+    assert [each.ending for each in told] == [Ending.UNKNOWN_NAME, Ending.IN_CLEAR]
+
+
+def test_a_long_name_is_cut(gate, told):
+    fail_to_log_in(gate, "x", name="x" * 10_000 + "@office.test")
+    assert len(told[0].name) <= 80
+
+
+def test_who_is_refused_for_too_many_failures_is_told_so(gate, told):
+    for _ in range(25):
+        with pytest.raises((AuthenticationFailed, Temporary)):
+            log_in(gate, "wrong")
+    assert told[-1].ending is Ending.TOO_MANY
+    assert told[-1].name == "anna@office.test"
+
+
+def test_scram_tells_the_same(gate, told):
+    test_scram_with_a_wrong_password_fails_the_same_for_known_and_unknown(gate, b"anna")
+    test_scram_opens_and_proves_the_server_too(gate)
+    assert [each.ending for each in told] == [Ending.WRONG_PASSWORD, Ending.IN]

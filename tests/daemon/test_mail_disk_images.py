@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import imaplib
 import json
 import os
+import poplib
 import shutil
+import smtplib
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +16,9 @@ import pytest
 
 from appliance.helper import disks
 from tests.daemon.test_moving import CUT_SHORT, filled, lies_there, picture, status
-from tests.support.box import Box, wait_until
+from tests.support.box import Box, Person, wait_until
 from tests.support.mail import letter, submit
-from tests.support.sessions import rcpt
+from tests.support.sessions import imap, pop3, rcpt
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("mkfs.ext4") is None, reason="only root can mount an image"
@@ -160,7 +163,10 @@ def test_from_one_disk_to_another_at_the_same_place_also_when_killed_at_the_swit
         wait_until(lambda: not box.is_running, "it is killed after the switch")
         box.wait()
         box.environment["CUT"] = ""
+        root = str(Path(str(place)).parent)
+        assert root in disks.mounts(), "the old disk is at the place of the mail still"
         box.start()
+        wait_until(lambda: root not in disks.mounts(), "nobody takes it for the mail")
         box.cli("sim", "plug", str(first))
         wait_until(lambda: "second is missing" in box.cli("status"), "the second disk counts")
         assert rcpt(box, ben.address) == 451, "the first one is old by now"
@@ -179,3 +185,103 @@ def test_from_one_disk_to_another_at_the_same_place_also_when_killed_at_the_swit
         uses = {one["name"]: one["use"] for one in json.loads(box.cli("disk", "list", "--json"))}
         assert uses["first"] == "the mail disk"
         assert uses["second"].startswith("the mail disk before")
+
+
+def seed_an_error(box: Box) -> None:
+    """ext4 believes that it is damaged, and writes no more."""
+    source = Path(disks.mounts()[str(root_of(box))]).name
+    trigger = Path(f"/sys/fs/ext4/{source}/trigger_fs_error")
+    if not trigger.exists():
+        pytest.skip("this kernel has no way to seed an error into ext4")
+    trigger.write_text("a test", encoding="ascii")
+    wait_until(lambda: "can only be read" in box.cli("status"), "it is noticed")
+
+
+def killed_and_back(box: Box, disk: Path) -> None:
+    """Killed in use, so that no index is closed, and started on its disk."""
+    box.kill()
+    box.start()
+    box.cli("sim", "plug", str(disk))
+    wait_until(lambda: rcpt(box, box.address("ben")) == 250, "its disk is there")
+
+
+def test_mailboxes_that_nobody_opened_are_read_on_a_disk_gone_read_only_until_it_is_mended(
+    own_box: Box, tmp_path: Path
+) -> None:
+    box, anna, ben = own_box, own_box.account("anna"), own_box.account("ben")
+    letters = sorted(filled(box))
+    before = picture(box, ben)
+    disk = image(tmp_path, "disk", mib=200)
+    box.cli("sim", "plug", str(disk))
+    box.cli("disk", "use", str(disk))
+    wait_until(lambda: is_over(box), "it is over", seconds=30)
+    killed_and_back(box, disk)
+    seed_an_error(box)
+    assert picture(box, ben) == before, "nobody had opened them since the start"
+    with imap(box, ben) as stays:
+        assert stays.select("INBOX") == ("OK", [b"30"])
+        assert stays.fetch("1:*", "(ENVELOPE BODYSTRUCTURE RFC822.SIZE)")[0] == "OK"
+        assert stays.search(None, "SUBJECT", "Message", "SEEN")[0] == "OK"
+        nothing_is_changed(stays)
+        read_and_not_deleted_by_pop3(box, ben)
+        assert rcpt(box, ben.address) == 451
+        with pytest.raises(smtplib.SMTPResponseException) as put_off:
+            submit(box, anna, [ben.address], letter("no", anna.address, ben.address))
+        assert put_off.value.smtp_code == 451
+        assert picture(box, ben) == before
+        box.cli("sim", "unplug", str(disk))
+        wait_until(lambda: "can only be read" not in box.cli("status"), "it was pulled")
+        box.cli("sim", "plug", str(disk))
+        wait_until(lambda: "All is well." in box.cli("status"), "it is mended", seconds=60)
+        wait_until(lambda: stays.select("INBOX")[0] == "OK", "the same session goes on")
+        assert stays.store("20", "+FLAGS", r"(\Flagged)")[0] == "OK"
+    assert set(before) - set(picture(box, ben)) == {one for one in before if b"UID 20 " in one[2]}
+    submit(box, anna, [ben.address], letter("later", anna.address, ben.address))
+    wait_until(lambda: len(lies_there(root_of(box) / "mail", ben)) == 31, "mail flows")
+    assert set(letters) < set(lies_there(root_of(box) / "mail", ben))
+    told = subprocess.run(["dumpe2fs", "-h", disk], capture_output=True, text=True, check=True)
+    assert "with errors" not in told.stdout
+
+
+def nothing_is_changed(client: imaplib.IMAP4) -> None:
+    for answer in (
+        client.store("1", "+FLAGS", r"(\Answered)"),
+        client.append("INBOX", "", "", b"Subject: x\r\n\r\n"),
+        client.copy("1", "Archive"),
+        client.create("New"),
+        client.delete("Archive"),
+    ):
+        assert answer[0] == "NO", answer
+        assert answer[1][0].startswith(b"[UNAVAILABLE] The mail disk can only be read"), answer
+    assert client.noop()[0] == "OK"
+
+
+def read_and_not_deleted_by_pop3(box: Box, who: Person) -> None:
+    refused = pytest.raises(poplib.error_proto, match="can only be read")
+    with refused, pop3(box, who) as client:  # QUIT is what deletes
+        assert client.stat()[0] == 30
+        assert client.retr(30)[0].startswith(b"+OK")
+        client.dele(1)
+
+
+def test_mail_is_moved_from_a_disk_that_can_only_be_read(own_box: Box, tmp_path: Path) -> None:
+    box, anna, ben = own_box, own_box.account("anna"), own_box.account("ben")
+    letters = sorted(filled(box))
+    before = picture(box, ben)
+    old, new = (image(tmp_path, name, mib=200) for name in ("old", "new"))
+    box.cli("sim", "plug", str(old))
+    box.cli("disk", "use", str(old))
+    wait_until(lambda: is_over(box), "it is over", seconds=30)
+    seed_an_error(box)
+    box.cli("sim", "plug", str(new))
+    box.cli("disk", "use", str(new))
+    wait_until(lambda: is_over(box), "it is over", seconds=30)
+    assert status(box)["outcome"] == "moved", status(box)
+    wait_until(lambda: "All is well." in box.cli("status"), "it can be written")
+    assert status(box)["disk"] == "new"
+    assert picture(box, ben) == before
+    submit(box, anna, [ben.address], letter("later", anna.address, ben.address))
+    wait_until(lambda: len(lies_there(root_of(box) / "mail", ben)) == 31, "mail flows")
+    assert set(letters) < set(lies_there(root_of(box) / "mail", ben))
+    killed_and_back(box, new)
+    assert set(before) < set(picture(box, ben))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import re
 import smtplib
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from appliance.errors import Refused
+from appliance.helper import disks
 from tests.support.box import Box, Person, wait_until
 from tests.support.mail import letter, submit, wait_for_mail, without_trace
 from tests.support.sessions import imap, rcpt
@@ -302,6 +305,69 @@ def test_a_new_disk_that_is_pulled_lets_the_old_one_go_on_and_comes_back(
     box.cli("disk", "cancel")
     assert not waits.exists()
     assert "No mail is being moved" in box.try_cli("disk", "cancel").stderr
+
+
+@contextlib.contextmanager
+def unreadable(path: Path) -> Iterator[None]:
+    """A file that answers every read with an error, as on a bad sector: another process's memory."""
+    done = subprocess.run(["mount", "--bind", f"/proc/{os.getpid()}/mem", path], check=False)
+    if done.returncode:
+        pytest.skip("nothing can be mounted over a file here")
+    try:
+        with pytest.raises(OSError, match="Input/output error"):
+            path.read_bytes()
+        yield
+    finally:
+        for place in disks.mounts():  # wherever it was moved to
+            if place.endswith(path.name):
+                subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount over a file")
+def test_a_file_that_cannot_be_read_stays_behind_only_when_somebody_says_so(
+    own_box: Box, tmp_path: Path
+) -> None:
+    box, anna, ben, new = own_box, own_box.account("anna"), own_box.account("ben"), tmp_path / "new"
+    letters = filled(box)
+    found = lambda: [*(box.maildir(ben) / "cur").glob("*,U=2:2,*S*")]  # noqa: E731 - said in two places
+    wait_until(found, "its name shows its flags")
+    (bad,) = found()
+    lost = without_trace(bad.read_bytes())
+    with unreadable(bad):
+        begin(box, new)
+        wait_until(lambda: status(box).get("outcome"), "it asks")
+        told = status(box)
+        assert told["outcome"] == "unreadable", told
+        assert "1 file cannot be read from the old disk" in str(told["sentence"])
+        named = {"path": f"people/{ben.address}/cur/{bad.name}", "whose": f"{ben.address}, INBOX"}
+        assert told["unread"] == [named]
+        assert "--leave-unreadable" in box.cli("status")
+        assert f"{bad.name} ({ben.address}, INBOX)" in box.cli("disk", "status")
+        assert told["mail"] == str(box.mail), "nothing is changed"
+        submit(box, anna, [ben.address], letter("meanwhile", anna.address, ben.address))
+        box.cli("disk", "use", str(new))
+        wait_until(lambda: status(box).get("outcome"), "it asks again")
+        assert status(box)["outcome"] == "unreadable", "nobody said that it may stay behind"
+        box.cli("disk", "use", str(new), "--leave-unreadable")
+        moved(box, new)
+        assert status(box)["unread"] == [named]
+        assert "only there (1)" in str(status(box)["sentence"])
+        there = [*letters, letter("meanwhile", anna.address, ben.address)]
+        wait_until(lambda: len(lies_there(new / "mail", ben)) == 30, "all others are there")
+        assert lies_there(new / "mail", ben) == sorted(one for one in there if one != lost)
+        with imap(box, ben) as client:
+            client.select("INBOX")
+            assert client.uid("FETCH", "2", "(BODY.PEEK[])")[1] in ([None], [])
+            assert client.uid("FETCH", "3", "(BODY.PEEK[])")[0] == "OK"
+        assert (
+            "1 files that could not be read are only there"
+            in box.try_cli("disk", "forget-old").stderr
+        )
+        box.terminate()
+        box.start()
+        assert status(box)["unread"] == [named], "it is remembered"
+        (kept,) = box.state.glob("mail.moved-*")
+        assert (kept / named["path"]).exists()
 
 
 def test_mail_that_comes_back_to_a_disk_it_was_on_outlives_the_old_copies(

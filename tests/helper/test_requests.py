@@ -226,3 +226,29 @@ def test_another_disk_at_the_place_of_the_mail_makes_room_for_the_right_one(
     with (place / "open").open("wb"):
         disks.mount_mail(mail_disk, disks.identify(mail_disk)[1], place)
     assert disks.mounts()[str(place)] == mail_disk
+
+
+@AS_ROOT
+def test_another_disk_at_the_place_of_the_mail_is_let_go_of_and_the_right_one_is_not(
+    mail_disk: str, place: Path
+) -> None:
+    uuid = disks.identify(mail_disk)[1]
+    disks.release_mail(uuid, place)  # nothing is there
+    disks.mount_mail(mail_disk, uuid, place)
+    disks.release_mail(uuid, place)
+    assert disks.mounts()[str(place)] == mail_disk
+    disks.release_mail("another-one", place)
+    assert str(place) not in disks.mounts()
+
+
+@AS_ROOT
+def test_a_mail_disk_that_is_mounted_for_a_copy_too_is_mounted_only_as_the_mail(
+    mail_disk: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disks, "DRIVES", tmp_path / "drives")
+    uuid = disks.identify(mail_disk)[1]
+    copied_to = disks.DRIVES / uuid
+    disks.mount(mail_disk, uuid, copied_to)
+    disks.mount_mail(mail_disk, uuid, place)
+    assert str(copied_to) not in disks.mounts()
+    assert disks.mounts()[str(place)] == mail_disk

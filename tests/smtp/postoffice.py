@@ -81,7 +81,7 @@ class PostOffice:
         self.store.start()
         self.queue = Queue(mail / "queue", clock)
         self.queue.start()
-        gate = Gate(people(), clock)
+        gate = self.gate = Gate(people(), clock)
         self.runner = Runner(
             self.queue,
             self.threads,

@@ -28,7 +28,7 @@ from appliance.accounts.registry import Registry
 from appliance.cli import main
 
 ROOT = Path(__file__).parents[2]
-PORTS = (25, 110, 143, 465, 587, 993, 995)
+PORTS = (25, 80, 110, 143, 443, 465, 587, 993, 995)
 DOMAIN = "office.test"
 PILLARBOX = (sys.executable, "-m", "appliance")
 _READY = "pillarbox: ready"

@@ -9,7 +9,10 @@ from appliance.zone.records import Need, Situation, Topic, Wanted, wanted
 from appliance.zone.verdicts import State, verdict
 
 KEY = "v=DKIM1; k=rsa; p=" + "A" * 300
-SITUATION = Situation("office.test", "mail.office.test", [("s._domainkey.office.test", KEY)])
+PACC = "v=UAAC1; a=sha256; d=bmV3"
+SITUATION = Situation(
+    "office.test", "mail.office.test", [("s._domainkey.office.test", KEY)], pacc=PACC
+)
 ALL = {each.topic: each for each in wanted(SITUATION)}
 
 
@@ -43,6 +46,10 @@ CASES = [
     (Topic.AUTOCONFIG, ("mail.office.test",), State.GOOD, "find"),
     (Topic.AUTOCONFIG, ("a.test",), State.WRONG, "a.test"),
     (Topic.SRV, ("0 1 587 mail.office.test.",), State.GOOD, "find"),
+    (Topic.PACC, (f"{PACC}".encode(),), State.GOOD, "can tell"),
+    (Topic.PACC, (b"v=UAAC1; a=sha256; d=b2xk", f"{PACC}".encode()), State.GOOD, "can tell"),
+    (Topic.PACC, (b"v=UAAC1; a=sha256; d=b2xk",), State.WRONG, "other settings"),
+    (Topic.PACC, (b"something else",), State.MISSING, "Not needed"),
 ]
 
 
@@ -72,3 +79,30 @@ def test_who_collects_needs_no_mx() -> None:
     topics = [each.topic for each in wanted(Situation("a.test", "b.test", receives=False))]
     assert Topic.MX not in topics
     assert Topic.SPF in topics
+
+
+def named(name: str) -> Wanted:
+    return next(each for each in wanted(SITUATION) if each.name == f"{name}.office.test")
+
+
+def test_what_is_not_offered_is_said_with_a_dot() -> None:
+    assert named("_imaps._tcp").line.endswith(" IN SRV 0 1 993 mail.office.test.")
+    for label in ("_imap._tcp", "_pop3._tcp"):
+        record = named(label)
+        assert record.line.endswith(" IN SRV 0 0 0 .")
+        assert verdict(record, found("0 0 0 .")).state is State.GOOD
+        assert verdict(record, found()).state is State.MISSING
+        said = verdict(record, found("0 1 143 mail.office.test."))
+        assert said.state is State.WRONG
+        assert "without encryption" in said.sentence
+
+
+def test_each_kind_of_mail_program_finds_its_name() -> None:
+    for label in ("autoconfig", "autodiscover", "ua-auto-config"):
+        assert named(label).line.endswith(" IN CNAME mail.office.test.")
+    assert named("_autodiscover._tcp").value == "0 1 443 mail.office.test."
+
+
+def test_without_a_document_nothing_vouches_for_one() -> None:
+    topics = [each.topic for each in wanted(Situation("a.test", "b.test"))]
+    assert Topic.PACC not in topics

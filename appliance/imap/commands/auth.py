@@ -37,7 +37,7 @@ def login(about: Conversation, command: Command) -> Steps[bytes]:
     parser.space()
     password = parser.astring()
     parser.end()
-    _require_privacy(about)
+    _require_privacy(about, _text(name))
     who = about.server.gate.password(
         _text(name), _text(password), Service.IMAP, about.link.peer.host
     )
@@ -55,7 +55,7 @@ def authenticate(about: Conversation, command: Command) -> Steps[bytes]:
         response = b"" if text == b"=" else _decoded(text)
     else:
         parser.end()
-    _require_privacy(about)
+    _require_privacy(about, "")
     if mechanism not in MECHANISMS:
         raise No(b"CANNOT", "That way to log in is not offered.")
     exchange = Exchange(mechanism, about.server.gate, Service.IMAP, about.link.peer.host)
@@ -115,9 +115,10 @@ def _entered(
     return b"OK [CAPABILITY %b] Logged in" % capabilities(about)
 
 
-def _require_privacy(about: Conversation) -> None:
+def _require_privacy(about: Conversation, name: str) -> None:
     """RFC 9051 §6.2.3 LOGINDISABLED, RFC 5530 PRIVACYREQUIRED."""
     if not may_log_in(about):
+        about.server.gate.note_in_clear(about.link.peer.host, name, Service.IMAP)
         raise No(b"PRIVACYREQUIRED", "Use TLS before you send a password.")
 
 

@@ -1,0 +1,57 @@
+"""The LAN page as a part of the box: its desk, and its ports for the doors. Part of the roof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from appliance import __version__
+from appliance.backup.job import Job
+from appliance.doors import Port
+from appliance.parts import Parts
+from appliance.web import app, trust
+from appliance.web.backups import Backups
+from appliance.web.desk import Act, Desk
+from appliance.web.server import WebServer
+
+HTTP, HTTPS = 80, 443
+
+
+class LanPage:
+    """Both sites. Building it blocks."""
+
+    def __init__(self, parts: Parts, job: Job, acts: Mapping[str, Act]) -> None:
+        options = parts.options
+        self._clock = parts.clock
+        self._desk = Desk(
+            state=options.state,
+            host=parts.host,
+            version=__version__,
+            simulate=options.simulate,
+            port_base=options.port_base,
+            settings=parts.settings,
+            database=parts.database,
+            gate=parts.gate,
+            board=parts.board,
+            clock=parts.clock,
+            threads=parts.threads,
+            backups=Backups(job),
+            acts=acts,
+        )
+        self._secure = WebServer(app.build(self._desk))
+        self._clear = WebServer(trust.build(self._desk, HTTPS + options.port_base))
+
+    def ports(self) -> list[Port]:
+        """For the doors."""
+        return [
+            Port(HTTPS, "page", self._secure, implicit_tls=True, is_for_mail=False),
+            Port(HTTP, "way to the page", self._clear),
+        ]
+
+    def pressed(self) -> bool:
+        """The button was pressed; whether something on the page waited for it."""
+        return self._desk.presence.press(self._clock.monotonic())
+
+    def close(self) -> None:
+        """End all connections."""
+        self._secure.close()
+        self._clear.close()

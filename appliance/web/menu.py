@@ -1,0 +1,38 @@
+"""The table of what stands in the menu, and for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from appliance.web.language import N_
+from appliance.web.roles import Role, Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the menu."""
+
+    path: str
+    title: str
+    icon: str
+    role: Role = Role.HELPER
+    simulated_only: bool = False
+
+    def is_for(self, visitor: Visitor, *, simulate: bool) -> bool:
+        """Whether this visitor sees it."""
+        return visitor.role >= self.role and (simulate or not self.simulated_only)
+
+
+MENU = (
+    Item("/", N_("Home"), "home", Role.USER),
+    Item("/people", N_("People"), "people"),
+    Item("/flow", N_("Mail flow"), "arrows"),
+    Item("/trace", N_("Where is my mail?"), "search"),
+    Item("/queue", N_("Waiting mail"), "clock"),
+    Item("/backups", N_("Backups"), "shield"),
+    Item("/disks", N_("Disks"), "disk"),
+    Item("/health", N_("Health"), "pulse"),
+    Item("/changes", N_("Changes"), "list", Role.OWNER),
+    Item("/me", N_("My access"), "key", Role.USER),
+    Item("/simulator", N_("Simulator"), "chip", Role.OWNER, simulated_only=True),
+)

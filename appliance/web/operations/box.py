@@ -1,0 +1,65 @@
+"""The box as a whole: how it is, what is wrong, what its lamps show, who did what."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from appliance.web import audit
+from appliance.web.desk import Desk
+from appliance.web.fields import Field, Kind, Values
+from appliance.web.language import N_
+from appliance.web.operation import Operation
+from appliance.web.roles import Role, Visitor
+
+BEFORE = Field("before", N_("Before"), Kind.NUMBER, required=False, default=0)
+
+
+async def status(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
+    """How the box is, and the conditions that hold."""
+    found: dict[str, Any] = await desk.ask("status")
+    return found
+
+
+async def health(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
+    """What was measured just now, and what the checks find."""
+    found: dict[str, Any] = await desk.ask("health")
+    return found
+
+
+async def lamps(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
+    """How the lamps shine now."""
+    found: dict[str, Any] = await desk.ask("sim_leds")
+    return found
+
+
+async def alert_test(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, str]:
+    """Send a test by each way in which alerts go out; what went wrong with each."""
+    found: dict[str, str] = await desk.ask("health_test_alert")
+    return found
+
+
+async def deeds(desk: Desk, _visitor: Visitor, values: Values) -> list[dict[str, Any]]:
+    """Who changed what, newest first."""
+    found = await desk.blocking(audit.newest, desk.database, 100, values["before"])
+    return [asdict(each) for each in found]
+
+
+async def deeds_check(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
+    """Whether anybody changed what was written down."""
+    broken = await desk.blocking(audit.first_break, desk.database)
+    return {"is_whole": broken is None, "first_break": broken}
+
+
+_READ, _BOX = "read", "box"
+OPERATIONS = (
+    Operation("status", "GET", "/status", Role.HELPER, _READ, N_("How the box is"), status),
+    Operation("health", "GET", "/health", Role.HELPER, _READ, N_("What was measured"), health),
+    Operation("lamps", "GET", "/lamps", Role.HELPER, _READ, N_("What the lamps show"), lamps),
+    Operation("alert_test", "POST", "/health/test-alert", Role.HELPER, _BOX,
+              N_("Send a test alert"), alert_test),
+    Operation("deeds", "GET", "/audit", Role.OWNER, _READ, N_("Who changed what"), deeds,
+              (BEFORE,)),
+    Operation("deeds_check", "GET", "/audit/check", Role.OWNER, _READ,
+              N_("Whether the record of changes is whole"), deeds_check),
+)  # fmt: skip

@@ -1,0 +1,62 @@
+"""The mail disk: which disks there are, moving the mail to another, what is left of the old one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from appliance.web.desk import Desk
+from appliance.web.fields import Field, Values
+from appliance.web.language import N_
+from appliance.web.operation import Operation
+from appliance.web.roles import Role, Visitor
+
+DISK = Field("disk", N_("Disk"))
+SERIAL = Field("serial", N_("Serial number"), required=False)
+
+
+async def disks(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
+    """All disks, and what they are used for."""
+    found: list[dict[str, Any]] = await desk.ask("disk_list")
+    return found
+
+
+async def state(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
+    """Where the mail is, and how far it is moved."""
+    found: dict[str, Any] = await desk.ask("disk_status")
+    return found
+
+
+async def use(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """Move the mail to a disk as it is."""
+    await desk.ask("disk_use", which=values["disk"])
+
+
+async def erase(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """Erase a disk and move the mail there; the serial number says which disk was seen."""
+    await desk.ask("disk_use", which=values["disk"], formats=True, serial=values["serial"])
+
+
+async def stop(desk: Desk, _visitor: Visitor, _values: Values) -> None:
+    """Stop a move; the mail stays where it was."""
+    await desk.ask("disk_cancel")
+
+
+async def forget_old(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
+    """Delete what is left at the old place."""
+    return {"deleted": await desk.ask("disk_forget_old")}
+
+
+_OWNER, _BOX, _READ = Role.OWNER, "box", "read"
+OPERATIONS = (
+    Operation("disks", "GET", "/disks", Role.HELPER, _READ, N_("All disks"), disks),
+    Operation("disk_state", "GET", "/disks/state", Role.HELPER, _READ, N_("Where the mail is"),
+              state),
+    Operation("disk_use", "POST", "/disks/use", _OWNER, _BOX, N_("Move the mail to a disk"), use,
+              (DISK,)),
+    Operation("disk_erase", "POST", "/disks/erase", _OWNER, _BOX,
+              N_("Erase a disk and move the mail there"), erase, (DISK, SERIAL),
+              needs_button=True),
+    Operation("disk_stop", "POST", "/disks/stop", _OWNER, _BOX, N_("Stop the move"), stop),
+    Operation("disk_forget_old", "POST", "/disks/forget-old", _OWNER, _BOX,
+              N_("Delete the old copy"), forget_old, needs_button=True),
+)  # fmt: skip

@@ -1,0 +1,31 @@
+"""The one table of all operations, by name."""
+
+from __future__ import annotations
+
+from appliance.web.operation import Operation
+from appliance.web.operations import (
+    backups,
+    box,
+    disks,
+    flow,
+    mail,
+    own,
+    people,
+    setup,
+    simulator,
+    zone,
+)
+
+ALL: tuple[Operation, ...] = (
+    *box.OPERATIONS,
+    *people.OPERATIONS,
+    *zone.OPERATIONS,
+    *mail.OPERATIONS,
+    *flow.OPERATIONS,
+    *disks.OPERATIONS,
+    *backups.OPERATIONS,
+    *own.OPERATIONS,
+    *setup.OPERATIONS,
+    *simulator.OPERATIONS,
+)
+BY_NAME = {each.name: each for each in ALL}

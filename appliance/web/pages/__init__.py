@@ -1,0 +1,46 @@
+"""The pages: one file each, one table of all."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from appliance.web.desk import Desk
+from appliance.web.page import Page
+from appliance.web.pages import (
+    backups,
+    changes,
+    disks,
+    domain,
+    door,
+    flow,
+    health,
+    home,
+    me,
+    person,
+    queue,
+    setup,
+    simulator,
+    trace,
+)
+
+PAGES: tuple[Page, ...] = (
+    home.PAGE,
+    *person.PAGES,
+    domain.PAGE,
+    flow.PAGE,
+    trace.PAGE,
+    queue.PAGE,
+    backups.PAGE,
+    disks.PAGE,
+    health.PAGE,
+    changes.PAGE,
+    me.PAGE,
+    setup.SHEET,
+    setup.PAGE,
+    simulator.PAGE,
+)
+
+
+def open_routes(desk: Desk) -> list[Route]:
+    """What is there for somebody who is not logged in."""
+    return [*door.routes(desk), *setup.routes(desk)]

@@ -1,0 +1,39 @@
+"""My access: password, devices, browsers, codes, tokens of whoever is logged in."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from appliance.web import people, render
+from appliance.web.desk import Desk
+from appliance.web.fields import Values
+from appliance.web.operations import own
+from appliance.web.page import Page
+from appliance.web.roles import Role, Visitor
+
+_NOTHING = Values()
+
+
+async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
+    """All of it."""
+    person = await desk.blocking(people.find, desk.database, visitor.login)
+    devices = await own.my_devices(desk, visitor, _NOTHING) if visitor.account else []
+    problem = getattr(request.state, "problem", None)
+    typed = problem.typed if problem is not None else {}
+    return render.page(
+        request, desk, "me.html",
+        person=person,
+        devices=devices,
+        sessions=await own.my_sessions(desk, visitor, _NOTHING),
+        tokens=await own.my_tokens(desk, visitor, _NOTHING),
+        secret=typed.get("secret") or own.new_secret(),
+    )  # fmt: skip
+
+
+PAGE = Page(
+    "/me", show, Role.USER,
+    does=("my_password", "my_device_add", "my_device_revoke", "my_session_end", "my_token_add",
+          "my_token_revoke", "my_code_on", "my_code_off"),
+    tells=frozenset(("my_device_add", "my_token_add")),
+)  # fmt: skip

@@ -1,0 +1,162 @@
+"""The first steps of a new box, one page each; none of them needs a script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from appliance.accounts import passwords
+from appliance.errors import PillarboxError
+from appliance.web import people, render, sessions, setup
+from appliance.web.audit import Deed
+from appliance.web.desk import Desk
+from appliance.web.fields import BadFields, Field, Values, read
+from appliance.web.language import N_
+from appliance.web.operation import beside
+from appliance.web.operations import backups, flow
+from appliance.web.operations import people as accounts
+from appliance.web.operations.setup import OFFICE, mail_test_story, recovery_sheet
+from appliance.web.page import Page, Problem
+from appliance.web.pages.door import set_cookie
+from appliance.web.roles import Role, Visitor
+
+_NOTHING = Values()
+YOUR_NAME = Field("name", N_("Your name"), complete="name")
+LOGIN = Field(
+    "login", N_("Name to log in with"), complete="username",
+    help=N_("Without spaces, such as olga. It is not your mail address."),
+)  # fmt: skip
+FIRST_FORM = (OFFICE, YOUR_NAME, LOGIN, accounts.PASSWORD)
+WAYS = ("collected", "direct", "inside")
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The first step is for whoever comes first; afterwards there is an owner."""
+
+    async def begin(request: Request) -> Response:
+        if await desk.blocking(people.has_owner, desk.database):
+            return await _go_on(request, desk)
+        if request.method == "POST":
+            return await _make_owner(request, desk)
+        return _first(request, desk, {})
+
+    return [Route("/setup", begin, methods=["GET", "POST"])]
+
+
+async def _go_on(request: Request, desk: Desk) -> Response:
+    visitor: Visitor = request.state.visitor
+    if visitor.role < Role.OWNER:
+        return RedirectResponse("/login?next=/setup", 303)
+    step = setup.next_step(await desk.blocking(setup.noted, desk.database))
+    return RedirectResponse(f"/setup/{step.name}" if step else "/", 303)
+
+
+def _first(request: Request, desk: Desk, typed: dict[str, str]) -> Response:
+    return render.page(
+        request, desk, "setup_owner.html", fields=FIRST_FORM, typed=typed, **_steps("owner", {})
+    )
+
+
+async def _make_owner(request: Request, desk: Desk) -> Response:
+    async with request.form(max_files=0, max_fields=10) as form:
+        given = {each.name: str(form.get(each.name, "")) for each in FIRST_FORM}
+    try:
+        values = read(FIRST_FORM, given)
+        with beside("password"):
+            passwords.check_new(values["password"])
+        with beside("login"):
+            person = await desk.blocking(people.first_owner, desk.database, values, desk.now)
+    except BadFields as error:
+        request.state.problem = Problem("", str(error), error.errors)
+        return _first(request, desk, {**given, "password": ""})
+    except PillarboxError as error:
+        request.state.problem = Problem("", str(error))
+        return _first(request, desk, {**given, "password": ""})
+    await desk.name_office(values["office"])
+    peer = request.state.visitor.peer
+    agent = request.headers.get("user-agent", "")
+    secret = await desk.blocking(sessions.begin, desk.database, person.login, peer, agent, desk.now)
+    await desk.note(Deed(person.login, peer, "first_owner", {"login": person.login}))
+    answer = RedirectResponse("/setup/mail", 303)
+    set_cookie(answer, secret)
+    return answer
+
+
+async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
+    """One of the steps behind the first."""
+    name = str(request.path_params["step"])
+    step = setup.BY_NAME.get(name)
+    if step is None or not step.may_wait:
+        return RedirectResponse("/setup", 303)
+    noted = await desk.blocking(setup.noted, desk.database)
+    told = await _TOLD[name](request, desk, visitor)
+    return render.page(request, desk, f"setup_{name}.html", **_steps(name, noted), **told)
+
+
+def _steps(here: str, noted: dict[str, str]) -> dict[str, Any]:
+    names = [each.name for each in setup.STEPS]
+    after = names[names.index(here) + 1 :]
+    then = f"/setup/{after[0]}" if after else "/"
+    return {"steps": setup.STEPS, "here": here, "noted": noted, "then": then}
+
+
+async def _mail(request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any]:
+    way = request.query_params.get("way", "")
+    return {
+        "way": way if way in WAYS else "",
+        "domains": await accounts.domains(desk, visitor, _NOTHING),
+        "sources": await flow.sources(desk, visitor, _NOTHING),
+        "ways": await flow.relays(desk, visitor, _NOTHING),
+    }
+
+
+async def _people(_request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any]:
+    return {"accounts": await accounts.accounts(desk, visitor, _NOTHING)}
+
+
+async def _sheet(_request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any]:
+    return {"sheet": await recovery_sheet(desk, visitor, _NOTHING)}
+
+
+async def _drive(_request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any]:
+    return {
+        "drives": await desk.ask("drives"),
+        "targets": await backups.targets(desk, visitor, _NOTHING),
+        "progress": await desk.ask("backup_progress"),
+    }
+
+
+async def _test(request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any]:
+    """What was sent is in the address of the page, so it can be loaded again."""
+    sent = request.query_params.get("sent", "")[:500]
+    result = getattr(request.state, "result", None)
+    if result is not None:
+        sent = result[1]["message_id"]
+        request.state.result = None
+    story = await mail_test_story(desk, visitor, Values(message_id=sent)) if sent else None
+    return {
+        "sent": sent,
+        "story": story,
+        "accounts": await accounts.accounts(desk, visitor, _NOTHING),
+    }
+
+
+_TOLD = {"mail": _mail, "people": _people, "sheet": _sheet, "drive": _drive, "test": _test}
+PAGE = Page(
+    "/setup/{step}", show, Role.OWNER,
+    does=("setup_step", "domain_add", "domain_remove", "source_add", "source_remove",
+          "source_visit", "relay_add", "relay_remove", "relay_usual", "account_add",
+          "account_remove", "sheet_prove", "backup_adopt", "backup_now", "mail_test"),
+    tells=frozenset(("mail_test",)),
+)  # fmt: skip
+
+
+async def _show_sheet(request: Request, desk: Desk, visitor: Visitor) -> Response:
+    found = await recovery_sheet(desk, visitor, _NOTHING)
+    return render.page(request, desk, "sheet.html", sheet=found)
+
+
+SHEET = Page("/recovery-sheet", _show_sheet, Role.OWNER, ("sheet_prove",))

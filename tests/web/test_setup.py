@@ -1,0 +1,197 @@
+"""The first steps, from an empty box to mail, with scripts and without; cut off and gone on with."""
+
+import re
+
+import pytest
+
+from tests.support.box import Box, wait_until
+from tests.web.browser import Reader
+from tests.web.chromium import WIDTHS, chromium
+
+PASSWORD = "a few unrelated words"
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """A box on its first boot."""
+    box = Box(tmp_path / "box")
+    box.start()
+    yield box
+    box.__exit__(None, None, None)
+
+
+def _steps(reader: Reader) -> None:
+    assert "/setup" in reader.get("/").url
+    owner = {"office": "Smith & Sons", "name": "Olga", "login": "olga", "password": PASSWORD}
+    made = reader.post("/setup", owner)
+    assert made.url.endswith("/setup/mail")
+    assert made.says("How do you get mail today?")
+
+
+def test_whoever_comes_first_becomes_the_owner_and_nobody_after(empty):
+    first, second = Reader(empty), Reader(empty)
+    _steps(first)
+    late = second.post(
+        "/setup", {"office": "x", "name": "x", "login": "mallory", "password": "another password"}
+    )
+    assert "/login" in late.url
+    assert second.log_in("mallory", "another password").status == 401
+
+
+def test_what_cannot_be_used_is_said_beside_the_field_and_nothing_is_made(empty):
+    reader = Reader(empty)
+    typed = {"office": "", "name": "Olga", "login": "two words", "password": "short"}
+    bad = reader.post("/setup", typed)
+    assert bad.says("Please fill this in.")
+    assert 'value="Olga"' in bad.text
+    typed["office"] = "Smith"
+    assert reader.post("/setup", typed).says("A password needs at least 8 characters.")
+    typed["password"] = PASSWORD
+    assert reader.post("/setup", typed).says("A name to log in with has no spaces in it")
+    assert "/setup" in Reader(empty).get("/").url
+
+
+def test_the_steps_without_a_script_until_a_message_has_arrived(empty, tmp_path):
+    reader = Reader(empty)
+    _steps(reader)
+    page = reader.get("/setup/mail?way=inside")
+    assert page.says("A name that nobody else has")
+    reader.do("/setup/mail", "domain_add", domain="office.internal")
+    reader.do("/setup/mail", "setup_step", step="mail", what="done", _then="/setup/people")
+    made = reader.do("/setup/people", "account_add", address="anna@office.internal",
+                     name="Anna", password="anna's own password")  # fmt: skip
+    assert made.says("anna@office.internal")
+    reader.do("/setup/people", "setup_step", step="people", what="done")
+    _prove_the_sheet(reader)
+    drive = tmp_path / "stick"
+    drive.mkdir()
+    empty.cli("sim", "plug", str(drive))
+    wait_until(lambda: reader.get("/setup/drive").says("A new drive."), "the drive is seen")
+    path = re.search(r'name="path" value="([^"]+)"', reader.get("/setup/drive").text)[1]
+    reader.do("/setup/drive", "backup_adopt", path=path)
+    reader.do("/setup/drive", "setup_step", step="drive", what="done")
+    sent = reader.do("/setup/test", "mail_test", address="anna@office.internal")
+    assert sent.says("It is on its way.") or sent.says("It arrived after")
+    reader.do("/setup/test", "setup_step", step="test", what="done")
+    home = reader.get("/")
+    assert not home.says("The first steps are not finished.")
+    assert home.text.count("Smith &amp; Sons") >= 1
+
+
+def _prove_the_sheet(reader):
+    page = reader.get("/setup/sheet").text
+    words = re.findall(r"<li>([a-z]+)</li>", page)
+    assert len(words) == 12
+    first, second = map(int, re.search(r"word (\d+) and word (\d+)", page).groups())
+    wrong = reader.do("/setup/sheet", "sheet_prove", first=words[first - 1], second="wrong")
+    assert wrong.says(f"Word {second} is not the one on the recovery sheet.")
+    assert f"word {first} and word {second}" in wrong.text, "the question stays the same"
+    right = reader.do(
+        "/setup/sheet", "sheet_prove", first=words[first - 1], second=words[second - 1].upper()
+    )
+    assert right.says("Yes, that was proven.")
+    changes = reader.get("/changes").text
+    assert "Prove that the recovery sheet is there" in changes
+    assert words[first - 1] not in re.sub(r"<[^>]+>", " ", changes).split()
+    reader.do("/setup/sheet", "setup_step", step="sheet", what="done")
+
+
+def test_a_power_cut_leads_back_to_the_step_where_it_was(empty):
+    reader = Reader(empty)
+    _steps(reader)
+    reader.do("/setup/mail", "domain_add", domain="office.internal")
+    reader.do("/setup/mail", "setup_step", step="mail", what="later")
+    empty.kill()
+    empty.start()
+    again = Reader(empty)
+    again.log_in("olga", PASSWORD)
+    assert again.get("/").says("The first steps are not finished. Go on with: People")
+    assert again.get("/setup").url.endswith("/setup/people")
+    assert again.get("/setup/mail").says("office.internal")
+
+
+@pytest.mark.clients
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_journey_in_chromium(empty, tmp_path, scripts):
+    with chromium(empty, scripts=scripts) as window:
+        window.resize(1440)
+        window.go("/")
+        window.type("office", "Smith & Sons")
+        window.type("name", "Olga Smith")
+        window.type("login", "olga")
+        window.type("password", PASSWORD)
+        _look(window, "setup-owner", scripts=scripts)
+        window.press("Go on")
+        window.press("Only inside Mail within the office, for now. You can add the world later.")
+        window.awaits("A name that nobody else has")
+        window.type("domain", "office.internal")
+        window.press("Add the domain")
+        window.awaits("office.internal")
+        _look(window, "setup-mail", scripts=scripts)
+        window.press("Go on")
+        window.awaits("Who gets mail?")
+        window.type("address", "anna@office.internal")
+        window.type("password", PASSWORD)
+        window.press("Make the account")
+        window.awaits("anna@office.internal")
+        _look(window, "setup-people", scripts=scripts)
+        window.press("Go on")
+        window.awaits("Prove it")
+        _look(window, "setup-sheet", scripts=scripts)
+        words = [each.text for each in window.driver.find_elements("css selector", ".words li")]
+        numbers = re.search(r"word (\d+) and word (\d+)", window.driver.page_source).groups()
+        for name, number in zip(("first", "second"), numbers, strict=True):
+            window.type(name, words[int(number) - 1])
+        window.press("Prove it")
+        window.awaits("Yes, that was proven.")
+        window.press("Go on")
+        (tmp_path / "stick").mkdir()
+        empty.cli("sim", "plug", str(tmp_path / "stick"))
+        wait_until(lambda: _again(window, "A new drive.", scripts=scripts), "the drive is seen")
+        _look(window, "setup-drive", scripts=scripts)
+        window.press("Use it for backups")
+        window.press("Make the first backup now")
+        window.awaits("drive A")
+        wait_until(
+            lambda: _again(window, "are safe on drive A", scripts=scripts),
+            "it is proven",
+            seconds=60,
+        )
+        window.press("Go on")
+        window.press("Send it")
+        wait_until(
+            lambda: _again(window, "It arrived after", scripts=scripts, post=True),
+            "the test has arrived", seconds=30,
+        )  # fmt: skip
+        _look(window, "setup-test", scripts=scripts)
+        window.press("Go on")
+        window.awaits("The lamps on the box now")
+        assert window.complaints() == []
+        assert window.requests() <= {"localhost"}
+
+
+def _again(window, words, *, scripts, post=False):
+    """What changes by itself changes with scripts; without, one loads the page again."""
+    if window.sees(words):
+        return True
+    if not scripts:
+        if post:
+            window.press("Send it")
+        else:
+            window.driver.refresh()
+    return False
+
+
+def _look(window, name, *, scripts):
+    if not scripts:
+        return
+    for dark in (False, True):
+        window.dark(dark=dark)
+        for width in WIDTHS:
+            window.resize(width)
+            assert not window.is_too_wide(), (name, width)
+            window.shoot(f"{name}-{width}-{'dark' if dark else 'light'}")
+        assert window.violations() == [], name
+    window.dark(dark=False)
+    window.resize(1440)
