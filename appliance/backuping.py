@@ -24,9 +24,11 @@ from appliance.accounts.database import AccountsDatabase
 from appliance.backup import card, contents, key, letter, merge
 from appliance.backup.engine import Engine
 from appliance.backup.history import History, Target
-from appliance.backup.job import Job, find_version
+from appliance.backup.job import Job
 from appliance.backup.merge import Restored, Wanted
+from appliance.backup.pace import Pace, units
 from appliance.backup.process import Progress, Watch
+from appliance.backup.source import find_version
 from appliance.backup.view import Box, Freeze
 from appliance.clock import Clock, SystemClock
 from appliance.errors import NotFound, PillarboxError, Refused
@@ -221,13 +223,9 @@ class BackupRequests:
 
     async def progress(self) -> dict[str, Any]:
         """How far it is; what came of it when it is done."""
-        found = self._progress
         return {
             "is_busy": self.is_working,
-            "step": found.step,
-            "fraction": found.fraction,
-            "octets": found.octets,
-            "seconds_left": found.seconds_left,
+            **self._progress.told(),
             **self._told,
         }
 
@@ -306,16 +304,17 @@ class BackupRequests:
         means, mail = self._means, self._means.job.box.mail
         engine = await asyncio.to_thread(find, watch=self._watch)
         whole = await asyncio.to_thread(resolved, engine, wanted, mail)
-        done = Restored()
+        done, pace = Restored(), Pace(self._watch, sum(each.expected for each in whole))
         for each in whole:
             if not means.has_account(each.account):
+                pace.plan(-each.expected)
                 done += Restored(left_out=(each.account,))
                 continue
-            made, scratch = await asyncio.to_thread(fetched, engine, mail, each)
+            made, scratch = await asyncio.to_thread(fetched, engine, mail, each, pace)
             try:
                 home = means.store.home(each.account)
                 done += await means.threads.carry_out(
-                    merge.put_back(home, mail, scratch, made, self._watch)
+                    merge.put_back(home, mail, scratch, made, pace)
                 )
             finally:
                 await asyncio.to_thread(merge.clear, mail)
@@ -346,15 +345,20 @@ def resolved(engine: Engine, wanted: Wanted, mail: Path) -> list[Wanted]:
     """One request for each account, with the version's whole name. Blocks."""
     version = find_version(engine, wanted.version).identity
     if wanted.account:
-        return [Wanted(version, wanted.account, wanted.mailbox, wanted.message)]
+        return [replace(wanted, version=version)]
     with merge.scratch_on(mail) as scratch:
         about = contents.about(engine, version, scratch)
-    return [Wanted(version, account) for account in about.messages]
+    each = about.octets // max(1, sum(about.messages.values()))
+    return [
+        Wanted(version, account, expected=2 * units(count, count * each))
+        for account, count in about.messages.items()
+    ]
 
 
-def fetched(engine: Engine, mail: Path, wanted: Wanted) -> tuple[merge.Plan, Path]:
+def fetched(engine: Engine, mail: Path, wanted: Wanted, pace: Pace) -> tuple[merge.Plan, Path]:
     """Plan and fetch; the scratch folder stays until `merge.clear`. Blocks."""
     scratch = merge.begin(mail)
     made = merge.plan(engine, mail, wanted)
-    merge.fetch(engine, scratch, made)
+    pace.plan(2 * made.units - wanted.expected)
+    merge.fetch(engine, scratch, made, pace)
     return made, scratch

@@ -17,9 +17,9 @@ from typing import Any
 from appliance.accounts.database import DATABASE, AccountsDatabase
 from appliance.backup import key, newbox
 from appliance.backup.engine import Engine
-from appliance.backup.job import find_version, foreign_source
 from appliance.backup.newbox import Place
 from appliance.backup.process import Progress, Watch
+from appliance.backup.source import find_version, foreign_source
 from appliance.clock import Clock
 from appliance.control import ControlServer
 from appliance.errors import NotFound, PillarboxError, Refused
@@ -105,13 +105,9 @@ class Recovery:
 
     async def progress(self) -> dict[str, Any]:
         """How far it is."""
-        found = self._progress
         return {
             "is_busy": self._task is not None and not self._task.done(),
-            "step": found.step,
-            "fraction": found.fraction,
-            "octets": found.octets,
-            "seconds_left": found.seconds_left,
+            **self._progress.told(),
             **self._told,
         }
 

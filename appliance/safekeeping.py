@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from appliance.backup import decisions
+from appliance.backup import decisions, trouble
 from appliance.backup.history import Target
 from appliance.backuping import BackupRequests
 from appliance.clock import Clock
@@ -32,11 +32,11 @@ LOOK_SECONDS = 60.0
 FIRST_DAYS = 3  # nobody is reminded while a box is being set up
 NIGHT_SECONDS = 20 * 3600.0  # a night's run is due when the last one is older
 _MOUNTS = frozenset(("ext4", "ext3", "ext2", "vfat", "exfat", "ntfs", "folder"))
-RUN, FAILED, NEW, NONE, OLD, BAD = (
+RUN, FAILED, NEW, NONE, OLD, BAD, DAMAGED = (
     "backup", "backup-failed", "backup-drive-new", "backup-drive-none", "backup-old",
-    "backup-drive-bad",
+    "backup-drive-bad", "backup-damaged",
 )  # fmt: skip
-CONDITIONS = frozenset((RUN, FAILED, NEW, NONE, OLD, BAD))
+CONDITIONS = frozenset((RUN, FAILED, NEW, NONE, OLD, BAD, DAMAGED))
 
 
 @dataclass(slots=True)
@@ -288,7 +288,7 @@ class Safekeeping:
         elif told.get("outcome") != "cancelled":
             self._put_up(
                 FAILED, Severity.ATTENTION, f"The backup failed: {told.get('sentence', '')}",
-                "Earlier versions are as they were. Try again, with another drive if need be.",
+                trouble.remedy(str(told.get("trouble", ""))),
             )  # fmt: skip
         await self._refresh(known)
         await self._tell()
@@ -329,6 +329,11 @@ class Safekeeping:
             self._put_up(OLD, Severity.ATTENTION, found[0].sentence, found[0].remedy)
         else:
             self._means.board.take_down(OLD)
+        damaged = await asyncio.to_thread(job.damaged)
+        if damaged is not None:
+            self._put_up(DAMAGED, Severity.ATTENTION, damaged.sentence, damaged.remedy)
+        else:
+            self._means.board.take_down(DAMAGED)
 
     def _light(self, *, is_new: bool) -> Light:
         if self._means.requests.is_busy_with_a_run:

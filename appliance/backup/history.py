@@ -11,6 +11,8 @@ from sqlite_utils import Database
 
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.migrations import migrate_room
+from appliance.backup.record import Found, Record, make_table
+from appliance.backup.sample import Lap
 from appliance.errors import AlreadyExists, NotFound
 
 KEPT_RUNS = 1_000
@@ -57,7 +59,18 @@ def _first(db: Database) -> None:
     db.create_table("backup_facts", {"name": str, "value": str}, pk="name")
 
 
-STEPS = (_first,)
+def _second(db: Database) -> None:
+    table = db.table("backup_targets")
+    table.add_column("read_since", int, not_null_default=-1)
+    table.add_column("compared_to", int, not_null_default=0)
+    table.add_column("lap_began", float, not_null_default=0.0)
+    table.add_column("compared_since", float, not_null_default=0.0)
+    table.add_column("damaged_files", int, not_null_default=0)
+    table.add_column("damaged_octets", int, not_null_default=0)
+    make_table(db)
+
+
+STEPS = (_first, _second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +87,16 @@ class Target:
     last_proven: float = 0.0
     proven_version: str = ""
     rounds: int = 0
-    """How many proofs there were; decides which sample is next."""
+    """How many proofs there were."""
     needs_mending: int = 0
     """After a run that did not end well: INDEX; EVERYTHING when the drive kept something badly."""
+    read_since: int = -1
+    """The round in which the record of what was read back began; -1: it has not."""
+    lap: Lap = field(default_factory=Lap)
+    """How far the comparing of messages has come."""
+    damaged_files: int = 0
+    """Set aside on it, when it was looked at last."""
+    damaged_octets: int = 0
 
     @property
     def name(self) -> str:
@@ -91,10 +111,10 @@ class Run:
     identity: int
     target: str
     started: float
-    ended: float
-    outcome: str
-    sentence: str
-    version: str
+    ended: float = 0.0
+    outcome: str = ""
+    sentence: str = ""
+    version: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -103,6 +123,7 @@ class History:
 
     def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
+        self.record = Record(database)
         with database.change() as db:
             migrate_room(db, "backup", STEPS)
 
@@ -116,7 +137,7 @@ class History:
     def target(self, named: str) -> Target:
         """One, by identity, label or location. Raises NotFound."""
         for target in self.targets():
-            if named in {target.identity, target.label, target.location}:
+            if named in {target.identity, target.label, target.location, target.name}:
                 return target
         raise NotFound(f"There is no backup target {named}; see: backup target list.")
 
@@ -129,15 +150,40 @@ class History:
 
     def change(self, identity: str, **values: Any) -> Target:
         """Change some of what is known; the target as it is then."""
-        target = replace(self.target(identity), **values)
         with self._database.change() as db:
+            target = replace(self.target(identity), **values)
             db.table("backup_targets").insert(_row(target), replace=True)
         return target
+
+    def begin_record(self, target: Target, sizes: Mapping[str, int]) -> Target:
+        """From now on it is written down what of a target is read back, once for each target."""
+        if target.read_since >= 0:
+            return target
+        with self._database.change():
+            self.record.begin(target.identity, target.rounds - 1, sizes)
+            return self.change(target.identity, read_since=target.rounds)
+
+    def prove(self, identity: str, found: Found, **values: Any) -> None:
+        """A round of proofs ended well: what was read in it and what changed, at one stroke."""
+        with self._database.change():
+            number = self.target(identity).rounds
+            self.record.note(identity, number, found)
+            self.change(identity, rounds=number + 1, needs_mending=0, **values)
+
+    def renew(self, identity: str) -> Target:
+        """A target as when it was added: nothing is known of what is on it."""
+        with self._database.change() as db:
+            self.record.forget(identity)
+            one = self.target(identity)
+            fresh = Target(one.identity, one.label, one.location, one.environment, one.added)
+            db.table("backup_targets").insert(_row(fresh), replace=True)
+        return fresh
 
     def remove(self, identity: str) -> None:
         """Forget a target; what is on it stays."""
         with self._database.change() as db:
             db.execute("delete from backup_targets where id = ?", [identity])
+            self.record.forget(identity)
 
     def free_label(self) -> str:
         """A, B, C ... the first that no drive has."""
@@ -229,6 +275,12 @@ def _row(target: Target) -> dict[str, Any]:
         "proven_version": target.proven_version,
         "rounds": target.rounds,
         "needs_mending": target.needs_mending,
+        "read_since": target.read_since,
+        "compared_to": target.lap.at,
+        "lap_began": target.lap.began,
+        "compared_since": target.lap.whole_since,
+        "damaged_files": target.damaged_files,
+        "damaged_octets": target.damaged_octets,
     }
 
 
@@ -244,6 +296,10 @@ def _target(row: Mapping[str, Any]) -> Target:
         str(row["proven_version"] or ""),
         int(row["rounds"] or 0),
         int(row["needs_mending"] or 0),
+        int(row["read_since"]),
+        Lap(int(row["compared_to"]), float(row["lap_began"]), float(row["compared_since"])),
+        int(row["damaged_files"]),
+        int(row["damaged_octets"]),
     )
 
 

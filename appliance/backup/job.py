@@ -13,22 +13,25 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from appliance import files
-from appliance.backup import decisions, key, proof, target, view
+from appliance.backup import damage, decisions, key, proof, target, view
 from appliance.backup.address import check as check_address
 from appliance.backup.address import is_address
+from appliance.backup.coverage import Coverage, coverage
+from appliance.backup.damage import SetAside
 from appliance.backup.decisions import Reminder
 from appliance.backup.engine import Engine, Repository, Version
 from appliance.backup.history import EVERYTHING, INDEX, History, Run, Target
 from appliance.backup.key import Key
 from appliance.backup.process import Watch, within
-from appliance.backup.proof import beside
-from appliance.backup.taking import Remount, Taking, details_of, sentence_of
+from appliance.backup.proof import Proven, beside
+from appliance.backup.source import PATIENCE_SECONDS, find_version, foreign_source
+from appliance.backup.taking import Remount, Taking
 from appliance.backup.target import Pulse
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 from appliance.backup.view import Box, Freeze
@@ -41,7 +44,6 @@ PROVEN, FAILED, CANCELLED = "proven", "failed", "cancelled"
 _LOCK = "backup.lock"
 _CACHE = "backup-cache"
 _KEPT_BADLY = {Kind.DAMAGED.value, Kind.FAILING.value, Kind.UNREADABLE.value}
-_PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Outcome:
     trouble: str = ""
     """A word for programs: full, vanished, ... (trouble.Kind)."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    proven: Proven | None = None
+    """What was looked at, when it is proven."""
 
     @property
     def is_proven(self) -> bool:
@@ -85,7 +89,7 @@ class Job:
             TargetTrouble: it belongs to another box, or cannot be read.
         """
         name = f"the drive at {root}"
-        patience = watch or within(_PATIENCE_SECONDS)
+        patience = watch or within(PATIENCE_SECONDS)
         marker = beside(lambda: target.read_marker(root, name), patience, name)
         if marker is None:
             return None
@@ -112,7 +116,7 @@ class Job:
             raise AlreadyExists(f"{root} is {known.name} already.")
         label = self._checked_label(label)
         make = partial(target.adopt, root, self.box.identity, self.box.host, label)
-        marker = beside(make, within(_PATIENCE_SECONDS), f"the drive at {root}")
+        marker = beside(make, within(PATIENCE_SECONDS), f"the drive at {root}")
         return self._remember(marker.drive, label, str(root))
 
     def add_address(
@@ -136,6 +140,41 @@ class Job:
         if not engine.exists():
             engine.init()
         self.history.add(found)
+        return found
+
+    def renew(self, of: Target) -> Target:
+        """Begin anew where the backup is not there any more; somebody was asked.
+
+        Raises:
+            Refused: there is a backup.
+        """
+        with self._alone():
+            engine = self.engine(of, within(PATIENCE_SECONDS))
+            if not is_address(of.location):
+                self._check(of, engine.watch)
+            if beside(engine.exists, engine.watch, of.name):
+                raise Refused(
+                    f"There is a backup on {of.name}; nothing is begun anew. To use it no more: "
+                    "backup target remove."
+                )
+            known = self.history.renew(of.identity)
+            if is_address(of.location):
+                engine.init()
+            else:
+                forget = partial(target.write_proofs, Path(of.location), of.name, [])
+                beside(forget, engine.watch, of.name)
+            return known
+
+    def discard_damaged(self, of: Target) -> SetAside:
+        """Let go of what was set aside as damaged on a drive."""
+        if is_address(of.location):
+            raise Refused(f"Nothing is set aside on {of.name}.")
+        with self._alone():
+            patience = within(PATIENCE_SECONDS)
+            self._check(of, patience)
+            root = Path(of.location)
+            found = beside(lambda: damage.let_go(root, of.name), patience, of.name)
+            self.history.change(of.identity, damaged_files=0, damaged_octets=0)
         return found
 
     def _checked_label(self, label: str) -> str:
@@ -181,6 +220,10 @@ class Job:
             self.history.targets(), self._clock.wall(), days=days, rotation=rotation
         )
 
+    def damaged(self) -> Reminder | None:
+        """What people are told of files that are set aside as damaged."""
+        return damage.reminder(self.history.targets())
+
     def engine(self, of: Target, watch: Watch | None = None, with_key: Key | None = None) -> Engine:
         """restic for a target, opened with this box's key or another one."""
         opened = with_key or key.load_or_make(self.box.state)
@@ -219,21 +262,28 @@ class Job:
         opened = with_key or key.load(self.box.state)
         return foreign_source(named, opened, watch, environment)
 
+    def coverage(self, of: Target) -> Coverage:
+        """How much of a target its proofs have looked at."""
+        return coverage(of, self.history.record.readings(of.identity))
+
     def verify(self, of: Target, version: str, watch: Watch) -> str:
         """Read all of a target and walk through one version; a sentence.
 
         Raises:
-            TargetTrouble: what is wrong.
+            TargetTrouble: what is wrong; the next run mends it.
         """
         with self._alone(), self._watched(of, watch) as (watched, _):
             engine = self.engine(of, watched)
             found = find_version(engine, version)
-            if engine.repository.folder is None:
-                engine.check(part=(1, 1))
-            else:
-                proof.read_back(engine, (), 0)
-                engine.check()
-            engine.walk(found.identity)
+            try:
+                read = proof.read_all(engine)
+                engine.walk(found.identity)
+            except TargetTrouble as trouble:
+                if trouble.kind.value in _KEPT_BADLY and watch.alive():
+                    self.history.change(of.identity, needs_mending=EVERYTHING)
+                raise
+            if of.read_since in range(of.rounds):
+                self.history.record.note(of.identity, of.rounds - 1, read.found)
         return f"Version {found.short} on {of.name} is whole; everything on it was read."
 
     def add_key(self, of: Target, other: Key) -> None:
@@ -254,7 +304,7 @@ class Job:
             now = self._clock.wall()
             number = self.history.begin(of.identity, now)
             outcome = self._outcome(of, freeze, watch, remount)
-            self._write_down(of, number, now, outcome)
+            self._write_down(of, Run(number, of.identity, now), outcome)
         if not outcome.is_proven:
             log.warning("backup: %s", outcome.sentence)
         return outcome
@@ -266,8 +316,8 @@ class Job:
             with self._watched(of, watch) as (watched, pulse):
                 root = None if is_address(of.location) else Path(of.location)
                 if root is not None:
-                    self._check_marker(of, root, watched)
-                taking = Taking(self.box, of, self.engine(of, watched), root)
+                    self._check(of, watched)
+                taking = Taking(self.box, self.history, of, self.engine(of, watched), root)
                 again = partial(_mount_again, remount, pulse, of) if remount and pulse else None
                 made = taking.run(freeze, self._clock.wall(), again)
         except TargetTrouble as error:
@@ -281,9 +331,8 @@ class Job:
             return Outcome(FAILED, str(error), trouble="mail-disk")
         except OSError as error:
             return Outcome(FAILED, f"The mail disk: {error.strerror}.", trouble="mail-disk")
-        return Outcome(
-            PROVEN, sentence_of(made, of.name), made.taken.identity, "", details_of(made)
-        )
+        sentence, details = made.sentence(of.name), made.details()
+        return Outcome(PROVEN, sentence, made.taken.identity, "", details, made.proven)
 
     @contextmanager
     def _watched(self, of: Target, watch: Watch) -> Iterator[tuple[Watch, Pulse | None]]:
@@ -297,38 +346,32 @@ class Job:
         finally:
             pulse.end()
 
-    def _check_marker(self, of: Target, root: Path, watch: Watch) -> None:
-        marker = beside(lambda: target.read_marker(root, of.name), watch, of.name)
-        if marker is None:
-            raise TargetTrouble(Kind.VANISHED, of.name)
-        if (marker.box, marker.drive) != (self.box.identity, of.identity):
-            raise TargetTrouble(Kind.FOREIGN, of.name)
+    def _check(self, of: Target, watch: Watch) -> None:
+        root, box = Path(of.location), self.box.identity
+        beside(lambda: target.check_marker(root, of, box), watch, of.name)
 
-    def _write_down(self, of: Target, number: int, started: float, outcome: Outcome) -> None:
-        ended = self._clock.wall()
-        if outcome.is_proven:
-            self.history.change(
+    def _write_down(self, of: Target, run: Run, outcome: Outcome) -> None:
+        if outcome.proven is not None:
+            self.history.prove(
                 of.identity,
-                last_run=started,
-                last_proven=started,
+                outcome.proven.read.found,
+                last_run=run.started,
+                last_proven=run.started,
                 proven_version=outcome.version,
-                rounds=of.rounds + 1,
-                needs_mending=0,
+                lap=of.lap.went_on(outcome.proven.compared_to, run.started),
             )
         else:
             badly = outcome.trouble in _KEPT_BADLY
             mending = max(of.needs_mending, EVERYTHING if badly else INDEX)
-            self.history.change(of.identity, last_run=started, needs_mending=mending)
+            self.history.change(of.identity, last_run=run.started, needs_mending=mending)
         self.history.end(
-            Run(
-                number,
-                of.identity,
-                started,
-                ended,
-                outcome.outcome,
-                outcome.sentence,
-                outcome.version,
-                outcome.details,
+            replace(
+                run,
+                ended=self._clock.wall(),
+                outcome=outcome.outcome,
+                sentence=outcome.sentence,
+                version=outcome.version,
+                details=outcome.details,
             )
         )
 
@@ -349,44 +392,3 @@ def _mount_again(remount: Remount, pulse: Pulse, of: Target) -> None:
     """The roof's part of a proof; what fails in it is the drive's fault."""
     with pulse.paused(), drive_errors(of.name):
         remount()
-
-
-def foreign_source(
-    named: str,
-    opened: Key,
-    watch: Watch | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> Engine:
-    """restic for a drive, folder or address that this box need not know.
-
-    Raises:
-        Refused: there is a password in the address.
-        NotFound: there is no backup.
-    """
-    if is_address(named):
-        check_address(named)
-        return Engine(Repository("the backup", named, environment or {}), opened, watch=watch)
-    root = Path(named).absolute()
-    name = f"the drive at {root}"
-    patience = within(_PATIENCE_SECONDS)
-    if beside(lambda: target.read_marker(root, name), patience, name) is None:
-        raise NotFound(f"There is no backup in {root}.")
-    return Engine(target.repository_of(root, name), opened, watch=watch)
-
-
-def find_version(engine: Engine, named: str) -> Version:
-    """A version by the beginning of its name; the newest when none is named.
-
-    Raises:
-        NotFound: there is none, or more than one begins so.
-    """
-    versions = engine.versions()
-    if not versions:
-        raise NotFound(f"There is no version on {engine.repository.name} yet.")
-    if named in {"", "latest"}:
-        return versions[-1]
-    found = [one for one in versions if one.identity.startswith(named)]
-    if len(found) != 1:
-        count = "No version" if not found else "More than one version"
-        raise NotFound(f"{count} begins with {named}; see: backup list.")
-    return found[0]

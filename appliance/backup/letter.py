@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance.backup.job import CANCELLED, PROVEN
+from appliance.backup.reading import ROUNDS
+from appliance.backup.trouble import remedy
 from appliance.words import size
 
 ALL, NEVER = "all", "never"
@@ -36,11 +38,11 @@ def written(told: Mapping[str, Any], target: str, host: str) -> tuple[str, str]:
     is_proven = told.get("outcome") == PROVEN
     subject = f"{host}: the backup on {target} {'is proven' if is_proven else 'failed'}"
     lines = [str(told.get("sentence", "")), ""]
-    lines += _checked(told.get("details") or {}) if is_proven else _FAILED
+    if is_proven:
+        lines += _checked(told.get("details") or {})
+    else:
+        lines.append(remedy(str(told.get("trouble", ""))))
     return subject, "\n".join(lines) + "\n"
-
-
-_FAILED = ["Earlier versions are as they were. Try again, with another drive if need be."]
 
 
 def _checked(details: Mapping[str, Any]) -> list[str]:
@@ -58,7 +60,7 @@ def _checked(details: Mapping[str, Any]) -> list[str]:
         share = "all" if read >= of_all else f"{size(read)} of {size(of_all)}"
         lines.append(f"- What is on the drive was read back from it: {share}.")
         if read < of_all:
-            lines.append("  The rest is read in the next runs, in turns.")
+            lines.append(f"  The rest is read in the next runs, all of it within {ROUNDS}.")
     lines += ["", f"Kept: {count('messages'):,} messages of {count('accounts'):,} people."]
     if given_up := count("given_up"):
         lines.append(f"The drive was full: the {given_up} oldest versions on it were given up.")

@@ -17,7 +17,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from appliance import files
 from appliance.backup import contents
 from appliance.backup.contents import Kept
 from appliance.backup.engine import Engine
-from appliance.backup.process import Progress, Watch
+from appliance.backup.pace import Pace, units
 from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.errors import AlreadyExists, NotFound, Refused
 from appliance.hardware import vitals
@@ -39,6 +39,7 @@ SCRATCH = "restore"
 _ROOM = 64 << 20
 _WHOLE_FROM = 200
 _FLUSHED_EVERY = 200
+_TOLD_EVERY = 10
 MIB = 1 << 20
 
 
@@ -50,6 +51,8 @@ class Wanted:
     account: str
     mailbox: str = ""
     message: str = ""
+    expected: int = field(default=0, kw_only=True)
+    """What it may be at most, in units of `pace`, where that is known before it is planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,11 @@ class Plan:
     def octets(self) -> int:
         """What is fetched at most."""
         return sum(one.size for one in self.missing)
+
+    @property
+    def units(self) -> int:
+        """What fetching it is, and what putting it back is."""
+        return units(len(self.missing), self.octets)
 
 
 @dataclass(slots=True)
@@ -132,7 +140,7 @@ def need_room(folder: Path, octets: int) -> None:
         )
 
 
-def fetch(engine: Engine, scratch: Path, made: Plan) -> None:
+def fetch(engine: Engine, scratch: Path, made: Plan, pace: Pace) -> None:
     """Have the missing messages below `scratch`, with what says how they are marked."""
     if not made.missing:
         return
@@ -144,15 +152,15 @@ def fetch(engine: Engine, scratch: Path, made: Plan) -> None:
         if directory in made.whole:
             paths += [f"{folder}/cur", f"{folder}/new"]
     paths += [one.path for one in made.missing if one.directory not in made.whole]
-    engine.watch.progress(Progress(0.0, 0, None, "fetching"))
-    engine.restore(made.wanted.version, scratch, paths)
+    with pace.filling(scratch, "fetching", made.units):
+        engine.restore(made.wanted.version, scratch, paths)
     for one in made.missing:
         path = Path(f"{scratch}{one.path}")
         if not path.is_file() or path.stat().st_size != one.size:
             raise TargetTrouble(Kind.DAMAGED, engine.repository.name, f"{one.path} is not there")
 
 
-def put_back(home: Home, mail: Path, scratch: Path, made: Plan, watch: Watch) -> Steps[Restored]:
+def put_back(home: Home, mail: Path, scratch: Path, made: Plan, pace: Pace) -> Steps[Restored]:
     """Deliver what was fetched; durable on return."""
     done = Restored(here_already=made.chosen - len(made.missing))
     by_directory: dict[str, list[Kept]] = defaultdict(list)
@@ -167,7 +175,7 @@ def put_back(home: Home, mail: Path, scratch: Path, made: Plan, watch: Watch) ->
         box = yield from _opened(home, name, source.special_use)
         try:
             into = _Into(box, source, mail / "people" / home.address / directory, scratch)
-            done += yield from _deliver_all(into, kept, made.wanted, watch, len(made.missing))
+            done += yield from _deliver_all(into, kept, made.wanted, pace)
         finally:
             box.close()
     return done
@@ -190,15 +198,15 @@ def _opened(home: Home, name: str, special_use: bytes) -> Steps[Mailbox]:
     return (yield from home.open(name))
 
 
-def _deliver_all(
-    into: _Into, kept: list[Kept], wanted: Wanted, watch: Watch, total: int
-) -> Steps[Restored]:
+def _deliver_all(into: _Into, kept: list[Kept], wanted: Wanted, pace: Pace) -> Steps[Restored]:
     done = Restored()
     twins = yield from in_thread(lambda: _Twins(into.path, kept))
     for number, one in enumerate(kept, 1):
-        because = watch.ended_because()
-        if because is Kind.CANCELLED:
+        if pace.watch.ended_because() is Kind.CANCELLED:
             break
+        pace.went_on(units(1, one.size))
+        if number % _TOLD_EVERY == 0:
+            pace.tell("putting back")
         path = Path(f"{into.scratch}{one.path}")
         if not (yield from in_thread(partial(_is_meant, path, wanted.message))):
             continue
@@ -210,8 +218,8 @@ def _deliver_all(
         done.octets += one.size
         if number % _FLUSHED_EVERY == 0:
             yield from flushed(into.box.directory_flush)
-            watch.progress(Progress(number / total, done.octets, None, "putting back"))
     yield from flushed(into.box.directory_flush)
+    pace.tell("putting back")
     return done
 
 

@@ -23,7 +23,7 @@ from appliance.accounts.database import DATABASE, AccountsDatabase
 from appliance.backup import contents, merge, view
 from appliance.backup.engine import Engine
 from appliance.backup.history import RESTORED, History
-from appliance.backup.process import Progress
+from appliance.backup.pace import Pace, units
 from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.backup.view import About
 from appliance.clock import SystemClock
@@ -178,14 +178,18 @@ def _begun(place: Place) -> str:
 def _put_people(engine: Engine, version: str, place: Place, about: About) -> None:
     people = place.mail / "people"
     files.make_directories(people)
-    total, done = max(1, sum(about.messages.values())), 0
-    for account, count in about.messages.items():
-        engine.watch.progress(Progress(done / total, 0, None, f"restoring {account}"))
-        done += count
-        if (people / account).is_dir() and _has_files(people / account):
-            continue  # an earlier try got so far
-        fetched = _fetch(engine, version, place, f"people/{account}")
-        found = len(view.messages_of(fetched))
+    missing = {
+        account: count
+        for account, count in about.messages.items()
+        if not ((people / account).is_dir() and _has_files(people / account))  # an earlier try's
+    }
+    octets_each = about.octets // max(1, sum(about.messages.values()))
+    pieces = {account: units(count, count * octets_each) for account, count in missing.items()}
+    pace = Pace(engine.watch, sum(pieces.values()))
+    for account, count in missing.items():
+        with pace.filling(place.scratch / "people", f"restoring {account}", pieces[account]):
+            fetched = _fetch(engine, version, place, f"people/{account}")
+        found = sum(1 for _ in view.messages_of(fetched))
         if found != count:
             details = f"{account} has {found} messages and not {count}"
             raise TargetTrouble(Kind.DAMAGED, engine.repository.name, details)

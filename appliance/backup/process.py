@@ -16,9 +16,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from appliance.backup.trouble import Kind, is_hopeless
+from appliance.words import remaining
 
 POLL_SECONDS = 0.2
 TERM_SECONDS = 10.0
@@ -37,6 +38,16 @@ class Progress:
     octets: int = 0
     seconds_left: float | None = None
     step: str = ""
+
+    def told(self) -> dict[str, Any]:
+        """For programs, and `left` for people."""
+        return {
+            "step": self.step,
+            "fraction": self.fraction,
+            "octets": self.octets,
+            "seconds_left": self.seconds_left,
+            "left": remaining(self.seconds_left) if self.seconds_left else "",
+        }
 
 
 @dataclass(slots=True)

@@ -11,16 +11,17 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from appliance import files
-from appliance.backup import sample, view
+from appliance.backup import reading, sample, view
 from appliance.backup.engine import Engine
 from appliance.backup.process import POLL_SECONDS, Progress, Watch
+from appliance.backup.record import Found
 from appliance.backup.sample import Message
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 
@@ -34,10 +35,12 @@ T = TypeVar("T")
 class ReadBack:
     """What was read of the repository."""
 
-    files: int
-    octets: int
-    all_files: int
-    all_octets: int
+    files: int = 0
+    octets: int = 0
+    all_files: int = 0
+    all_octets: int = 0
+    found: Found = field(default_factory=Found)
+    """The packs among them, or behind a network the groups of packs, for the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,13 @@ class Proven:
     messages_compared: int
     files_compared: int
     octets_compared: int
-    read: ReadBack | None
+    compared_to: int
+    """Where the next comparing goes on (sample.Lap)."""
+    read: ReadBack = field(default_factory=ReadBack)
 
     def told(self) -> dict[str, int]:
         """For the history."""
-        read = self.read or ReadBack(0, 0, 0, 0)
+        read = self.read
         return {
             "messages_compared": self.messages_compared,
             "files_compared": self.files_compared,
@@ -124,9 +129,9 @@ def look(engine: Engine) -> Written:
 
 
 def read_back(
-    engine: Engine, before: Collection[str], number: int, written: Written | None = None
+    engine: Engine, last: Mapping[str, int], number: int, written: Written | None = None
 ) -> ReadBack:
-    """Read what is due in round `number` from the drive itself.
+    """Read what is due in round `number` from the drive itself; `last` is what the record says.
 
     Raises:
         TargetTrouble: DAMAGED with the names of the files that are not what was written.
@@ -137,7 +142,7 @@ def read_back(
     if written is not None and found != written:
         raise TargetTrouble(Kind.DAMAGED, name, "some files are not there any more")
     sizes = found.sizes
-    due = sample.to_read(sizes, before, number)
+    due = reading.due(sizes, last, number)
     total = max(1, sum(sizes[path] for path in due))
     damaged, octets = [], 0
     for path in due:
@@ -147,7 +152,28 @@ def read_back(
         watch.progress(Progress(octets / total, octets, None, "reading back"))
     if damaged:
         raise TargetTrouble(Kind.DAMAGED, name, " ".join(damaged))
-    return ReadBack(len(due), octets, len(sizes), sum(sizes.values()))
+    packs = {path: size for path, size in sizes.items() if reading.is_pack(path)}
+    read = Found(packs, [path for path in due if path in packs])
+    return ReadBack(len(due), octets, len(sizes), sum(sizes.values()), read)
+
+
+def read_part(engine: Engine, part: tuple[int, int]) -> ReadBack:
+    """Behind a network restic reads that part of all packs, and looks at structure and index."""
+    engine.check(part=part)
+    return ReadBack(found=Found(reading.all_groups(), reading.groups_of(*part)))
+
+
+def read_all(engine: Engine) -> ReadBack:
+    """Read everything, whatever its turn is, and look at structure and index.
+
+    Raises:
+        TargetTrouble: what is wrong.
+    """
+    if engine.repository.folder is None:
+        return read_part(engine, (1, 1))
+    read = read_back(engine, {}, 0)
+    engine.check()
+    return read
 
 
 def damaged_files(engine: Engine) -> list[str]:
@@ -184,21 +210,20 @@ def _raise(error: OSError) -> None:
 # --- restoring and comparing
 
 
-def messages_in(viewed: Path) -> list[Message]:
+def messages_in(viewed: Path) -> Iterator[Message]:
     """All messages of the view."""
     people = viewed / "people"
-    return [
-        Message(f"/people/{account}/{path}", size)
-        for account in sorted(os.listdir(people))
-        for path, size in view.messages_of(people / account)
-    ]
+    for account in sorted(os.listdir(people)):
+        for path, size in view.messages_of(people / account):
+            yield Message(f"/people/{account}/{path}", size)
 
 
 def restore_and_compare(
-    engine: Engine, version: str, viewed: Path, scratch: Path, number: int
+    engine: Engine, version: str, viewed: Path, scratch: Path, start: int
 ) -> Proven:
-    """Restore the sample of round `number` and all settings, and compare them with the view."""
-    chosen = sample.choose(messages_in(viewed), number)
+    """Restore the sample from `start` on and all settings, and compare them with the view."""
+    sampled = sample.choose(messages_in(viewed), start)
+    chosen = sampled.messages
     small = [f"/{path}" for path in _all_files(viewed) if not path.startswith("people/")]
     wanted = [one.path for one in chosen] + small
     files.remove_tree(scratch)
@@ -208,7 +233,7 @@ def restore_and_compare(
         octets = _compare(viewed, scratch, wanted, engine.repository.name)
     finally:
         files.remove_tree(scratch)
-    return Proven(len(chosen), len(wanted), octets, None)
+    return Proven(len(chosen), len(wanted), octets, sampled.to)
 
 
 def _all_files(folder: Path) -> list[str]:

@@ -14,20 +14,20 @@ but in `room`, and a version exists only when its last small file is there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from appliance import files
-from appliance.backup import decisions, proof, target, view
+from appliance.backup import damage, decisions, proof, reading, target, view
 from appliance.backup.engine import Engine, Taken
-from appliance.backup.history import EVERYTHING, Target
+from appliance.backup.history import EVERYTHING, History, Target
 from appliance.backup.process import Progress
-from appliance.backup.proof import Proven, beside
+from appliance.backup.proof import Proven, ReadBack, beside
 from appliance.backup.target import Proof
-from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
+from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.backup.view import About, Box, Freeze
 from appliance.errors import StorageFull, StorageOffline
 
@@ -35,7 +35,6 @@ log = logging.getLogger("pillarbox.backup")
 
 Remount = Callable[[], None]
 _TRIES = 8
-_RUBBISH = "damaged"
 KEPT_PROOFS = 400
 
 
@@ -49,12 +48,38 @@ class Made:
     given_up: int
     has_damaged_versions: bool
 
+    def sentence(self, name: str) -> str:
+        """What is said when all went well."""
+        count, people = sum(self.about.messages.values()), len(self.about.messages)
+        sentence = (
+            f"{count:,} messages of {people} {'person' if people == 1 else 'people'} are safe on "
+            f"{name}; {self.proven.messages_compared:,} of them and all settings were restored "
+            "and compared."
+        )
+        if self.has_damaged_versions:
+            sentence += " Earlier versions on it are damaged: replace the drive soon."
+        return sentence
+
+    def details(self) -> dict[str, Any]:
+        """For the history."""
+        return {
+            "messages": sum(self.about.messages.values()),
+            "accounts": len(self.about.messages),
+            "files_new": self.taken.files_new,
+            "octets": self.taken.octets,
+            "octets_added": self.taken.octets_added,
+            "given_up": self.given_up,
+            "has_damaged_versions": self.has_damaged_versions,
+            **self.proven.told(),
+        }
+
 
 @dataclass(slots=True)
 class Taking:
     """One run on one target, whose folder or address is that of the engine."""
 
     box: Box
+    history: History
     target: Target
     engine: Engine
     root: Path | None
@@ -77,12 +102,13 @@ class Taking:
         engine.unlock()
         if self.target.needs_mending:
             self._mend()
+        self._count_damaged()
         try:
             about = view.build(self.box, freeze, now)
             self._make_room(about)
-            before = self._files()
+            last = self._begin_record()
             taken = self._copy(about)
-            proven = self._prove(taken, before, remount)
+            proven = self._prove(taken, last, remount)
             self._note(taken, about, now)
         finally:
             self._clear()
@@ -95,24 +121,33 @@ class Taking:
         return beside(self.engine.exists, self.engine.watch, self.engine.repository.name)
 
     def _check_empty(self) -> None:
-        """A repository that lost its config is not made anew over what may still be saved.
+        """A repository is not made anew over what may still be saved, nor in place of a lost one.
 
-        One behind a network was made when it was added: if it is not there any more, the disk of
-        that server may be missing, and its empty mount point must not be filled.
+        One behind a network was made when it was added. If it, or one on a drive that had a good
+        version, is not there any more, another disk may be mounted there or none, and an empty
+        mount point must not be filled.
         """
         folder, name = self.engine.repository.folder, self.engine.repository.name
         if folder is None:
             raise TargetTrouble(Kind.LOST, name)
-        if not beside(folder.is_dir, self.engine.watch, name):
-            return
         if any(not path.startswith("keys/") for path in self._files()):
             raise TargetTrouble(Kind.DAMAGED, name, "the repository has lost its config")
+        if self._proven():
+            raise TargetTrouble(Kind.LOST, name, f"{folder} is missing or empty")
 
-    def _files(self) -> Collection[str]:
+    def _files(self) -> Mapping[str, int]:
         folder, name = self.engine.repository.folder, self.engine.repository.name
         if folder is None:
-            return ()
+            return reading.all_groups()
         return beside(lambda: proof.sizes_of(folder, name), self.engine.watch, name)
+
+    def _begin_record(self) -> Mapping[str, int]:
+        """When each pack was read last. On a drive that this box did not know nothing was read
+        yet, and what is there before the first run is not new."""
+        if self.target.read_since < 0:
+            packs = {path: size for path, size in self._files().items() if reading.is_pack(path)}
+            self.target = self.history.begin_record(self.target, packs)
+        return self.history.record.last(self.target.identity)
 
     # --- mend
 
@@ -123,18 +158,19 @@ class Taking:
         if folder is not None and self.target.needs_mending == EVERYTHING:
             for path in proof.damaged_files(self.engine):
                 log.warning("a file on the drive is damaged and put aside: %s", path)
-                self._put_aside(folder, path)
+                move = partial(damage.put_aside, folder, path, self.engine.repository.name)
+                beside(move, self.engine.watch, self.engine.repository.name)
         self.engine.rebuild_index()
 
-    def _put_aside(self, folder: Path, path: str) -> None:
-        name = self.engine.repository.name
-
-        def move() -> None:
-            with drive_errors(name):
-                files.make_directory(folder.parent / _RUBBISH)
-                files.rename(folder / path, folder.parent / _RUBBISH / path.replace("/", "-"))
-
-        beside(move, self.engine.watch, name)
+    def _count_damaged(self) -> None:
+        """What lies aside on the drive, from whatever run, and however it went away."""
+        if self.root is None:
+            return
+        look = partial(damage.look, self.root, self.target.name)
+        found = beside(look, self.engine.watch, self.target.name)
+        self.target = self.history.change(
+            self.target.identity, damaged_files=found.files, damaged_octets=found.octets
+        )
 
     # --- room
 
@@ -226,38 +262,38 @@ class Taking:
 
     # --- prove
 
-    def _prove(self, taken: Taken, before: Collection[str], remount: Remount | None) -> Proven:
+    def _prove(self, taken: Taken, last: Mapping[str, int], remount: Remount | None) -> Proven:
         """What restic makes of the files is looked at first, what the drive kept of them last.
 
         So a drive that changes its mind during the proof is found out by the end of it.
         """
-        engine, number = self.engine, self.target.rounds
+        engine = self.engine
+        read = ReadBack()
         self._step("checking")
         if engine.repository.folder is None:
-            shares = max(1, -(-taken.octets // (1 << 30)))
-            engine.check(part=(number % shares + 1, shares))
+            read = proof.read_part(engine, reading.part(last, taken.octets))
         else:
-            self._check(taken, before)
+            self._check(taken, last)
         self._step("restoring a sample")
-        scratch = self.box.mail / proof.SCRATCH
-        found = proof.restore_and_compare(engine, taken.identity, self.box.view, scratch, number)
+        scratch, start = self.box.mail / proof.SCRATCH, self.target.lap.at
+        found = proof.restore_and_compare(engine, taken.identity, self.box.view, scratch, start)
         if engine.repository.folder is None:
-            return found
+            return replace(found, read=read)
         written = proof.look(engine)
         if remount is not None:
             self._step("mounting again")
             remount()
         self._step("reading back")
-        return replace(found, read=proof.read_back(engine, before, number, written))
+        return replace(found, read=proof.read_back(engine, last, self.target.rounds, written))
 
-    def _check(self, taken: Taken, before: Collection[str]) -> None:
+    def _check(self, taken: Taken, last: Mapping[str, int]) -> None:
         """Structure and index. Older versions that lost something do not condemn the new one."""
         try:
             self.engine.check()
         except TargetTrouble as trouble:
             if trouble.kind is not Kind.DAMAGED:
                 raise
-            proof.read_back(self.engine, before, self.target.rounds)  # or the new one is too
+            proof.read_back(self.engine, last, self.target.rounds)  # or the new one is too
             log.warning("earlier versions on the drive are damaged: %s", trouble.details[-300:])
             self.engine.rebuild_index()  # so that it names nothing that is not there
             self.engine.walk(taken.identity)
@@ -281,30 +317,3 @@ class Taking:
             files.remove_tree(self.box.mail / proof.SCRATCH)
         except (StorageFull, StorageOffline, OSError) as error:
             log.warning("the view of the backup could not be removed: %s", error)
-
-
-def sentence_of(made: Made, name: str) -> str:
-    """What is said when all went well."""
-    count, people = sum(made.about.messages.values()), len(made.about.messages)
-    sentence = (
-        f"{count:,} messages of {people} {'person' if people == 1 else 'people'} are safe on "
-        f"{name}; {made.proven.messages_compared:,} of them and all settings were restored "
-        "and compared."
-    )
-    if made.has_damaged_versions:
-        sentence += " Earlier versions on it are damaged: replace the drive soon."
-    return sentence
-
-
-def details_of(made: Made) -> dict[str, Any]:
-    """The same in numbers, for the history and for programs."""
-    return {
-        "messages": sum(made.about.messages.values()),
-        "accounts": len(made.about.messages),
-        "files_new": made.taken.files_new,
-        "octets": made.taken.octets,
-        "octets_added": made.taken.octets_added,
-        "given_up": made.given_up,
-        "has_damaged_versions": made.has_damaged_versions,
-        **made.proven.told(),
-    }

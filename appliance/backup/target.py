@@ -24,6 +24,7 @@ from typing import Any
 
 from appliance import files
 from appliance.backup.engine import Repository
+from appliance.backup.history import Target
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 from appliance.errors import Refused
 
@@ -89,6 +90,15 @@ def read_marker(root: Path, name: str) -> Marker | None:
     if written > FORMAT:
         raise TargetTrouble(Kind.NEWER, name)
     return Marker(box, drive, label, host, written)
+
+
+def check_marker(root: Path, known: Target, box: str) -> None:
+    """Raises TargetTrouble unless the drive of a target is there, and is that one. Blocks."""
+    marker = read_marker(root, known.name)
+    if marker is None:
+        raise TargetTrouble(Kind.VANISHED, known.name)
+    if (marker.box, marker.drive) != (box, known.identity):
+        raise TargetTrouble(Kind.FOREIGN, known.name)
 
 
 def adopt(root: Path, box: str, host: str, label: str) -> Marker:

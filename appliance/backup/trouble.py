@@ -49,8 +49,9 @@ SENTENCES = {
     Kind.WRONG_KEY: "The recovery sheet of this box does not open the backup on {name}; it was "
     "made by another box or with another sheet.",
     Kind.NOT_THERE: "There is no backup on {name}.",
-    Kind.LOST: "{name} answers, but the backup that was there is not; see whether its disk is "
-    "mounted. To begin anew, remove the target and add it again.",
+    Kind.LOST: "{name} answers, but the backup that was there is not: its repository is missing. "
+    "See whether the right disk is mounted and whether somebody moved the folder. To begin anew "
+    'on purpose: pillarbox backup target renew "{name}".',
     Kind.LOCKED: "Another program works with the backup on {name}; try again when it is done.",
     Kind.NEWER: "The backup on {name} was made by a newer version; install that version first.",
     Kind.FOREIGN: "{name} belongs to another box; use a drive of this one, or an empty one.",
@@ -64,6 +65,9 @@ SENTENCES = {
     Kind.NO_ENGINE: "The program restic is missing; install it (apt install restic).",
     Kind.UNKNOWN: "The backup on {name} did not work; the log says more.",
 }
+
+TRY_AGAIN = "Earlier versions are as they were. Try again, with another drive if need be."
+LOOK_FOR_IT = "Earlier versions on it can be restored only if it is found again."
 
 _STATUS = {10: Kind.NOT_THERE, 11: Kind.LOCKED, 12: Kind.WRONG_KEY}
 _WORDS: tuple[tuple[Kind, str], ...] = (
@@ -113,6 +117,11 @@ class TargetTrouble(PillarboxError):
         super().__init__(sentence[:1].upper() + sentence[1:])
         self.kind = kind
         self.details = details
+
+
+def remedy(trouble: str) -> str:
+    """What to do after a run that failed; `trouble` is the value of a Kind, or empty."""
+    return LOOK_FOR_IT if trouble == Kind.LOST.value else TRY_AGAIN
 
 
 def kind_of(status: int, said: str) -> Kind:

@@ -15,7 +15,7 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,19 +212,15 @@ def _count(people: Path) -> tuple[dict[str, int], int]:
     return messages, octets
 
 
-def messages_of(account: Path) -> list[tuple[str, int]]:
+def messages_of(account: Path) -> Iterator[tuple[str, int]]:
     """Path (below the account) and size of each message of a Maildir++."""
-    found: list[tuple[str, int]] = []
     for folder in ("", *(name for name in os.listdir(account) if name.startswith("."))):
         for directory in ("cur", "new"):
             below = f"{folder}/{directory}" if folder else directory
             try:
-                entries = list(os.scandir(account / below))
+                entries = os.scandir(account / below)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            found += [
-                (f"{below}/{entry.name}", entry.stat(follow_symlinks=False).st_size)
-                for entry in entries
-                if entry.is_file(follow_symlinks=False)
-            ]
-    return found
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    yield f"{below}/{entry.name}", entry.stat(follow_symlinks=False).st_size

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from appliance import control
-from appliance.backup import address, card, key, merge, newbox, view
+from appliance.backup import address, card, coverage, key, merge, newbox, view
 from appliance.backup.engine import Engine
-from appliance.backup.job import Job, find_version, foreign_source
+from appliance.backup.job import Job
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.newbox import Place
+from appliance.backup.pace import Pace
 from appliance.backup.process import Progress, Watch
+from appliance.backup.source import find_version, foreign_source
 from appliance.backuping import fetched, open_job, resolved, target_of
 from appliance.cli.asking import ask, mail_directory, open_database
 from appliance.cli.backup_targets import absolute, add_key, add_targets, opened_job
@@ -31,7 +33,7 @@ from appliance.clock import SystemClock
 from appliance.errors import NotFound, Refused, StorageOffline
 from appliance.store.store import Store
 from appliance.threads import run_here
-from appliance.words import duration
+from appliance.words import remaining
 
 _PATIENCE = 0.5
 
@@ -129,7 +131,7 @@ def _watch() -> Watch:
         if progress.fraction:
             words += f" {progress.fraction:.0%}"
         if progress.seconds_left:
-            words += f", about {duration(progress.seconds_left)} left"
+            words += f", {remaining(progress.seconds_left)}"
         if words != last[0] and sys.stderr.isatty():
             print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
             last[0] = words
@@ -161,6 +163,7 @@ def _list(arguments: argparse.Namespace) -> None:
     with opened_job(arguments.state) as job:
         named = absolute(arguments.source)
         targets = [target_of(job, named)] if named else job.present()
+        covered = {each.label: job.coverage(each) for each in job.history.targets()}
         found: list[dict[str, Any]] = [
             {
                 "target": each.label,
@@ -168,10 +171,12 @@ def _list(arguments: argparse.Namespace) -> None:
                 "taken": version.taken,
                 "proven": proven,
                 **_numbers(version.tags),
+                "covered": covered[each.label].told(),
             }
             for each in targets
             for version, proven in job.versions(each)
         ]
+        known = [each for each in job.history.targets() if not named or each in targets]
     if arguments.json:
         print_json(found)
         return
@@ -188,6 +193,8 @@ def _list(arguments: argparse.Namespace) -> None:
             for each in found
         ]
     )
+    for one in known:
+        print(coverage.sentence(one, covered[one.label]))
 
 
 def _numbers(tags: tuple[str, ...]) -> dict[str, int]:
@@ -242,13 +249,16 @@ def _restore_here(state: Path, wanted: Wanted, find: Callable[[Job, Watch], Engi
         watch, done = _watch(), Restored()
         with _stopped(job) as store:
             engine = find(job, watch)
-            for each in resolved(engine, wanted, job.box.mail):
+            whole = resolved(engine, wanted, job.box.mail)
+            pace = Pace(watch, sum(each.expected for each in whole))
+            for each in whole:
                 if each.account not in accounts:
+                    pace.plan(-each.expected)
                     done += Restored(left_out=(each.account,))
                     continue
-                made, scratch = fetched(engine, job.box.mail, each)
+                made, scratch = fetched(engine, job.box.mail, each, pace)
                 home = store.home(each.account)
-                steps = merge.put_back(home, job.box.mail, scratch, made, watch)
+                steps = merge.put_back(home, job.box.mail, scratch, made, pace)
                 done += run_here(steps)[0]
                 merge.clear(job.box.mail)
     print(done.sentence)

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from appliance.backup import address, key, sheet
+from appliance.backup import address, coverage, damage, key, sheet
+from appliance.backup.coverage import Coverage
 from appliance.backup.history import SHEET_PROVEN, Target
 from appliance.backup.job import Job
 from appliance.backuping import open_job, target_of
 from appliance.cli.asking import open_database
+from appliance.cli.drive import make_ready
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.errors import Refused
 
@@ -31,6 +33,12 @@ def add_targets(parser: argparse.ArgumentParser) -> None:
     show = acts.add_parser("list", help="all targets")
     add_json_option(show)
     show.set_defaults(handler=_target_list)
+    renew = acts.add_parser("renew", help="begin anew where the backup is not there any more")
+    renew.add_argument("target")
+    renew.set_defaults(handler=_target_renew)
+    discard = acts.add_parser("discard", help="let go of what was set aside as damaged on it")
+    discard.add_argument("target")
+    discard.set_defaults(handler=_target_discard)
     remove = acts.add_parser("remove", help="use it no more; what is on it stays")
     remove.add_argument("target")
     remove.set_defaults(handler=_target_remove)
@@ -70,9 +78,11 @@ def _target_add(arguments: argparse.Namespace) -> None:
 
 def _target_list(arguments: argparse.Namespace) -> None:
     with opened_job(arguments.state) as job:
-        targets, here = job.history.targets(), {each.identity for each in job.present()}
+        here = {each.identity for each in job.present()}
+        targets = job.history.targets()
+        covered = {each.identity: job.coverage(each) for each in targets}
     if arguments.json:
-        print_json([_values(each, here) for each in targets])
+        print_json([_values(each, here, covered[each.identity]) for each in targets])
         return
     print_table(
         [
@@ -85,9 +95,14 @@ def _target_list(arguments: argparse.Namespace) -> None:
             for each in targets
         ]
     )
+    for each in targets:
+        print(coverage.sentence(each, covered[each.identity]))
+    told = damage.reminder(targets)
+    if told is not None:
+        print(f"{told.sentence} {told.remedy}")
 
 
-def _values(each: Target, here: set[str]) -> dict[str, Any]:
+def _values(each: Target, here: set[str], covered: Coverage) -> dict[str, Any]:
     return {
         "id": each.identity,
         "label": each.label,
@@ -96,6 +111,9 @@ def _values(each: Target, here: set[str]) -> dict[str, Any]:
         "last_run": each.last_run,
         "last_proven": each.last_proven,
         "proven_version": each.proven_version,
+        "damaged_files": each.damaged_files,
+        "damaged_octets": each.damaged_octets,
+        "covered": {"sentence": coverage.sentence(each, covered), **covered.told()},
     }
 
 
@@ -104,8 +122,25 @@ def _target_remove(arguments: argparse.Namespace) -> None:
         job.history.remove(job.history.target(_known(job, arguments.target)).identity)
 
 
+def _target_renew(arguments: argparse.Namespace) -> None:
+    with opened_job(arguments.state) as job:
+        renewed = job.renew(job.history.target(_known(job, arguments.target)))
+        print(f"The next backup on {renewed.name} begins anew.")
+
+
+def _target_discard(arguments: argparse.Namespace) -> None:
+    make_ready(arguments.state)
+    with opened_job(arguments.state) as job:
+        of = job.history.target(_known(job, arguments.target))
+        found = job.discard_damaged(of)
+    make_ready(arguments.state)  # and have the board looked over
+    was = f" any more; it was {found}" if found.files else ""
+    print(f"Nothing is set aside on {of.name}{was}.")
+
+
 def _known(job: Job, named: str) -> str:
-    names = {name for each in job.history.targets() for name in (each.label, each.identity)}
+    targets = job.history.targets()
+    names = {name for each in targets for name in (each.label, each.identity, each.name)}
     return named if named in names else absolute(named)
 
 

@@ -126,22 +126,38 @@ class Home:
             yield from self._rename_inbox(new)
             return
         renamed = renamed_names(old, new, all_names)
-        moved = dict(renamed)
-        for parent in parents(new):
-            if parent != names.INBOX and parent not in all_names:
-                with contextlib.suppress(AlreadyExists):  # somebody made it in the same moment
+        yield from in_thread(partial(self._files.reserve, renamed))
+        try:
+            for parent in {*parents(new)} - {*all_names, names.INBOX}:
+                with contextlib.suppress(AlreadyExists):  # somebody made it meanwhile
                     yield from in_thread(partial(self._files.create, parent), self._lane)
-        for before, after in renamed.items():
-            try:
-                yield from self._rename_one(before, after)
-            except NotFound:
-                if before == old:
-                    raise
-                del moved[before]  # one below it went elsewhere meanwhile
-        if renamed and not moved:
-            raise NotFound("There is no such mailbox.")
-        yield from in_thread(self._files.flush, self._lane)
+            moved = yield from self._rename_all(renamed)
+        finally:
+            self._files.release(renamed)
         yield from in_thread(lambda: self._files.resubscribe(moved), self._lane)
+
+    def _rename_all(self, renamed: dict[str, str]) -> Steps[dict[str, str]]:
+        """One after the other, each in its lane; what of them was moved, durably: all, or none.
+
+        The names are reserved, so only the disk or another program can be in the way.
+        """
+        moved: dict[str, str] = {}
+        try:
+            for number, (before, after) in enumerate(renamed.items()):
+                try:
+                    yield from self._rename_one(before, after)
+                except NotFound:
+                    if number == 0:
+                        raise
+                    continue  # somebody removed it meanwhile
+                moved[before] = after
+            yield from in_thread(self._files.flush, self._lane)
+        except (PillarboxError, OSError):
+            for before, after in reversed(moved.items()):
+                with contextlib.suppress(PillarboxError, OSError):
+                    yield from self._rename_one(after, before)
+            raise
+        return moved
 
     def _rename_one(self, before: str, after: str) -> Steps[None]:
         """In the mailbox's lane, so that whoever opens it meanwhile waits for its new place."""

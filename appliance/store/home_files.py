@@ -17,7 +17,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,8 @@ class HomeFiles:
         self._wall = wall
         self._counting = threading.Lock()
         self._special_uses: dict[str, bytes] = {}
+        self._reserving = threading.Lock()
+        self._reserved: set[str] = set()
         self.leaving = Leaving(os.fsencode(people))
 
     def folder_path(self, name: str) -> Path:
@@ -172,6 +174,7 @@ class HomeFiles:
             folder = Folder(building)
             folder.found(self.new_uidvalidity(), int(self._wall() * 1e6), special_use)
             with self.leaving.folders:
+                self._check_not_reserved([name])
                 _check_free(target)
                 files.remove_tree(self.index_path(name))
                 files.rename(building, target)
@@ -199,8 +202,31 @@ class HomeFiles:
             files.remove_tree(self.index_path(name))
             files.remove_tree(away)
 
+    def reserve(self, moving: Mapping[str, str]) -> None:
+        """Until `release` nobody else makes or renames mailboxes of a tree's old and new names.
+
+        Raises:
+            AlreadyExists: somebody was quicker.
+        """
+        with self.leaving.folders:
+            self._check_not_reserved([*moving, *moving.values()])
+            for new in moving.values() - moving.keys():
+                _check_free(self.folder_path(new))
+            with self._reserving:
+                self._reserved |= {*moving, *moving.values()}
+
+    def release(self, moving: Mapping[str, str]) -> None:
+        """The tree is where it is; does not block."""
+        with self._reserving:
+            self._reserved -= {*moving, *moving.values()}
+
+    def _check_not_reserved(self, wanted: Iterable[str]) -> None:
+        with self._reserving:
+            if not self._reserved.isdisjoint(wanted):
+                raise AlreadyExists("A mailbox of that name is just being renamed; try again.")
+
     def rename(self, old: str, new: str) -> None:
-        """Give one mailbox, and its index, a new name; durable after `flush`.
+        """Give one mailbox, and its index, a new name that is reserved; durable after `flush`.
 
         Raises:
             NotFound, AlreadyExists: somebody was quicker; nothing is changed.

@@ -27,11 +27,12 @@ def parents(name: str) -> list[str]:
 
 
 def renamed_names(old: str, new: str, all_names: list[str]) -> dict[str, str]:
-    """Old and new names of all that follow. Raises NotFound, Refused, AlreadyExists."""
+    """Old and new names of all that follow, shortest first, so that a tree which moves up over
+    its own names finds them free. Raises NotFound, Refused, AlreadyExists."""
     below = old + names.SEPARATOR
     if new.startswith(below):
         raise Refused("A mailbox cannot be moved below itself.")
-    moving = [name for name in all_names if name == old or name.startswith(below)]
+    moving = sorted((n for n in all_names if n == old or n.startswith(below)), key=len)
     if not moving:
         raise NotFound("There is no such mailbox.")
     renamed = {name: new + name[len(old) :] for name in moving}

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from appliance.backup import key
-from appliance.backup.job import foreign_source
 from appliance.backup.newbox import Place, restore_all
+from appliance.backup.source import foreign_source
 from appliance.backup.trouble import TargetTrouble
+from appliance.errors import Refused
 from tests.backup.office import ANNA, Office, contents
 
 SERVER = Path("/usr/lib/openssh/sftp-server")
@@ -80,4 +81,9 @@ def test_one_whose_disk_is_not_mounted_is_not_begun_anew(
     assert "The NAS answers, but the backup that was there is not" in outcome.sentence
     assert not (tmp_path / "nas").exists()
     (tmp_path / "unmounted").rename(tmp_path / "nas")
+    assert office.back_up(target).is_proven
+    with pytest.raises(Refused, match="There is a backup on the NAS; nothing is begun anew"):
+        office.job.renew(target)
+    shutil.rmtree(tmp_path / "nas")
+    assert office.job.renew(target).last_proven == 0
     assert office.back_up(target).is_proven

@@ -15,8 +15,13 @@ import pytest
 
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.registry import Registry
+from appliance.backup import pace
 from appliance.cli import main
 from tests.backup.office import ANNA, Office, contents
+
+
+class Screen(io.StringIO):
+    """What a person sees; a file, unless a test says otherwise."""
 
 
 class Box:
@@ -29,7 +34,7 @@ class Box:
         Path(self.stick).mkdir()
 
     def type(self, *words: str, stdin: str = "", state: Path | None = None) -> int:
-        out, err = io.StringIO(), io.StringIO()
+        out, err = io.StringIO(), Screen()
         given, sys.stdin = sys.stdin, io.StringIO(stdin)
         status: object = 0
         try:
@@ -64,6 +69,16 @@ def test_from_a_bought_stick_to_one_mailbox_back(box: Box) -> None:
     assert (version["target"], version["messages"], version["proven"]) == ("A", 13, True)
     assert box.type("list") == 0
     assert re.search(r"^[0-9a-f]{8}  .*13 messages  2 accounts  proven$", box.said, re.M)
+    covered = (
+        "Everything on drive A was read back in the last run; every message that was there on "
+        f"{time.strftime('%Y-%m-%d')} was compared since."
+    )
+    assert box.said.splitlines()[-1] == covered
+    assert version["covered"]["oldest_reading_runs"] == 1
+    assert box.type("target", "list") == 0
+    assert box.said.splitlines()[-1] == covered
+    assert box.type("target", "list", "--json") == 0
+    assert json.loads(box.said)[0]["covered"]["sentence"] == covered
     assert box.type("verify") == 0, box.complaint
     assert "is whole; everything on it was read." in box.said
 
@@ -138,3 +153,25 @@ def test_wrong_words_and_wrong_places_are_one_sentence(box: Box) -> None:
     ):
         assert box.type(*words) == 1, words
         assert sentence in box.complaint, words
+
+
+def test_whoever_waits_for_a_restore_is_told_how_long_yet(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(Screen, "isatty", lambda _self: True)
+    box.type("target", "add", box.stick)
+    assert box.type("now") == 0, box.complaint
+    for path in (box.mail / "people" / ANNA / "cur").iterdir():
+        path.unlink()
+    box.type("restore", "--account", ANNA, "--folder", "INBOX")
+    assert box.said.startswith("6 messages were restored;")
+    left = r"(a few|about \d+) (seconds|minutes?) left"
+    assert re.search(f"fetching 50%, {left}", box.complaint)
+    box.type("key", "show")
+    words = dict(re.findall(r"(\d+)\. ([a-z]+)", box.said))
+    sheet = " ".join(words[str(number)] for number in range(1, 13))
+    restore = ("restore", "--all", "--from", box.stick, "--key-stdin")
+    box.type(*restore, stdin=sheet, state=tmp_path / "new")
+    assert "is back as it was" in box.said
+    assert re.search(rf"restoring anna@office\.test \d+%, {left}", box.complaint)

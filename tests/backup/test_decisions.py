@@ -1,4 +1,4 @@
-"""Which drive, which sample, what may go, who is reminded: decided without any disk."""
+"""Which drive, what may go, who is reminded: decided without any disk."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import random
 
 import pytest
 
-from appliance.backup import decisions, sample, trouble
+from appliance.backup import decisions, trouble
 from appliance.backup.decisions import DAY
 from appliance.backup.engine import Version
 from appliance.backup.history import Target
-from appliance.backup.sample import Message
 from appliance.backup.trouble import Kind
 
 MIB = 1 << 20
@@ -78,46 +77,6 @@ def test_the_drive_that_waited_longest_is_named() -> None:
     (one, _) = reminders([drive("A", 9), drive("B", 50)])
     assert one.remedy == "Plug drive B in and press the button."
     assert one.is_urgent
-
-
-def mailbox(count: int) -> list[Message]:
-    people = ("anna@office.test", "ben@office.test", "eve@office.test")
-    return [
-        Message(f"/people/{people[n % 3]}/cur/{1_700_000_000 + n}.A{n}.pillarbox,S=9,U={n}:2,S", 9)
-        for n in range(count)
-    ]
-
-
-def test_samples_cover_everything_in_turns_and_always_the_newest() -> None:
-    have = mailbox(5_000)
-    newest = {one.path for one in sample.newest(have)}
-    assert len(newest) == 9
-    seen: set[str] = set()
-    for number in range(10):
-        chosen = {one.path for one in sample.choose(have, number)}
-        assert newest <= chosen
-        assert 350 < len(chosen) < 700
-        seen |= chosen
-    assert seen == {one.path for one in have}
-
-
-def test_large_messages_make_smaller_samples() -> None:
-    have = [Message(f"/people/a@b/cur/{n}.A{n}.pillarbox:2,", 20 * MIB) for n in range(100)]
-    chosen = sample.choose(have, 0)
-    assert 3 <= len(chosen) < 35
-
-
-def test_packs_are_read_in_turns_and_what_is_new_always() -> None:
-    sizes = {f"data/{n:02x}/{n:064x}": 16 * MIB for n in range(64)} | {"index/ab": 9, "keys/c": 9}
-    old = set(list(sizes)[:60]) | {"index/ab"}
-    seen: set[str] = set()
-    for number in range(4):
-        due = sample.to_read(sizes, old, number, whole=240 * MIB)
-        assert set(sizes) - old <= set(due)
-        assert {"index/ab", "keys/c"} <= set(due)
-        seen |= set(due)
-    assert seen == set(sizes)
-    assert sample.to_read(sizes, old, 0) == sorted(sizes)
 
 
 @pytest.mark.parametrize(

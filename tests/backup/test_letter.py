@@ -62,7 +62,7 @@ def test_it_says_what_is_safe_and_what_was_checked() -> None:
         "  settings were restored (30.0 MB) and were equal to what the\n"
         "  box holds.\n"
         "- What is on the drive was read back from it: 8.0 GB of 20.0 GB.\n"
-        "  The rest is read in the next runs, in turns.\n"
+        "  The rest is read in the next runs, all of it within 10.\n"
         "\n"
         "Kept: 1,200 messages of 3 people.\n"
         "The drive was full: the 2 oldest versions on it were given up.\n"
@@ -75,6 +75,12 @@ def test_a_failed_one_says_what_to_do() -> None:
     assert text.startswith(
         "Drive A was pulled out.\n\nEarlier versions are as they were. Try again"
     )
+
+
+def test_where_the_backup_itself_is_gone_earlier_versions_are_not_said_to_be_there() -> None:
+    _, text = letter.written({**FAILED, "trouble": "lost"}, "drive A", "box.office.test")
+    assert "Earlier versions are as they were" not in text
+    assert text.endswith("can be restored only if it is found again.\n")
 
 
 def test_a_drive_read_whole_is_said_so() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from appliance.backup import merge
 from appliance.backup.merge import Restored, Wanted
+from appliance.backup.pace import Pace
 from appliance.backup.process import Watch
 from appliance.errors import NotFound
 from appliance.store.flags import DELETED
@@ -20,9 +21,9 @@ def bring_back(office: Office, drive, mailbox: str = "", message: str = "") -> R
     wanted = Wanted(engine.versions()[-1].identity, ANNA, mailbox, message)
     with merge.scratch_on(office.mail) as scratch:
         made = merge.plan(engine, office.mail, wanted)
-        merge.fetch(engine, scratch, made)
+        merge.fetch(engine, scratch, made, Pace(Watch()))
         home = office.store.home(ANNA)
-        return run_here(merge.put_back(home, office.mail, scratch, made, Watch()))[0]
+        return run_here(merge.put_back(home, office.mail, scratch, made, Pace(Watch())))[0]
 
 
 def expunge(office: Office, mailbox: str, uids: list[int]) -> None:
@@ -155,8 +156,8 @@ def test_a_killed_restore_is_done_again_without_doubles(office: Office, drive) -
     scratch = office.mail / merge.SCRATCH
     scratch.mkdir()
     made = merge.plan(engine, office.mail, wanted)
-    merge.fetch(engine, scratch, made)
-    steps = merge.put_back(office.store.home(ANNA), office.mail, scratch, made, Watch())
+    merge.fetch(engine, scratch, made, Pace(Watch()))
+    steps = merge.put_back(office.store.home(ANNA), office.mail, scratch, made, Pace(Watch()))
     work = next(steps)
     for _ in range(14):  # somewhere in the middle of delivering
         work = steps.send(work.run())

@@ -72,6 +72,8 @@ def test_a_run_and_a_restore_while_sessions_look_on(office: Office) -> None:
         await asked.restore({"account": ANNA})
         told = await done(asked)
         assert told["sentence"] == "2 messages were restored; 8 were here already."
+        assert (told["step"], told["fraction"]) == ("putting back", 1.0)
+        assert {"seconds_left", "left"} <= told.keys()
         await asked.restore({})
         assert (await done(asked))["sentence"].startswith("0 messages were restored; 13 were")
         await asked.verify(drive.label)

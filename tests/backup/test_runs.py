@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -115,3 +117,60 @@ def test_a_repository_without_its_config_is_not_made_anew(office: Office) -> Non
     (repository / "config").write_bytes(config)
     assert office.back_up(drive).is_proven
     assert len(office.job.versions(drive)) == 2
+
+
+def test_a_drive_whose_backup_somebody_deleted_is_not_silently_begun_anew(office: Office) -> None:
+    drive = office.drive()
+    assert office.back_up(drive).is_proven
+    repository = office.folder / "drive" / "pillarbox-backup" / "repository"
+    aside = office.folder / "aside"
+    repository.rename(aside)
+    for _ in range(2):
+        outcome = office.back_up(drive)
+        assert outcome.trouble == "lost", outcome
+        assert outcome.sentence == (
+            "Drive A answers, but the backup that was there is not: its repository is missing. See "
+            "whether the right disk is mounted and whether somebody moved the folder. To begin "
+            'anew on purpose: pillarbox backup target renew "drive A".'
+        )
+        assert not repository.exists()
+    aside.rename(repository)
+    assert office.back_up(drive).is_proven
+    with pytest.raises(Refused, match="There is a backup on drive A; nothing is begun anew"):
+        office.job.renew(office.job.history.target("A"))
+    shutil.rmtree(repository)
+    office.job.renew(office.job.history.target("drive A"))
+    assert office.job.history.record.last(drive.identity) == {}
+    assert office.back_up(drive).is_proven
+    assert len(office.job.versions(office.job.history.target("A"))) == 1
+
+
+def test_an_empty_mount_with_nothing_but_the_marker_is_not_filled(office: Office) -> None:
+    drive = office.drive()
+    assert office.back_up(drive).is_proven
+    place = office.folder / "drive" / "pillarbox-backup"
+    for name in ("repository", "proofs.json"):
+        (place / name).rename(office.folder / name)
+    assert office.back_up(drive).trouble == "lost"
+    assert sorted(each.name for each in place.iterdir()) == ["README.txt", "about.json"]
+
+
+def test_a_new_card_sees_by_the_drive_that_there_was_a_backup(office: Office) -> None:
+    drive = office.drive()
+    assert office.back_up(drive).is_proven
+    office.job.history.remove(drive.identity)
+    shutil.rmtree(office.folder / "drive" / "pillarbox-backup" / "repository")
+    again = office.known_drive()
+    assert again.last_proven == 0
+    assert office.back_up(again).trouble == "lost"
+
+
+def test_a_first_run_that_was_cut_off_is_simply_done_again(office: Office) -> None:
+    drive = office.drive()
+    cancel = threading.Event()
+    assert office.back_up(drive, Watch(cancel, progress=_at("copying", cancel))).trouble
+    assert office.back_up(drive).is_proven
+
+
+def _at(step: str, cancel: threading.Event) -> Callable[[Progress], None]:
+    return lambda progress: cancel.set() if progress.step == step else None

@@ -75,6 +75,24 @@ def test_plug_press_watch_pull(telling_box: Box, stick: Path) -> None:
     assert b"- 1 messages, among them the newest of everyone" in told
 
 
+def test_what_a_drive_holds_as_damaged_stands_on_the_board_until_it_is_let_go_of(
+    box: Box, stick: Path
+) -> None:
+    box.cli("backup", "target", "add", str(stick))
+    (stick / "pillarbox-backup" / "damaged").mkdir()
+    (stick / "pillarbox-backup" / "damaged" / "data-ab-cd").write_bytes(bytes(700))
+    box.cli("sim", "plug", str(stick))
+    until(box, "No backup runs")
+    box.cli("sim", "press")
+    until(box, "The backup is proven")
+    wait_until(lambda: condition(box, "backup-damaged"), "it is said")
+    assert "did not give back 1 file (700 octets) as written" in condition(box, "backup-damaged")
+    assert "target discard" in box.cli("backup", "target", "list")
+    said = box.cli("backup", "target", "discard", "drive A")
+    assert said == "Nothing is set aside on drive A any more; it was 1 file (700 octets).\n"
+    wait_until(lambda: not condition(box, "backup-damaged"), "the board is clear", seconds=10)
+
+
 def test_pressing_without_a_drive_says_what_to_do(box: Box) -> None:
     box.cli("sim", "press")
     wait_until(lambda: condition(box, "backup-drive-none"), "it is said")

@@ -4,6 +4,7 @@ import pytest
 
 from appliance.errors import AlreadyExists, NotFound, Refused
 from appliance.store.flags import SEEN
+from appliance.store.home_files import HomeFiles
 from appliance.threads import run_here
 
 from .conftest import ADDRESS, MESSAGE, Bench
@@ -180,6 +181,103 @@ def test_renames_that_cannot_be_are_refused(bench: Bench) -> None:
     with pytest.raises(Refused):
         do(bench.home.rename("A", "x" * 249))
     assert {"A", "A/B"} <= set(listed(bench))
+
+
+def tree(bench: Bench) -> dict[str, int]:
+    """The mailboxes A and B and those below, and how many messages each has."""
+    found = [one.name for one in do(bench.home.list()) if one.selectable]
+    return {name: len(bench.open(name).rows) for name in found if name.split("/")[0] in {"A", "B"}}
+
+
+def full_tree(bench: Bench) -> dict[str, int]:
+    for count, name in enumerate(("A", "A/B", "A/B/C", "A/D"), 1):
+        do(bench.home.create(name))
+        for _ in range(count):
+            bench.append(bench.open(name))
+    return tree(bench)
+
+
+@pytest.mark.parametrize("upwards", [False, True])
+def test_a_tree_moves_up_over_its_own_names_in_whatever_order_it_is_listed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, upwards: bool
+) -> None:
+    do(bench.home.create("A/A/A/W"))
+    do(bench.home.create("A/A/W"))
+    do(bench.home.delete("A"))
+    for name, count in (("A/A/A/W", 2), ("A/A/W", 1)):
+        for _ in range(count):
+            bench.append(bench.open(name))
+    mailboxes = HomeFiles.mailboxes
+    monkeypatch.setattr(HomeFiles, "mailboxes", lambda one: sorted(mailboxes(one), reverse=upwards))
+    do(bench.home.rename("A/A", "A"))
+    assert tree(bench) == {"A": 0, "A/A": 0, "A/A/W": 2, "A/W": 1}
+
+
+@pytest.mark.parametrize("name", ["B", "B/B", "B/B/C/new", "A", "A/D"])
+@pytest.mark.parametrize("after", range(1, 5))
+def test_nobody_gets_a_name_of_a_tree_while_it_is_renamed(
+    bench: Bench, after: int, name: str
+) -> None:
+    """Whoever wants one is late, or is asked to wait until it is done; the tree moves whole."""
+    before = full_tree(bench)
+    seen = between(bench, bench.home.rename("A", "B"), after, lambda: do(bench.home.create(name)))
+    moved = {f"B{old[1:]}": count for old, count in before.items()}
+    assert tree(bench) == (moved if seen else moved | {name: 0})
+
+
+@pytest.mark.parametrize("after", range(1, 4))
+def test_a_tree_stays_whole_where_it_was_when_another_program_takes_a_name(
+    bench: Bench, after: int
+) -> None:
+    before = full_tree(bench)
+    boxes = [bench.open(name) for name in before]
+    views = [box.open_view(lambda: None, read_only=False) for box in boxes]
+
+    def foreign() -> None:
+        for name in ("cur", "new", "tmp"):
+            (bench.folder() / ".B.B.C" / name).mkdir(parents=True)
+
+    with pytest.raises(AlreadyExists):
+        between(bench, bench.home.rename("A", "B"), after, foreign)
+    assert tree(bench) == before | {"B/B/C": 0}
+    assert not any(view.gone for view in views)
+    for box in boxes:
+        bench.append(box)
+    assert tree(bench) == {name: count + 1 for name, count in before.items()} | {"B/B/C": 0}
+
+
+def between(bench: Bench, steps, after: int, act) -> bool:
+    """Carry the steps of a rename out, and do something after so many renames of folders.
+
+    Whether that was refused.
+    """
+    renames, refused = 0, False
+    rename = HomeFiles.rename
+
+    def counted(one: HomeFiles, old: str, new: str) -> None:
+        nonlocal renames
+        rename(one, old, new)
+        renames += 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HomeFiles, "rename", counted)
+        answer, error = None, None
+        while True:
+            try:
+                step = steps.throw(error) if error is not None else steps.send(answer)
+            except StopIteration:
+                return refused
+            answer, error = None, None
+            try:
+                answer = step.run()
+            except Exception as failure:  # noqa: BLE001 - handed to the steps
+                error = failure
+            if renames == after:
+                renames += 100
+                try:
+                    act()
+                except AlreadyExists:
+                    refused = True
 
 
 def test_renaming_inbox_moves_its_messages_and_leaves_inbox(bench: Bench) -> None:
