@@ -3,6 +3,7 @@
     --sizes 500,10000   only these mailboxes        --rounds 5   how many rounds
     start               only how long the daemon takes to start with 500,000 messages
     queue               only what 10,000 waiting messages cost
+    page                only what the LAN page costs
     move                only moving the mail to another disk
     backup              only backups, beside plain restic; and how mail answers meanwhile
     --tls               over TLS                    NAME         only operations whose name has it
@@ -21,7 +22,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from tests.bench import backup, mailbox, meanwhile, move, queue, smtp, start
+from tests.bench import backup, mailbox, meanwhile, move, page, queue, smtp, start
 from tests.bench.operations import OPERATIONS
 from tests.bench.servers import PASSWORD, Dovecot, Ours
 from tests.bench.wire import Imap
@@ -197,7 +198,13 @@ def main():
     parser.add_argument("--no-rebuild", dest="rebuild", action="store_false")
     parser.add_argument("--json", default="var/bench.json")
     options = parser.parse_args()
-    apart = {"start": start.main, "backup": backups, "queue": queue.main, "move": move.main}
+    apart = {
+        "start": start.main,
+        "backup": backups,
+        "queue": queue.main,
+        "move": move.main,
+        "page": page.main,
+    }
     if len(options.names) == 1 and options.names[0] in apart:
         apart[options.names[0]]()
         return
