@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from appliance.backup import coverage
 from appliance.backup.engine import Version
 from appliance.backup.history import SHEET_PROVEN, Run, Target
 from appliance.backup.job import Job
@@ -30,6 +31,10 @@ class Backups:
     def versions(self, target: str) -> list[tuple[Version, bool]]:
         """What a target holds, and whether each was proven. Raises NotFound."""
         return self.job.versions(self.job.history.target(target))
+
+    def covered(self, target: Target) -> str:
+        """How much of it was read back and compared, in a sentence."""
+        return coverage.sentence(target, self.job.coverage(target))
 
     def sheet_is_proven(self) -> bool:
         """Whether somebody typed words of the recovery sheet back."""

@@ -112,10 +112,38 @@ def test_a_drive_is_plugged_adopted_and_backed_up_by_the_page(office, owner, tmp
     assert owner.do("/backups", "backup_adopt", path=path).says("Done.")
     target = re.search(r'name="to" value="([^"]+)"', owner.get("/backups").text)[1]
     assert owner.do("/backups", "backup_now", to=target).says("Done.")
-    wait_until(lambda: owner.get("/backups").says("proven"), "it is proven", seconds=60)
+    wait_until(lambda: owner.get("/backups").says("are safe on drive"), "it is proven", seconds=60)
+    assert owner.get("/backups").says("was read back in the last run")
+    _lose_and_get_back(office, owner, target)
     owner.do("/backups", "backup_eject")
     wait_until(lambda: owner.get("/backups").says("It can be pulled now."), "it is let go of")
     owner.do("/simulator", "sim_unplug", path=str(drive))
+
+
+def _lose_and_get_back(office, owner, target):
+    """A user deletes everything; the owner gets it back by the page."""
+    with imaplib.IMAP4_SSL("localhost", office.port(993), ssl_context=office.tls()) as client:
+        client.login("ben@office.test", office.password("ben"))
+        _, (there,) = client.select("INBOX")
+        assert int(there) > 0
+        client.store("1:*", "+FLAGS", "\\Deleted")
+        client.expunge()
+    page = owner.get(f"/restore/{target}")
+    version = re.search(r'<option value="([0-9a-f]{64})">', page.text)[1]
+    begun = owner.do(f"/restore/{target}", "backup_restore", account="ben@office.test",
+                     version=version, mailbox="", source=target)  # fmt: skip
+    assert begun.says("Done.")
+    told = {}
+
+    def is_over():
+        told.update(owner.api("GET", "/backups/progress").json)
+        return not told["is_busy"]
+
+    wait_until(is_over, "it is over", seconds=60)
+    assert told["outcome"] == "restored", told
+    with imaplib.IMAP4_SSL("localhost", office.port(993), ssl_context=office.tls()) as client:
+        client.login("ben@office.test", office.password("ben"))
+        wait_until(lambda: client.select("INBOX")[1][0] == there, "all is there again", seconds=30)
 
 
 def test_the_way_to_the_page_explains_itself_and_leads_on(office):

@@ -36,6 +36,7 @@ async def targets(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[s
             "here": each.identity in present,
             "last_run": each.last_run,
             "last_proven": each.last_proven,
+            "covered": await desk.blocking(desk.backups.covered, each),
         }
         for each in found
     ]

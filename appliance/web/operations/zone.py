@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from appliance.devices import pacc
+from appliance.devices.service import Services
 from appliance.errors import NotFound
 from appliance.filters.keys import Keys, Stage
 from appliance.net.resolver import Resolver
@@ -35,6 +37,7 @@ async def dns(desk: Desk, _visitor: Visitor, values: Values) -> list[dict[str, s
         [(each.record_name, each.record) for each in keys if each.stage is not Stage.RETIRED],
         values["spf_include"],
         receives=not values["collected"],
+        pacc=pacc.record(pacc.document(Services(**await desk.ask("services")))),
     )
     wanted = records.wanted(situation)
     said = await checking.check(Resolver(desk.settings.dns.servers), wanted)
