@@ -5,17 +5,20 @@ Part of the roof.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from appliance import postroom
 from appliance.accounts.addresses import canonical
-from appliance.errors import Temporary
+from appliance.errors import PillarboxError, Temporary
 from appliance.filters.arrived import Arrived
 from appliance.health import notice
 from appliance.parts import Parts
 from appliance.queue.envelope import Envelope, Notify, Recipient
+
+log = logging.getLogger("pillarbox.letters")
 
 _RETURN_PATH = b"Return-Path: <>\r\n"
 _TEST = "This is a test of the mail box of your office. It has arrived: all is well.\n"
@@ -38,7 +41,14 @@ class Letters:
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """What the page may ask."""
-        return {"mail_test": self.test}
+        return {"mail_test": self.test, "mail_tell": self.tell}
+
+    async def tell(self, to: str, subject: str, text: str) -> None:
+        """Tell somebody what was done to their account; failing to tell undoes nothing."""
+        try:
+            await self.post(subject, text, canonical(to))
+        except (PillarboxError, OSError) as error:
+            log.warning("somebody is not told of a change of their account: %s", error)
 
     async def test(self, to: str) -> str:
         """Send a test to an address; its Message-ID, by which the trace finds it."""

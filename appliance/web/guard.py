@@ -102,16 +102,21 @@ class Guard:
 
     async def _visitor(self, scope: Scope, headers: Headers) -> Visitor:
         peer = str(scope["client"][0]) if scope.get("client") else ""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
         try:
-            if scheme.lower() == "bearer":
-                return await entry.of_token(self._desk, token.strip(), peer)
+            if token := _token_of(headers):
+                return await entry.of_token(self._desk, token, peer)
             secret = cookie_of(headers)
             if secret:
                 return await entry.of_cookie(self._desk, secret, peer)
         except PillarboxError as error:  # the card does not answer: nobody is known
             log.warning("a visitor cannot be looked up: %s", error)
         return Visitor(peer=peer)
+
+
+def _token_of(headers: Headers) -> str:
+    """A program's token; a browser sends none by itself, whatever site asks it to."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def is_open(path: str) -> bool:
@@ -130,7 +135,7 @@ def cookie_of(headers: Headers) -> str:
 
 def _foreign(scope: Scope, headers: Headers) -> Refusal | None:
     """A change that another site, or no page of ours, asks for."""
-    if scope["method"] in SAFE_METHODS or "authorization" in headers or is_open(scope["path"]):
+    if scope["method"] in SAFE_METHODS or _token_of(headers) or is_open(scope["path"]):
         return None
     site = headers.get("sec-fetch-site")
     if site is not None:

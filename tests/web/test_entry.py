@@ -6,6 +6,7 @@ import pyotp
 import pytest
 
 from appliance.web.entry import matching_step
+from tests.support.mail import wait_for_mail
 from tests.web.browser import OWNER_PASSWORD, Reader, make_owner
 
 
@@ -61,6 +62,15 @@ def test_a_helper_cannot_become_owner_by_an_owners_password(office, owner, helpe
     make_owner(office, chief, password="the chief's own")
     changed = helper.do(f"/people/{chief}", "password_set", password="mine from now on")
     assert changed.says("Only an owner may change an owner's account.")
+
+
+def test_a_helper_gets_no_password_to_anybodys_mail_without_a_word_to_them(office, helper):
+    person = office.person("quiet")
+    refused = helper.do(f"/people/{person.address}", "app_password_add", name="mine")
+    assert refused.says("You may not do this; ask the owner of the box.")
+    helper.do(f"/people/{person.address}", "password_set", password="known to the helper")
+    (told,) = wait_for_mail(office, person, 1)
+    assert b"hanna has set a new password for" in told
 
 
 def test_where_codes_are_asked_for_a_password_alone_does_not_do(office):

@@ -30,6 +30,8 @@ def test_every_answer_forbids_scripts_and_frames_of_others(owner):
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site"},
         {"Sec_Fetch_Site": "none"},
+        {"Origin": "https://evil.test", "Authorization": "Basic eDp5"},
+        {"Origin": "https://evil.test", "Authorization": "Bearer"},
     ],
 )
 def test_a_change_that_another_site_asks_for_is_refused(owner, headers):

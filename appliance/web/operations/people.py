@@ -45,6 +45,13 @@ ROLES = Field(
 )  # fmt: skip
 
 
+_TOLD = (
+    "{who} has {what} for {address} on the page of the mail box.\n\n"
+    "If you did not ask for it, talk to the owner of the box: whoever has that password can read "
+    "your mail.\n"
+)
+
+
 async def accounts(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
     """All accounts."""
     roles = await desk.blocking(people.all_of_them, desk.database)
@@ -94,6 +101,13 @@ async def account_remove(desk: Desk, visitor: Visitor, values: Values) -> None:
     await desk.blocking(sessions.end_all, desk.database, found.address)
 
 
+async def _tell(desk: Desk, visitor: Visitor, address: str, what: str) -> None:
+    """Nobody's mail becomes readable for somebody else without a word to them."""
+    if visitor.login != address:
+        text = _TOLD.format(who=visitor.name or visitor.login, what=what, address=address)
+        await desk.ask("mail_tell", to=address, subject="Your account was changed", text=text)
+
+
 async def password_set(desk: Desk, visitor: Visitor, values: Values) -> None:
     """A new password for somebody; they are logged out of the page."""
     found = _found(desk, values["address"])
@@ -101,6 +115,7 @@ async def password_set(desk: Desk, visitor: Visitor, values: Values) -> None:
     with beside("password"):
         await desk.registry(lambda r: r.set_password(found.address, values["password"]))
     await desk.blocking(sessions.end_all, desk.database, found.address)
+    await _tell(desk, visitor, found.address, "set a new password")
 
 
 async def role_set(desk: Desk, _visitor: Visitor, values: Values) -> None:
@@ -118,13 +133,15 @@ async def role_set(desk: Desk, _visitor: Visitor, values: Values) -> None:
         await desk.blocking(people.set_role, desk.database, found.address, role)
 
 
-async def app_password_add(desk: Desk, _visitor: Visitor, values: Values) -> dict[str, str]:
+async def app_password_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str, str]:
     """A password for one device; told once."""
     found = _found(desk, values["address"])
     services = values["services"] or SERVICES
     made = await desk.registry(
         lambda r: r.add_app_password(found.address, values["name"], services)
     )
+    what = f"made a password for the device {values['name']!r}"
+    await _tell(desk, visitor, found.address, what)
     return {"password": made}
 
 
@@ -230,7 +247,7 @@ OPERATIONS = (
               N_("Give a new password"), password_set, (ADDRESS, PASSWORD)),
     Operation("role_set", "PUT", "/accounts/{address}/role", Role.OWNER, _PEOPLE,
               N_("Make somebody owner or helper"), role_set, (ADDRESS, ROLES), needs_button=True),
-    Operation("app_password_add", "POST", "/accounts/{address}/app-passwords", _HELPER, _PEOPLE,
+    Operation("app_password_add", "POST", "/accounts/{address}/app-passwords", Role.OWNER, _PEOPLE,
               N_("Make a password for one device"), app_password_add, (ADDRESS, DEVICE, FOR)),
     Operation("app_password_revoke", "DELETE", "/accounts/{address}/app-passwords/{name}", _HELPER,
               _PEOPLE, N_("Revoke the password of a device"), app_password_revoke,
