@@ -32,7 +32,6 @@ LANGUAGES = {
     for each in (
         Language(ENGLISH, "English"),
         Language("de", "Deutsch"),
-        Language("ar", "العربية", "rtl"),
     )
 }
 _ACCEPTED = re.compile(r"([A-Za-z]{1,8})(?:-[A-Za-z0-9]{1,8})*(?:\s*;\s*q=([0-9.]{1,5}))?")
