@@ -34,12 +34,25 @@ LANGUAGES = {
         Language("de", "Deutsch"),
     )
 }
-_ACCEPTED = re.compile(r"([A-Za-z]{1,8})(?:-[A-Za-z0-9]{1,8})*(?:\s*;\s*q=([0-9.]{1,5}))?")
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name
     """Mark a text for the catalogues; it is translated where it is shown."""
     return text
+
+
+FROM_ELSEWHERE = (
+    N_("green"), N_("amber"), N_("red"), N_("off"),
+    N_("delivered"), N_("relayed"), N_("deferred"), N_("failed"), N_("refused"), N_("held"),
+    N_("deleted"), N_("interrupted"), N_("running"), N_("cancelled"),
+    N_("good"), N_("missing"), N_("wrong"), N_("unknown"),
+    N_("needed"), N_("advised"), N_("optional"),
+    N_("free"), N_("the mail disk"), N_("the system"), N_("Wrong user name or password."),
+    N_("beginning"), N_("preparing"), N_("copying"), N_("checking"), N_("restoring a sample"),
+    N_("mounting again"), N_("reading back"),
+)  # fmt: skip
+"""Words of the rooms below that pages show as they are."""
+_ACCEPTED = re.compile(r"([A-Za-z]{1,8})(?:-[A-Za-z0-9]{1,8})*(?:\s*;\s*q=([0-9.]{1,5}))?")
 
 
 @cache

@@ -16,6 +16,8 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "appliance" / "web"
 LOCALE = WEB / "locale"
+PANEL = ROOT / "appliance" / "panel"
+"""What each light means stands there; the page says it too."""
 _METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
 _OPTIONS = {"templates/**.html": {"extensions": "jinja2.ext.i18n", "trimmed": "true",
                                   "newstyle_gettext": "true", "silent": "false"}}  # fmt: skip
@@ -29,6 +31,10 @@ def extracted() -> Catalog:
         WEB, _METHODS, _OPTIONS, keywords=_KEYWORDS
     ):
         found.add(message, auto_comments=comments, context=context)
+    for _file, _line, message, _comments, _context in extract_from_dir(
+        PANEL, [("patterns.py", "python")], keywords={"Light": (3,)}
+    ):
+        found.add(message)
     return found
 
 
