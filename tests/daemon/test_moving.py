@@ -175,6 +175,7 @@ def test_killed_at_any_moment_of_the_move_it_goes_on_to_the_end(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_killed_at_a_hundred_moments_it_goes_on_to_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
