@@ -268,7 +268,7 @@ class Engine:
                 "RESTIC_PASSWORD_FILE": path,
                 "RESTIC_PROGRESS_FPS": fps,
                 "GOMEMLIMIT": "300MiB",
-                "GOMAXPROCS": str(max(1, (os.cpu_count() or 2) - 1)),  # one is left for mail
+                "GOMAXPROCS": str(max(2, (os.cpu_count() or 2) - 1)),  # of four, one is for mail
                 "LC_ALL": "C.UTF-8",
             }
             launch = Launch(

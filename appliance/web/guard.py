@@ -50,7 +50,7 @@ class _TooLarge(Exception):
     """More came than anything here needs."""
 
 
-class _Sending:
+class Sending:
     """Passes an answer on, with what every answer says."""
 
     def __init__(self, send: Send, path: str) -> None:
@@ -62,7 +62,7 @@ class _Sending:
         """One part of it."""
         if message["type"] == "http.response.start":
             self.has_begun = True
-            protect(message, self._path)
+            _protect(message, self._path)
         await self._send(message)
 
 
@@ -78,7 +78,7 @@ class Guard:
         if scope["type"] != "http":
             return
         headers = Headers(scope=scope)
-        answer = _Sending(send, scope["path"])
+        answer = Sending(send, scope["path"])
         refusal = _foreign(scope, headers) or _large(headers)
         if refusal is None:
             scope.setdefault("state", {})["visitor"] = await self._visitor(scope, headers)
@@ -86,7 +86,7 @@ class Guard:
         if refusal is not None and not answer.has_begun:
             await _answer(scope["path"], *refusal)(scope, receive, answer)
 
-    async def _pass_on(self, scope: Scope, receive: Receive, answer: _Sending) -> Refusal | None:
+    async def _pass_on(self, scope: Scope, receive: Receive, answer: Sending) -> Refusal | None:
         """Let the pages answer; what is to be said when they could not."""
         try:
             await self._app(scope, _bounded(receive), answer)
@@ -172,8 +172,7 @@ def _bounded(receive: Receive) -> Receive:
     return bounded
 
 
-def protect(start: Message, path: str) -> None:
-    """Say in an answer's header what a browser must not do with it."""
+def _protect(start: Message, path: str) -> None:
     headers = MutableHeaders(scope=start)
     for name, value in HEADERS.items():
         headers[name] = value

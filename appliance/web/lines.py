@@ -34,7 +34,6 @@ class Line:
 
 def lines(
     status: Mapping[str, Any],
-    facts: Mapping[str, Any],
     runs: Sequence[Run],
     backup: Mapping[str, Any],
     now: float,
@@ -48,7 +47,6 @@ def lines(
         _line(N_("Certificate"), _taken(left, "certificate"), N_("It is good."), "/health"),
         _line(N_("Clock"), _taken(left, "clock"), N_("It is right."), "/health"),
     ]
-    del facts
     return made + [_line(N_("Box"), [each], "", "/health") for each in left]
 
 

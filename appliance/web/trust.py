@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from appliance.web import render
 from appliance.web.app import STATIC
 from appliance.web.desk import Desk
-from appliance.web.guard import protect
+from appliance.web.guard import Sending
 from appliance.web.pages.door import authority
 from appliance.web.pages.start import clear_routes
 from appliance.web.roles import Visitor
@@ -66,10 +66,4 @@ class _Plain:
         if scope["type"] != "http":
             return
         scope.setdefault("state", {})["visitor"] = Visitor()
-
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                protect(message, scope["path"])
-            await send(message)
-
-        await self._app(scope, receive, sending)
+        await self._app(scope, receive, Sending(send, scope["path"]))

@@ -3,7 +3,6 @@ test mail."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from appliance.backup import key, sheet
@@ -47,7 +46,7 @@ async def recovery_sheet(desk: Desk, _visitor: Visitor, _values: Values) -> dict
     first, second = await desk.blocking(_question, desk)
     return {
         "words": list(found.words),
-        "text": sheet.text(found, desk.host, time.time()),
+        "text": sheet.text(found, desk.host, desk.now),
         "first": first,
         "second": second,
         "is_proven": await desk.blocking(desk.backups.sheet_is_proven),

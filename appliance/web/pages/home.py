@@ -26,10 +26,9 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
 async def overview(desk: Desk) -> dict[str, Any]:
     """What the page shows."""
     status = await desk.ask("status")
-    facts = await desk.ask("health")
     backup = await desk.ask("backup_progress")
     runs = await desk.blocking(desk.backups.runs)
-    found: list[Line] = lines(status, facts, runs, backup, desk.now)
+    found: list[Line] = lines(status, runs, backup, desk.now)
     return {"lines": found, "lamps": await desk.ask("sim_leds"), "status": status}
 
 
