@@ -46,6 +46,7 @@ def test_it_is_used_like_a_drive(office: Office, address: str, tmp_path: Path) -
     assert contents(place.mail / "people" / ANNA) == contents(office.mail / "people" / ANNA)
 
 
+@pytest.mark.slow
 def test_data_that_went_bad_there_is_found(office: Office, address: str, tmp_path: Path) -> None:
     target = office.job.add_address(address)
     assert office.back_up(target).is_proven

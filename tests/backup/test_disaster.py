@@ -26,7 +26,7 @@ from tests.support.box import PILLARBOX, ROOT, Box, Person, wait_until
 from tests.support.mail import letter, submit
 from tests.support.sessions import imap, pop3
 
-IN_CI, LONG = 600, 20_000
+IN_CI, LONG = 300, 20_000
 FOLDERS = ("INBOX", "Sent", "Projects/2026", "Angebote", "Archive")
 _CACHES = ("control.sock", "backup.lock", "had-mail-disk", "lock")
 

@@ -43,7 +43,9 @@ def added(box: Box, server: Server) -> str:
     return box.cli(*told, stdin=server.environment)
 
 
-@pytest.mark.parametrize("server", ["sftp", "rest", "s3"], indirect=True)
+@pytest.mark.parametrize(
+    "server", [pytest.param("sftp", marks=pytest.mark.slow), "rest", "s3"], indirect=True
+)
 def test_from_the_address_to_one_mail_and_a_whole_box_back(server: Server, tmp_path: Path) -> None:
     with Box(tmp_path / "box") as box:
         anna, ben = box.account("anna"), box.account("ben")
@@ -104,7 +106,9 @@ def test_a_server_nobody_vouched_for_is_told(server: Sshd, office: Office) -> No
 
 
 @pytest.mark.parametrize(
-    "server", [pytest.param("sftp", marks=pytest.mark.slow), "rest"], indirect=True
+    "server",
+    [pytest.param(each, marks=pytest.mark.slow) for each in ("sftp", "rest")],
+    indirect=True,
 )
 def test_one_that_dies_in_the_middle_is_told_and_earlier_versions_are_whole(
     server: Server, office: Office

@@ -17,7 +17,7 @@ _LEFT_OUT = {
     "my_token_revoke",  # the one that is used
 }
 _QUICK = settings(
-    max_examples=12, deadline=None, database=None, derandomize=True,
+    max_examples=6, deadline=None, database=None, derandomize=True,
     phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 
