@@ -24,12 +24,13 @@ from appliance import files
 from appliance.backup import address, process
 from appliance.backup.key import Key
 from appliance.backup.process import Launch, Progress, Watch
-from appliance.backup.trouble import Kind, TargetTrouble, drive_errors, kind_of
+from appliance.backup.trouble import Kind, TargetTrouble, drive_errors, kind_of, says_no_reason
 
 TAG = "pillarbox"
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _SPECIAL = re.compile(r"([\\*?\[])")
 _INCLUDES_AT_ONCE = 2_000
+_TRIES = 3  # when a session did not begin and nobody said why
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,10 @@ class Engine:
                 cwd or Path("/"),
                 (descriptor, *descriptors),
             )
-            ended = process.run(launch, self.watch, on_line)
+            for _ in range(_TRIES):
+                ended = process.run(launch, self.watch, on_line)
+                if ended.because is not None or not says_no_reason(ended.said):
+                    break
         if ended.because is not None:
             raise self._trouble(ended.because, ended.said)
         if ended.status in {126, 127}:

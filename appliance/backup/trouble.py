@@ -134,6 +134,15 @@ def kind_of(status: int, said: str) -> Kind:
     return Kind.UNREADABLE if status == 3 else Kind.UNKNOWN
 
 
+def says_no_reason(said: str) -> bool:
+    """Whether ssh ended before anything began and restic did not wait for what ssh had to say.
+
+    restic passes on the words of ssh from a thread that it does not wait for when it gives up.
+    """
+    words = said.lower()
+    return "start the sftp session, error: eof" in words and "subprocess ssh:" not in words
+
+
 def is_hopeless(line: str) -> Kind | None:
     """What a line on standard error says that no retry will mend, if it does.
 

@@ -71,6 +71,17 @@ def test_one_that_is_gone_is_told(office: Office, address: str, tmp_path: Path) 
         office.job.add_address("sftp:x@127.0.0.1:/x")
 
 
+def test_ssh_whose_words_came_too_late_is_asked_again(
+    office: Office, address: str, tmp_path: Path
+) -> None:
+    (tmp_path / "programs" / "ssh").write_text(
+        f"#!/bin/sh\n[ -e {tmp_path}/asked ] && echo 'Permission denied (publickey).' >&2\n"
+        f"touch {tmp_path}/asked\nexit 255\n"
+    )
+    with pytest.raises(TargetTrouble, match="does not accept the user name"):
+        office.job.add_address(address)
+
+
 def test_one_whose_disk_is_not_mounted_is_not_begun_anew(
     office: Office, address: str, tmp_path: Path
 ) -> None:
