@@ -156,8 +156,10 @@ install_for_tests() {
   fi
 }
 
+# Tests of one file share a box and run one after the other; whole runs take two files at a time.
 command_test() {
   install_for_tests
+  [ $# -gt 0 ] || set -- --numprocesses "${PILLARBOX_TESTS_AT_ONCE:-2}" --dist loadfile
   exec .venv/bin/python -m pytest "$@"
 }
 

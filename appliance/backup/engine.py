@@ -30,7 +30,7 @@ TAG = "pillarbox"
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _SPECIAL = re.compile(r"([\\*?\[])")
 _INCLUDES_AT_ONCE = 2_000
-_TRIES = 3  # when a session did not begin and nobody said why
+_TRIES = 5  # when a session did not begin and nobody said why
 
 
 @dataclass(frozen=True, slots=True)

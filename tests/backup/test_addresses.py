@@ -76,7 +76,7 @@ def test_ssh_whose_words_came_too_late_is_asked_again(
 ) -> None:
     (tmp_path / "programs" / "ssh").write_text(
         f"#!/bin/sh\n[ -e {tmp_path}/asked ] && echo 'Permission denied (publickey).' >&2\n"
-        f"touch {tmp_path}/asked\nexit 255\n"
+        f"touch {tmp_path}/asked\nsleep 0.1\nexit 255\n"
     )
     with pytest.raises(TargetTrouble, match="does not accept the user name"):
         office.job.add_address(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -159,14 +160,19 @@ POP3 = [
 ]
 
 
-@pytest.mark.parametrize(("steps", "words"), IMAP, ids=lambda each: str(each)[:50])
+def shown(each: object) -> str:
+    """Of a step or words, the same in every run."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(each))[:50]
+
+
+@pytest.mark.parametrize(("steps", "words"), IMAP, ids=shown)
 def test_imap(connect: Callable[..., object], steps: dict[str, object], words: str) -> None:
     found = connect(Kind.IMAP, **steps)
     assert isinstance(found, Trouble), found
     assert words in str(found)
 
 
-@pytest.mark.parametrize(("steps", "words"), POP3, ids=lambda each: str(each)[:50])
+@pytest.mark.parametrize(("steps", "words"), POP3, ids=shown)
 def test_pop3(connect: Callable[..., object], steps: dict[str, object], words: str) -> None:
     found = connect(Kind.POP3, **steps)
     assert isinstance(found, Trouble), found
