@@ -40,10 +40,11 @@ from appliance.maildisk import MailDisk
 from appliance.mailplace import MailPlace
 from appliance.moving import Moving
 from appliance.net import certificates, systemd, tls
+from appliance.networking import ManagedNetwork, Network, Networking, SimulatedNetwork
 from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
-from appliance.parts import TLS, Options, Parts, build, names
+from appliance.parts import TLS, Options, Parts, build, in_lan, names
 from appliance.recovery import Recovery
 from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
@@ -53,7 +54,7 @@ from appliance.switching import Around
 
 log = logging.getLogger("pillarbox")
 
-_CERTIFICATE_SECONDS = 6 * 3600.0
+_CERTIFICATE_SECONDS, _ADDRESS_SECONDS = 6 * 3600.0, 5.0
 _LONGEST_STOP_SECONDS = 4.5
 _TURN_SECONDS = 0.0005
 """How long a thread that computes may keep the loop waiting (Python's own choice is 5 ms)."""
@@ -125,6 +126,8 @@ class Daemon:
         moving = self._moving = Moving(parts, around)
         acts |= Letters(parts).acts()
         acts |= {"panel_test": self._panel.self_test} | moving.acts()
+        network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
+        acts |= network.acts()
         return acts, (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -138,6 +141,7 @@ class Daemon:
             ("days", days.run),
             ("moving", moving.run),
             ("health", caring.run),
+            ("network", network.run),
             ("watchdog", _feed_watchdog),
         )
 
@@ -219,18 +223,27 @@ class Daemon:
         self._stopping.set()
 
     async def _renew_certificate(self) -> None:
-        """Make the server certificate anew when it is time; open connections go on."""
+        """Make the server certificate anew when it is time, or when the box has another address;
+        open connections go on."""
         parts = self._parts
-        directory = parts.options.state / TLS
+        directory, seen, looked = parts.options.state / TLS, None, 0.0
         while True:
-            await asyncio.sleep(_CERTIFICATE_SECONDS)
-            wanted, now = names(parts.options, parts.host), parts.clock.wall()
+            await asyncio.sleep(_ADDRESS_SECONDS)
+            wanted, moment = names(parts.options, parts.host), parts.clock.monotonic()
+            if wanted == seen and moment < looked + _CERTIFICATE_SECONDS:
+                continue
+            seen, looked = wanted, moment
+            now = parts.clock.wall()
             if await asyncio.to_thread(certificates.ensure, directory, wanted, now):
                 await asyncio.to_thread(tls.load, parts.tls, directory)
                 log.info("a new server certificate is in use")
 
     def _show(self) -> None:
         self._panel.show(Led.STATUS, patterns.status(self._parts.board.standing()))
+
+
+def _network(options: Options) -> Network:
+    return SimulatedNetwork(options.state / "simulated") if options.simulate else ManagedNetwork()
 
 
 async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -135,11 +135,11 @@ def offered_here(
     """What mail programs are told: names that the certificate vouches for, as `names` has them."""
     host = tree.server.host_name
     if not host:  # what the machine calls itself means nothing to a phone; in a LAN .local does
-        host = "localhost" if simulate else _in_lan(socket.gethostname())
+        host = "localhost" if simulate else in_lan(socket.gethostname())
     return service.offered(tree.server.office or min(domains, default=""), host, port_base)
 
 
-def _in_lan(host: str) -> str:
+def in_lan(host: str) -> str:
     """By multicast DNS (RFC 6762)."""
     return host.partition(".")[0] + ".local"
 
@@ -179,7 +179,7 @@ def _store(had: Path, mail: Path, clock: Clock) -> Store:
 
 def names(options: Options, host: str) -> certificates.Names:
     """What the server certificate vouches for on this machine now."""
-    hosts = [host, _in_lan(host)]
+    hosts = [host, in_lan(host)]
     addresses = list(vitals.addresses())
     if options.simulate:
         hosts.append("localhost")

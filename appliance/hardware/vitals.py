@@ -30,6 +30,35 @@ def addresses() -> tuple[str, ...]:
     return tuple(sorted(set(found)))
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkDevice:
+    """A network device that is not loopback."""
+
+    name: str
+    is_up: bool
+    hardware_address: str
+    addresses: tuple[str, ...]
+    """IPv4 with the length of the network (192.168.1.20/24), then IPv6 without."""
+
+
+def network_devices() -> tuple[NetworkDevice, ...]:
+    """All of them, by name."""
+    found, states = [], psutil.net_if_stats()
+    for name, told in sorted(psutil.net_if_addrs().items()):
+        state = states.get(name)
+        if state is None or "loopback" in state.flags.split(","):
+            continue
+        four = [f"{e.address}/{_length(e.netmask)}" for e in told if e.family is socket.AF_INET]
+        six = [e.address.partition("%")[0] for e in told if e.family is socket.AF_INET6]
+        hardware = [each.address for each in told if each.family == psutil.AF_LINK]
+        found.append(NetworkDevice(name, state.isup, "".join(hardware[:1]), (*four, *six)))
+    return tuple(found)
+
+
+def _length(netmask: str | None) -> int:
+    return ipaddress.ip_network(f"0.0.0.0/{netmask or 32}").prefixlen
+
+
 def free_octets(path: Path) -> int:
     """Room left for an unprivileged program on the file system that holds `path`."""
     status = os.statvfs(path)

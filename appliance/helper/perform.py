@@ -12,11 +12,13 @@ import os
 import sys
 from typing import Any
 
-from appliance.helper import disks
+from appliance.helper import disks, network
+from appliance.helper.network import Plan
 from appliance.helper.requests import (
     LONGEST_LINE,
     BadRequest,
     Format,
+    KeepNetwork,
     Mount,
     MountMail,
     PowerOff,
@@ -24,6 +26,8 @@ from appliance.helper.requests import (
     Request,
     Restart,
     Smart,
+    TryNetwork,
+    UndoNetwork,
     Unmount,
     from_line,
 )
@@ -53,6 +57,19 @@ def perform(request: Request) -> dict[str, Any]:
         case Restart():
             run(["systemctl", "reboot"])
             return {}
+        case TryNetwork() | KeepNetwork() | UndoNetwork():
+            _network(request)
+            return {}
+
+
+def _network(request: TryNetwork | KeepNetwork | UndoNetwork) -> None:
+    match request:
+        case TryNetwork(device, address, gateway, nameservers):
+            network.try_out(Plan(device, address, gateway, tuple(nameservers.split())))
+        case KeepNetwork():
+            network.keep()
+        case UndoNetwork():
+            network.undo()
 
 
 def answer(line: bytes) -> dict[str, Any]:

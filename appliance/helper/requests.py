@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 LONGEST_LINE = 8192
 
@@ -88,11 +88,36 @@ class Restart:
     name: ClassVar = "restart"
 
 
-Request = Mount | Unmount | MountMail | ReleaseMail | Format | Smart | PowerOff | Restart
-KINDS: dict[str, type[Any]] = {
-    kind.name: kind
-    for kind in (Mount, Unmount, MountMail, ReleaseMail, Format, Smart, PowerOff, Restart)
-}
+@dataclass(frozen=True, slots=True)
+class TryNetwork:
+    """Use another address until it is kept or undone; an empty one means by DHCP."""
+
+    name: ClassVar = "try-network"
+    device: str
+    address: str
+    gateway: str
+    nameservers: str  # with spaces between
+
+
+@dataclass(frozen=True, slots=True)
+class KeepNetwork:
+    """Make the address that is tried last."""
+
+    name: ClassVar = "keep-network"
+
+
+@dataclass(frozen=True, slots=True)
+class UndoNetwork:
+    """Go back to the address that is kept."""
+
+    name: ClassVar = "undo-network"
+
+
+Request = (
+    Mount | Unmount | MountMail | ReleaseMail | Format | Smart | PowerOff | Restart
+    | TryNetwork | KeepNetwork | UndoNetwork
+)  # fmt: skip
+KINDS: dict[str, type[Any]] = {kind.name: kind for kind in get_args(Request)}
 
 
 def to_line(request: Request) -> bytes:

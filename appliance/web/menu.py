@@ -31,6 +31,7 @@ MENU = (
     Item("/queue", N_("Waiting mail"), "clock"),
     Item("/backups", N_("Backups"), "shield"),
     Item("/disks", N_("Disks"), "disk"),
+    Item("/network", N_("Network"), "globe"),
     Item("/health", N_("Health"), "pulse"),
     Item("/changes", N_("Changes"), "list", Role.OWNER),
     Item("/me", N_("My access"), "key", Role.USER),

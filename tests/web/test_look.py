@@ -14,6 +14,7 @@ from tests.web.chromium import WIDTHS, chromium
 
 PAGES = {
     "home": "/",
+    "network": "/network",
     "people": "/people",
     "person": "/people/anna@office.test",
     "flow": "/flow",

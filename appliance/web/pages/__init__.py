@@ -16,6 +16,7 @@ from appliance.web.pages import (
     health,
     home,
     me,
+    network,
     person,
     queue,
     restore,
@@ -36,6 +37,7 @@ PAGES: tuple[Page, ...] = (
     backups.PAGE,
     restore.PAGE,
     disks.PAGE,
+    network.PAGE,
     health.PAGE,
     changes.PAGE,
     me.PAGE,
@@ -47,4 +49,4 @@ PAGES: tuple[Page, ...] = (
 
 def open_routes(desk: Desk) -> list[Route]:
     """What is there for somebody who is not logged in."""
-    return [*door.routes(desk), *setup.routes(desk), *start.routes(desk)]
+    return [*door.routes(desk), *setup.routes(desk), *start.routes(desk), *network.routes(desk)]

@@ -42,3 +42,8 @@ for (const element of document.querySelectorAll("[data-live]")) {
   setInterval(() => refresh(element), Number(element.dataset.live) * 1000);
 }
 if (!matchMedia("(prefers-reduced-motion: reduce)").matches) light(document);
+
+// A link with data-go="SECONDS" is followed by itself after them.
+for (const link of document.querySelectorAll("[data-go]")) {
+  setTimeout(() => link.click(), Number(link.dataset.go) * 1000);
+}

@@ -1,0 +1,144 @@
+"""A change of the address: it goes back by itself unless the box was reached."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from appliance import networking
+from appliance.clock import SetClock
+from appliance.errors import Refused, Temporary
+from appliance.helper.network import Plan
+from appliance.networking import Networking, SimulatedNetwork
+
+ADDRESS, ROUTER = "192.0.2.30/24", "192.0.2.1"
+
+
+class Story:
+    """One box whose minutes pass as the test says."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(networking, "_LOOK_SECONDS", 0.001)
+        self.paper, self.clock = SimulatedNetwork(folder), SetClock()
+        self.network = Networking(self.paper, self.clock, "pillarbox.local")
+
+    def tell(self, happens: Callable[["Story"], Awaitable[None]]) -> None:
+        async def whole() -> None:
+            chore = asyncio.create_task(self.network.run())
+            await asyncio.sleep(0)
+            try:
+                await happens(self)
+            finally:
+                chore.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await chore
+
+        asyncio.run(whole())
+
+    async def tried(self) -> None:
+        await self.network.try_out(ADDRESS, ROUTER)
+
+    async def addresses(self) -> tuple[str, ...]:
+        return (await self.network.status())["now"]["addresses"]
+
+    async def until(self, last: str) -> None:
+        async with asyncio.timeout(5):
+            while (await self.network.status())["last"] != last:
+                await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
+    return Story(tmp_path, monkeypatch)
+
+
+def test_nobody_comes_and_it_goes_back(story: Story) -> None:
+    async def happens(story: Story) -> None:
+        await story.tried()
+        assert await story.addresses() == (ADDRESS,)
+        story.clock.advance(59)
+        await asyncio.sleep(0.02)
+        assert await story.addresses() == (ADDRESS,)
+        story.clock.advance(1)
+        await story.until("undone")
+        assert await story.addresses() == ("192.0.2.20/24",)
+
+    story.tell(happens)
+
+
+def test_who_reaches_it_keeps_it(story: Story) -> None:
+    async def happens(story: Story) -> None:
+        await story.tried()
+        token = (await story.network.status())["trial"]["token"]
+        assert not await story.network.reached(token[:-1])
+        assert not await story.network.reached("")
+        assert await story.network.reached(token)
+        assert not await story.network.reached(token)
+        story.clock.advance(3600)
+        await asyncio.sleep(0.02)
+        assert await story.addresses() == (ADDRESS,)
+        assert story.paper.kept() == Plan("eth0", ADDRESS, ROUTER)
+
+    story.tell(happens)
+
+
+def test_a_restart_in_the_middle_goes_back(story: Story) -> None:
+    story.tell(Story.tried)
+    again = Networking(story.paper, story.clock, "pillarbox.local")
+    story.network = again
+
+    async def happens(story: Story) -> None:
+        await story.until("undone")
+        assert story.paper.tried() is None
+
+    story.tell(happens)
+
+
+def test_one_that_was_kept_outlives_a_restart(story: Story) -> None:
+    async def keeps(story: Story) -> None:
+        await story.tried()
+        await story.network.keep()
+
+    story.tell(keeps)
+    story.network = Networking(story.paper, story.clock, "pillarbox.local")
+
+    async def happens(story: Story) -> None:
+        await asyncio.sleep(0.02)
+        assert await story.addresses() == (ADDRESS,)
+
+    story.tell(happens)
+
+
+def test_going_back_is_tried_until_it_works(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    undo, failures = story.paper.undo, [1, 2]
+
+    def at_last() -> None:
+        if failures:
+            failures.pop()
+            raise Temporary("The part of the system that may do this does not answer.")
+        undo()
+
+    monkeypatch.setattr(story.paper, "undo", at_last)
+
+    async def happens(story: Story) -> None:
+        await story.tried()
+        story.clock.advance(61)
+        await story.until("undone")
+        assert failures == []
+
+    story.tell(happens)
+
+
+def test_what_is_wrong_is_refused_before_anything_changes(story: Story) -> None:
+    async def happens(story: Story) -> None:
+        with pytest.raises(Refused, match="not in the same network"):
+            await story.network.try_out(ADDRESS, "192.168.1.1")
+        with pytest.raises(Refused, match="being tried"):
+            await story.network.keep()
+        with pytest.raises(Refused, match="being tried"):
+            await story.network.undo()
+        assert story.paper.tried() is None
+
+    story.tell(happens)
