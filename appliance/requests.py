@@ -15,7 +15,12 @@ from appliance.hardware import vitals
 from appliance.parts import Parts
 from appliance.queue import listing
 from appliance.queue.dsn import Outcome
+from appliance.relay.letter import Result
+from appliance.relay.options import Smarthost
 from appliance.store import check
+
+_TRIAL_SECONDS = 45.0
+_UNDER_WAY: dict[str, Any] = {"is_over": False, "works": False, "words": ""}
 
 
 class Requests:
@@ -27,6 +32,8 @@ class Requests:
         self._parts = parts
         self._collector = collector
         self._change_people = change_people
+        self._trials: dict[Smarthost, dict[str, Any]] = {}
+        self._trying: set[asyncio.Task[dict[str, Any]]] = set()
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """All acts by name."""
@@ -38,6 +45,8 @@ class Requests:
             "queue_retry": self.queue_retry,
             "ways_changed": self.ways_changed,
             "relay_refusals": self.relay_refusals,
+            "relay_try": self.relay_try,
+            "relay_trials": self.relay_trials,
             "keys_changed": self._parts.outside.publishing.look,
             "senders_changed": self._parts.sending.reload,
             "reports_written": self._parts.reporting.write,
@@ -70,6 +79,39 @@ class Requests:
     async def relay_refusals(self) -> list[dict[str, Any]]:
         """Domains that refused our address; their mail goes through the fallback."""
         return [dataclasses.asdict(each) for each in self._parts.outside.relay.refusals()]
+
+    async def relay_try(self, name: str, *, waits: bool = True) -> dict[str, Any] | None:
+        """Connect and log in at a relay; what it said. `waits`: else it goes on by itself."""
+        relay = self._parts.outside.relay.smarthosts.get(name)
+        if relay is None:
+            raise NotFound(f"There is no relay {name}.")
+        if waits:
+            return await self._try(relay)
+        if self._trials.get(relay) is not _UNDER_WAY:  # else that trial will tell
+            self._trials[relay] = _UNDER_WAY
+            task = asyncio.create_task(self._try(relay))
+            self._trying.add(task)
+            task.add_done_callback(self._trying.discard)
+        return None
+
+    async def _try(self, relay: Smarthost) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(_TRIAL_SECONDS):
+                verdict = await self._parts.outside.relay.try_out(relay)
+            works = verdict.result is Result.DONE
+            words = " ".join(each for each in (verdict.reason, verdict.diagnostic) if each)
+            told = {"is_over": True, "works": works, "words": words, "remote": verdict.remote}
+        except TimeoutError:
+            told = {"is_over": True, "works": False, "words": "It did not answer in time."}
+        self._trials[relay] = told
+        return told
+
+    async def relay_trials(self) -> dict[str, dict[str, Any]]:
+        """How the last trial of each relay went, since the start."""
+        relays = self._parts.outside.relay.smarthosts
+        self._trials = {each: self._trials[each] for each in relays.values()
+                        if each in self._trials}  # fmt: skip
+        return {name: self._trials[each] for name, each in relays.items() if each in self._trials}
 
     async def fetch_status(self) -> dict[str, dict[str, Any]]:
         """How each source does."""

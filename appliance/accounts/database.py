@@ -110,9 +110,10 @@ class AccountsDatabase:
             aliases: dict[str, list[str]] = {}
             for row in db.query("select alias, target from aliases order by rowid"):
                 aliases.setdefault(row["alias"], []).append(row["target"])
-            domains = frozenset(row["name"] for row in db["domains"].rows)
+            domains = {row["name"]: bool(row["is_shared"]) for row in db["domains"].rows}
         return Directory(
-            domains=domains,
+            domains=frozenset(name for name, is_shared in domains.items() if not is_shared),
+            shared=frozenset(name for name, is_shared in domains.items() if is_shared),
             accounts=accounts,
             aliases={alias: tuple(targets) for alias, targets in aliases.items()},
         )

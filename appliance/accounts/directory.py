@@ -58,10 +58,25 @@ class Directory:
     domains: frozenset[str] = frozenset()
     accounts: Mapping[str, Account] = field(default_factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # "@domain": catch-all
+    shared: frozenset[str] = frozenset()
+    """Domains of providers: only the addresses that somebody here has are ours, all others are
+    elsewhere."""
 
     def is_our_domain(self, domain: str) -> bool:
-        """Whether mail for this domain is delivered here."""
+        """Whether all mail for this domain is delivered here."""
         return domain in self.domains
+
+    def is_here(self, address: str) -> bool:
+        """Whether mail for a canonical address is delivered here, or would be if it existed."""
+        local, _, domain = address.rpartition("@")
+        return domain in self.domains or self._is_named(local, domain)
+
+    def _is_named(self, local: str, domain: str) -> bool:
+        """Whether somebody here has an address of a provider's domain."""
+        if domain not in self.shared:
+            return False
+        names = (f"{each}@{domain}" for each in (local, without_detail(local)[0]))
+        return any(each in self.accounts or each in self.aliases for each in names)
 
     def resolve(self, address: str) -> tuple[Recipient, ...]:
         """Where mail for an address goes; empty when nobody has it (only possible for ours).
@@ -92,7 +107,7 @@ class Directory:
             address = canonical(sender)
         except Refused:
             return False
-        if address.rpartition("@")[2] not in self.domains:
+        if not self.is_here(address):
             return False
         return any(r.is_local and r.address == account for r in self.resolve(address))
 
@@ -107,7 +122,7 @@ class Directory:
             return
         seen.add(address)
         local, _, domain = address.rpartition("@")
-        if domain not in self.domains:
+        if domain not in self.domains and not self._is_named(local, domain):
             found.setdefault(address, Recipient(address, is_local=False))
             return
         base, tail = without_detail(local)

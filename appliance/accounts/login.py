@@ -191,7 +191,7 @@ class Gate:
             found = Attempt(account.address, service, peer_host, ending, is_account=True)
             self.on_attempt(found)
             return
-        ours = self._directory.is_our_domain(name.rpartition("@")[2].lower())
+        ours = self._directory.is_here(name.lower())
         shown = name.lower()[:_LONGEST_SHOWN] if ours and "@" in name else ""
         if ending is Ending.WRONG_PASSWORD:
             ending = Ending.UNKNOWN_NAME

@@ -60,7 +60,11 @@ def _audit(db: Database) -> None:
     db.create_table("audit", {"id": int, "at": float, "who": str, "what": str}, pk="id")
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (_people, _app_passwords, _audit)
+def _shared_domains(db: Database) -> None:
+    db.table("domains").add_column("is_shared", int, not_null_default=0)
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (_people, _app_passwords, _audit, _shared_domains)
 
 
 def migrate(db: Database, steps: tuple[Callable[[Database], None], ...] = STEPS) -> None:

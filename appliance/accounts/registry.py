@@ -27,13 +27,19 @@ class Registry:
 
     # --- domains
 
-    def add_domain(self, name: str) -> str:
-        """Take mail for a domain from now on; its canonical name."""
+    def add_domain(self, name: str, *, is_shared: bool = False) -> str:
+        """Take mail for a domain from now on; its canonical name.
+
+        `is_shared`: it is a provider's, and only the addresses that have an account or an alias
+        here are ours.
+        """
         domain = canonical_domain(name)
         with self._database.change() as db:
             if _there(db, "domains", domain):
                 raise AlreadyExists(f"The domain {domain} is there already.")
-            db.table("domains").insert({"name": domain, "created": self._now})
+            db.table("domains").insert(
+                {"name": domain, "created": self._now, "is_shared": int(is_shared)}
+            )
         return domain
 
     def remove_domain(self, name: str) -> None:
@@ -157,6 +163,10 @@ class Registry:
             domain = name.rpartition("@")[2]
             if not _there(db, "domains", domain):
                 raise NotFound(f"The domain {domain} is not one of this box.")
+            if name == f"@{domain}" and db.table("domains").get(domain)["is_shared"]:
+                raise Refused(
+                    f"{domain} is a provider's domain: most of its addresses are not here."
+                )
             if _there(db, "accounts", name):
                 raise AlreadyExists(f"{name} is an account and cannot be an alias as well.")
             for target in wanted:

@@ -96,7 +96,7 @@ def _add(arguments: argparse.Namespace) -> None:
     with open_database(arguments.state) as database:
         directory = database.directory()
         domain = source.deliver_to.rpartition("@")[2]
-        if not directory.is_our_domain(domain):
+        if not directory.is_here(source.deliver_to):
             raise Refused(f"{domain} is no domain of this box; see: domain add.")
         if not source.splits and not directory.resolve(source.deliver_to):
             raise Refused(f"Nobody here gets mail for {source.deliver_to}.")

@@ -29,7 +29,11 @@ def _add_domain(parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
     add = acts.add_parser("add", help="take mail for a domain")
     add.add_argument("domain")
-    add.set_defaults(handler=lambda a: _change(a, lambda r: r.add_domain(a.domain)))
+    add.add_argument("--shared", action="store_true",
+                     help="a provider's: only addresses with an account here are ours")  # fmt: skip
+    add.set_defaults(
+        handler=lambda a: _change(a, lambda r: r.add_domain(a.domain, is_shared=a.shared))
+    )
     remove = acts.add_parser("remove", help="take no more mail for a domain")
     remove.add_argument("domain")
     remove.set_defaults(handler=lambda a: _change(a, lambda r: r.remove_domain(a.domain)))
@@ -154,11 +158,12 @@ def _add_app_password(arguments: argparse.Namespace) -> None:
 
 def _list_domains(arguments: argparse.Namespace) -> None:
     with open_database(arguments.state) as database:
-        domains = sorted(database.directory().domains)
+        people = database.directory()
     if arguments.json:
-        print_json(domains)
-    else:
-        print_table([[domain] for domain in domains])
+        print_json(sorted(people.domains | people.shared))
+        return
+    print_table([[each] for each in sorted(people.domains)])
+    print_table([[f"{each} (shared with its provider)"] for each in sorted(people.shared)])
 
 
 def _list_accounts(arguments: argparse.Namespace) -> None:

@@ -7,9 +7,10 @@ import contextlib
 from typing import Any
 
 from appliance import control
-from appliance.cli.asking import open_database
+from appliance.cli.asking import ask, open_database
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.cli.people import read_password
+from appliance.errors import Refused
 from appliance.relay.options import DIRECT, NO_WAY, Route, Smarthost, Tls
 from appliance.relay.registry import Registry
 
@@ -36,6 +37,9 @@ def add_commands(commands: Any) -> None:
     remove = acts.add_parser("remove", help="forget a provider's server and its routes")
     remove.add_argument("name")
     remove.set_defaults(handler=lambda a: _change(a, lambda r: r.remove_smarthost(a.name)))
+    attempt = acts.add_parser("try", help="connect and log in there; nothing is sent")
+    attempt.add_argument("name")
+    attempt.set_defaults(handler=_try)
     usual = acts.add_parser("default", help="the usual way")
     usual.add_argument("way", help=f"the name of a relay, {DIRECT}, or {NO_WAY}")
     usual.set_defaults(handler=lambda a: _change(a, lambda r: r.choose(a.way)))
@@ -69,6 +73,13 @@ def _add(arguments: argparse.Namespace) -> None:
         password,
     )
     _change(arguments, lambda registry: registry.add_smarthost(arguments.name, smarthost))
+
+
+def _try(arguments: argparse.Namespace) -> None:
+    told = ask(arguments.state, "relay_try", name=arguments.name)
+    if not told["works"]:
+        raise Refused(told["words"])
+    print(f"{told['remote']} lets us in.")
 
 
 def _list(arguments: argparse.Namespace) -> None:

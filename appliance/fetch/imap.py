@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import re
 import socket
 import ssl
 import time
@@ -178,4 +179,6 @@ def _ours(source: Source) -> Iterator[None]:
 def _words(error: Exception) -> str:
     text = error.args[0] if error.args else ""
     shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    if quoted := re.fullmatch(r"b(['\"])(.*)\1", shown, re.DOTALL):
+        shown = quoted[2]  # the library hands some answers on as they look in its source
     return "".join(sign if sign.isprintable() else "?" for sign in shown)[:200]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,7 +28,7 @@ from appliance.relay.client import Client
 from appliance.relay.letter import Letter, Result, To, Verdict
 from appliance.relay.memory import Memory, Refusal
 from appliance.relay.opening import Opening
-from appliance.relay.options import Options
+from appliance.relay.options import Options, Smarthost
 from appliance.relay.policy import Policies, fitted
 from appliance.relay.pool import Pool
 from appliance.relay.routes import Way, domain_of, way_for
@@ -114,6 +114,30 @@ class Relay:
         """One attempt for somebody who writes nothing down."""
         async with self.sending(letter, recipients, destination) as verdicts:
             return verdicts
+
+    @property
+    def smarthosts(self) -> Mapping[str, Smarthost]:
+        """The relays by their names."""
+        return self._options.smarthosts
+
+    async def try_out(self, relay: Smarthost) -> Verdict:
+        """Whether a relay takes us: connect, encrypt, log in, and say goodbye; nothing is sent.
+
+        DONE, or why not, in the server's own words.
+        """
+        failed: list[Verdict] = []
+        try:
+            for address in await hosts.addresses_of_relay(self._resolver, relay, self._options):
+                try:
+                    client = await Opening(self._options, relay.host, address, relay).open()
+                except Trouble as trouble:
+                    failed.append(trouble.verdict)
+                    continue
+                await client.quit()
+                return replace(client.base, result=Result.DONE)
+        except hosts.NoHosts as nobody:
+            failed.append(nobody.verdict)
+        return _telling(failed)
 
     async def close(self) -> None:
         """End all connections."""

@@ -45,7 +45,7 @@ class MxRules:
     def recipient(self, path: Path, people: Directory) -> tuple[Destination, ...]:
         """Only addresses of our domains, and only those that somebody has."""
         address = _address(path, people)
-        if not people.is_our_domain(address.rpartition("@")[2]):
+        if not people.is_here(address):
             raise Reply(550, "5.7.1", "This server takes mail for its own people only.")
         return _somebody(address, people)
 
@@ -73,7 +73,7 @@ class SubmissionRules:
         """Our own addresses must exist; everything outside is taken and queued."""
         if path.domain.startswith("["):
             raise Reply(550, "5.1.2", "An address needs a domain name behind the @.")
-        if path.domain and not people.is_our_domain(_domain_of(path)):
+        if path.domain and not _is_here(path, people):
             return (Destination(str(path), is_local=False),)
         return _somebody(_address(path, people), people)
 
@@ -81,8 +81,8 @@ class SubmissionRules:
         """Nobody writes in a colleague's name (From and Sender of our own domains)."""
         refuse_circles(seen)
         for sender in seen.senders:
-            domain = sender.rpartition("@")[2]
-            ours = people.is_our_domain(domain.lower())
+            domain = sender.rpartition("@")[2].lower()
+            ours = people.is_our_domain(domain) or people.is_here(sender.lower())
             if login is not None and ours and not people.may_send_as(login.address, sender):
                 raise Reply(550, "5.7.1", f"{login.address} may not write as {sender}.")
 
@@ -98,6 +98,16 @@ def _somebody(address: str, people: Directory) -> tuple[Destination, ...]:
     if not destinations:
         raise Reply(550, "5.1.1", "Nobody here has this address.")
     return destinations
+
+
+def _is_here(path: Path, people: Directory) -> bool:
+    """Whether it is for us to say if this address exists."""
+    if people.is_our_domain(_domain_of(path)):
+        return True
+    try:
+        return people.is_here(canonical(str(path)))
+    except Refused:
+        return False
 
 
 def _domain_of(path: Path) -> str:

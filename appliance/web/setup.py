@@ -28,6 +28,7 @@ class Step:
 
 STEPS = (
     Step("owner", N_("You"), may_wait=False),
+    Step("disk", N_("Mail disk")),
     Step("mail", N_("Your mail")),
     Step("people", N_("People")),
     Step("sheet", N_("Recovery sheet")),

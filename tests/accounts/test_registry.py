@@ -69,6 +69,24 @@ def test_catch_all_takes_what_nobody_has(registry, database):
     assert local(database.directory(), "anna@office.test") == [("anna@office.test", True, "")]
 
 
+def test_of_a_shared_domain_only_what_somebody_has_is_here(registry, database):
+    registry.add_domain("provider.test", is_shared=True)
+    registry.add_account("anna@provider.test", "a long password")
+    registry.add_alias("office@provider.test", ["anna@provider.test"])
+    directory = database.directory()
+    assert local(directory, "anna+news@provider.test") == [("anna@provider.test", True, "news")]
+    assert local(directory, "office@provider.test") == [("anna@provider.test", True, "")]
+    for elsewhere in ("stranger@provider.test", "postmaster@provider.test"):
+        assert local(directory, elsewhere) == [(elsewhere, False, "")]
+    assert not directory.is_our_domain("provider.test")
+    assert directory.is_here("anna@provider.test")
+    assert not directory.is_here("stranger@provider.test")
+    assert directory.may_send_as("anna@provider.test", "office@provider.test")
+    assert not directory.may_send_as("anna@provider.test", "stranger@provider.test")
+    with pytest.raises(Refused, match="a provider's domain"):
+        registry.add_alias("@provider.test", ["anna@provider.test"])
+
+
 @pytest.mark.parametrize("role", ["postmaster", "abuse"])
 def test_role_addresses_exist_by_default_and_go_to_the_owner(registry, database, role):
     assert local(database.directory(), f"{role}@office.test") == [("anna@office.test", True, role)]
@@ -180,7 +198,7 @@ def test_two_programs_that_read_and_then_write_wait_for_each_other(tmp_path: Pat
     def write() -> None:
         began.wait(5)
         with other.change() as db:
-            db.execute("insert into domains values ('b.test', 0)")
+            db.execute("insert into domains (name, created) values ('b.test', 0)")
         written.set()
 
     thread = threading.Thread(target=write)
@@ -189,7 +207,7 @@ def test_two_programs_that_read_and_then_write_wait_for_each_other(tmp_path: Pat
         assert not list(db.query("select * from domains"))
         began.set()
         written.wait(0.2)
-        db.execute("insert into domains values ('a.test', 0)")
+        db.execute("insert into domains (name, created) values ('a.test', 0)")
     thread.join()
     assert one.directory().domains == {"a.test", "b.test"}
     one.close()
@@ -199,11 +217,11 @@ def test_two_programs_that_read_and_then_write_wait_for_each_other(tmp_path: Pat
 def test_what_is_only_noted_is_there_at_once_and_promises_stay_promises(tmp_path: Path) -> None:
     database = AccountsDatabase(tmp_path)
     with database.note() as db:
-        db.execute("insert into domains values ('noted.test', 0)")
+        db.execute("insert into domains (name, created) values ('noted.test', 0)")
     assert database.directory().domains == {"noted.test"}
     assert database.db.conn.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL again
     with pytest.raises(ZeroDivisionError), database.note() as db:
-        db.execute("insert into domains values ('lost.test', 0)")
+        db.execute("insert into domains (name, created) values ('lost.test', 0)")
         raise ZeroDivisionError
     assert database.directory().domains == {"noted.test"}
     assert database.db.conn.execute("PRAGMA synchronous").fetchone()[0] == 2

@@ -140,6 +140,25 @@ def test_domain_and_catch_all_take_effect_at_once(box: Box) -> None:
     assert rcpt(box, "anybody@shop.test") == 550
 
 
+def test_a_domain_shared_with_its_provider_is_told_apart(box: Box) -> None:
+    box.cli("domain", "add", "provider.test", "--shared")
+    assert "provider.test (shared with its provider)\n" in box.cli("domain", "list")
+    assert rcpt(box, "anybody@provider.test") == 550
+    refused = box.try_cli("domain", "dns", "provider.test")
+    assert refused.returncode == 1
+    box.cli("domain", "remove", "provider.test")
+
+
+def test_a_relay_that_does_not_answer_is_told(box: Box) -> None:
+    secret = "a secret\n"
+    where = ("127.0.0.1", "--port", "9", "--user", "x", "--password-stdin")
+    box.cli("relay", "add", "dead", *where, stdin=secret)
+    refused = box.try_cli("relay", "try", "dead")
+    assert refused.stderr == "127.0.0.1 does not answer.\n"
+    box.cli("relay", "remove", "dead")
+    assert box.try_cli("relay", "try", "dead").stderr == "There is no relay dead.\n"
+
+
 def test_status_tells_how_the_box_is(box: Box) -> None:
     text = box.cli("status")
     assert text.startswith(f"Pillarbox {__version__} on ")

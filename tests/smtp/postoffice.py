@@ -35,6 +35,7 @@ def people():
         account("full@office.test", 10),
     ]
     accounts.append(account("jürgen@office.test"))
+    accounts.append(account("anna@provider.test"))
     return Directory(
         frozenset({"office.test"}),
         {each.address: each for each in accounts},
@@ -43,6 +44,7 @@ def people():
             "away@office.test": ("someone@else.test",),
             **{f"many{n}@office.test": ("anna@office.test",) for n in range(150)},
         },
+        shared=frozenset({"provider.test"}),
     )
 
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.support.box import Box, wait_until
+from tests.support.box import Box, Person, wait_until
+from tests.support.mail import letter, stored_messages, submit, wait_for_mail
 from tests.web.browser import Reader
 from tests.web.chromium import WIDTHS, chromium
 
@@ -24,8 +25,10 @@ def _steps(reader: Reader) -> None:
     assert "/setup" in reader.get("/").url
     owner = {"office": "Smith & Sons", "name": "Olga", "login": "olga", "password": PASSWORD}
     made = reader.post("/setup", owner)
-    assert made.url.endswith("/setup/mail")
-    assert made.says("How do you get mail today?")
+    assert made.url.endswith("/setup/disk")
+    assert made.says("Where shall the mail be?")
+    later = reader.do("/setup/disk", "setup_step", step="disk", what="later", _then="/setup/mail")
+    assert later.says("How do you get mail today?")
 
 
 def test_whoever_comes_first_becomes_the_owner_and_nobody_after(empty):
@@ -78,6 +81,50 @@ def test_the_steps_without_a_script_until_a_message_has_arrived(empty, tmp_path)
     assert home.text.count("Smith &amp; Sons") >= 1
 
 
+@pytest.fixture
+def provider(tmp_path):
+    """Another box that plays the provider: anna and ben have their mailboxes there."""
+    with Box(tmp_path / "provider") as running:
+        yield running
+
+
+def test_mailboxes_at_a_provider_are_tried_collected_and_sent_from(provider, tmp_path):
+    trust = f'ca_file = "{provider.ca}"\n'
+    office = Box(tmp_path / "office", settings=f"[relay]\n{trust}[fetch]\n{trust}")
+    office.start()
+    reader = Reader(office)
+    _steps(reader)
+    typed = {
+        "address": "anna@office.test", "name": "Anna", "password": "anna's password here",
+        "incoming": f"localhost:{provider.port(993)}", "outgoing": f"127.0.0.1:{provider.port(465)}",
+    }  # fmt: skip
+    bad = reader.do("/setup/mail?way=each", "mailbox_add", **typed | {"outgoing": "x:port"},
+                    secret="wrong")  # fmt: skip
+    assert bad.says("A port is a number from 1 to 65535.")
+    reader.do("/setup/mail?way=each", "mailbox_add", **typed, secret="wrong")
+    _awaits(reader, "127.0.0.1 does not accept our user name and password. 535")
+    for what in ("source", "relay"):
+        reader.do("/setup/mail", f"{what}_remove", name="anna-office-test")
+    reader.do("/setup/people", "account_remove", address="anna@office.test")
+    reader.do("/setup/mail?way=each", "mailbox_add", **typed, secret=provider.password("anna"))
+    _awaits(reader, "It lets us in.")
+    _awaits(reader, "It works")
+
+    ben, anna = provider.account("ben"), provider.account("anna")
+    mine = Person("anna@office.test", "anna's password here")
+    submit(office, mine, ["ben@office.test"], letter("out", mine.address, ben.address))
+    assert b"About out" in wait_for_mail(provider, ben, 1)[0]
+    submit(provider, ben, [anna.address], letter("in", ben.address, anna.address))
+    wait_until(lambda: reader.do("/flow", "source_visit", name="anna-office-test")
+               and len(stored_messages(office, mine)) == 1, "it is collected")  # fmt: skip
+    assert reader.get("/people").says("office.test shared with its provider")
+    office.terminate()
+
+
+def _awaits(reader, words):
+    wait_until(lambda: reader.get("/setup/mail?way=each").says(words), words, seconds=20)
+
+
 def _prove_the_sheet(reader):
     page = reader.get("/setup/sheet").text
     words = re.findall(r"<li>([a-z]+)</li>", page)
@@ -123,6 +170,9 @@ def test_the_journey_in_chromium(empty, tmp_path, scripts):
         window.type("password", PASSWORD)
         _look(window, "setup-owner", scripts=scripts)
         window.press("Go on")
+        window.awaits("Where shall the mail be?")
+        _look(window, "setup-disk", scripts=scripts)
+        window.press("Later")
         window.press("Only inside Mail within the office, for now. You can add the world later.")
         window.awaits("A name that nobody else has")
         window.type("domain", "office.internal")

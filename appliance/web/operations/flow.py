@@ -77,7 +77,10 @@ WHO = Field("who", N_("Who"), help=N_("An account, or the name of a device."))
 async def relays(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
     """The ways out, and who refused our address."""
     found = await desk.blocking(lambda: relaying.Registry(desk.database).listing())
-    return {**found, "refusals": await desk.ask("relay_refusals")}
+    refusals, trials = await desk.ask("relay_refusals"), await desk.ask("relay_trials")
+    for each in found["relays"]:
+        each["trial"] = trials.get(each["name"])
+    return {**found, "refusals": refusals}
 
 
 async def relay_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
@@ -87,6 +90,13 @@ async def relay_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
     found = Smarthost(values["host"], port, tls, values["user"], values["password"])
     with beside("host"):
         await _ways(desk, lambda r: r.add_smarthost(values["name"], found))
+    await desk.ask("relay_try", name=values["name"], waits=False)
+
+
+async def relay_try(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """Connect and log in there; the list of relays says what came of it."""
+    with beside("name"):
+        await desk.ask("relay_try", name=values["name"], waits=False)
 
 
 async def relay_remove(desk: Desk, _visitor: Visitor, values: Values) -> None:
@@ -160,7 +170,7 @@ async def source_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
     directory = desk.gate.directory
     domain = source.deliver_to.rpartition("@")[2]
     with beside("to"):
-        if not directory.is_our_domain(domain):
+        if not directory.is_here(source.deliver_to):
             raise Refused(f"{domain} is no domain of this box.")
         if not source.splits and not directory.resolve(source.deliver_to):
             raise Refused(f"Nobody here gets mail for {source.deliver_to}.")
@@ -213,6 +223,8 @@ OPERATIONS = (
     Operation("relays", "GET", "/relays", _HELPER, _READ, N_("How mail leaves"), relays),
     Operation("relay_add", "POST", "/relays", _OWNER, _FLOW, N_("Add a provider's server"),
               relay_add, (NAME, HOST, TLS, USER, SECRET, PORT)),
+    Operation("relay_try", "POST", "/relays/{name}/try", _HELPER, _FLOW,
+              N_("Try a provider's server"), relay_try, (NAME,)),
     Operation("relay_remove", "DELETE", "/relays/{name}", _OWNER, _FLOW,
               N_("Forget a provider's server"), relay_remove, (NAME,)),
     Operation("relay_usual", "PUT", "/relays/usual", _OWNER, _FLOW, N_("Choose the usual way"),

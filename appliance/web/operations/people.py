@@ -178,9 +178,10 @@ async def domains(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[s
     return [
         {
             "domain": name,
+            "is_shared": name in directory.shared,
             "accounts": sum(a.rpartition("@")[2] == name for a in directory.accounts),
         }
-        for name in sorted(directory.domains)
+        for name in sorted(directory.domains | directory.shared)
     ]
 
 

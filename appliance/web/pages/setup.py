@@ -30,7 +30,7 @@ LOGIN = Field(
     help=N_("Without spaces, such as olga. It is not your mail address."),
 )  # fmt: skip
 FIRST_FORM = (OFFICE, YOUR_NAME, LOGIN, accounts.PASSWORD)
-WAYS = ("collected", "direct", "inside")
+WAYS = ("each", "collected", "direct", "inside")
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -80,7 +80,7 @@ async def _make_owner(request: Request, desk: Desk) -> Response:
     agent = request.headers.get("user-agent", "")
     secret = await desk.blocking(sessions.begin, desk.database, person.login, peer, agent, desk.now)
     await desk.note(Deed(person.login, peer, "first_owner", {"login": person.login}))
-    answer = RedirectResponse("/setup/mail", 303)
+    answer = RedirectResponse("/setup/disk", 303)
     set_cookie(answer, secret)
     return answer
 
@@ -103,11 +103,20 @@ def _steps(here: str, noted: dict[str, str]) -> dict[str, Any]:
     return {"steps": setup.STEPS, "here": here, "noted": noted, "then": then}
 
 
+async def _disk(_request: Request, desk: Desk, _visitor: Visitor) -> dict[str, Any]:
+    return {"disks": await desk.ask("disk_list"), "state": await desk.ask("disk_status")}
+
+
 async def _mail(request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any]:
     way = request.query_params.get("way", "")
     return {
         "way": way if way in WAYS else "",
-        "domains": await accounts.domains(desk, visitor, _NOTHING),
+        "domains": [
+            each
+            for each in await accounts.domains(desk, visitor, _NOTHING)
+            if not each["is_shared"]
+        ],
+        "accounts": await accounts.accounts(desk, visitor, _NOTHING),
         "sources": await flow.sources(desk, visitor, _NOTHING),
         "ways": await flow.relays(desk, visitor, _NOTHING),
     }
@@ -144,12 +153,16 @@ async def _test(request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any
     }
 
 
-_TOLD = {"mail": _mail, "people": _people, "sheet": _sheet, "drive": _drive, "test": _test}
+_TOLD = {
+    "disk": _disk, "mail": _mail, "people": _people, "sheet": _sheet, "drive": _drive,
+    "test": _test,
+}  # fmt: skip
 PAGE = Page(
     "/setup/{step}", show, Role.OWNER,
-    does=("setup_step", "domain_add", "domain_remove", "source_add", "source_remove",
-          "source_visit", "relay_add", "relay_remove", "relay_usual", "account_add",
-          "account_remove", "sheet_prove", "backup_adopt", "backup_now", "mail_test"),
+    does=("setup_step", "disk_use", "disk_erase", "disk_stop", "mailbox_add", "domain_add",
+          "domain_remove", "source_add", "source_remove", "source_visit", "relay_add", "relay_try",
+          "relay_remove", "relay_usual", "account_add", "account_remove", "sheet_prove",
+          "backup_adopt", "backup_now", "mail_test"),
     tells=frozenset(("mail_test",)),
 )  # fmt: skip
 
