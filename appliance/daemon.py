@@ -22,6 +22,7 @@ from pathlib import Path
 
 from appliance import backuping, files, front, intake, recovery, safekeeping, settings
 from appliance.accounts.directory import Directory
+from appliance.adapting import SETTINGS, Adapting
 from appliance.backup.newbox import Place
 from appliance.caring import Caring
 from appliance.clock import SystemClock
@@ -124,6 +125,8 @@ class Daemon:
         around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
         moving = self._moving = Moving(parts, around)
         acts |= Letters(parts).acts()
+        stop = self._stopping.set
+        acts |= Adapting(parts, self._doors, self._requests.ways_changed, stop).acts()
         acts |= {"panel_test": self._panel.self_test} | moving.acts()
         return acts, (
             ("mail disk", self._disk.watch),
@@ -190,13 +193,13 @@ class Daemon:
                 parts.threads,
                 backuping.freezer(parts.queue, parts.store, parts.threads, loop),
                 lambda address: address in parts.gate.directory.accounts,
-                parts.settings.backup.mail,
-                bool(parts.settings.alerts.mail_to),
+                lambda: parts.settings.backup.mail,
+                lambda: bool(parts.settings.alerts.mail_to),
                 Letters(parts).to_the_reader,
             )
         )
         means = safekeeping.Means(
-            backups, parts.front.drives, parts.board, parts.clock, parts.settings.backup,
+            backups, parts.front.drives, parts.board, parts.clock, lambda: parts.settings.backup,
             self._panel.show, parts.place.is_ours, parts.database.in_use_since,
         )  # fmt: skip
         return backups, Safekeeping(means)
@@ -271,7 +274,7 @@ def serve(options: Options) -> None:
     """
     files.make_directories(options.state)
     only_one = _take_lock(options.state)
-    tree = settings.load(options.state / "settings.toml")
+    tree = settings.load(options.state / SETTINGS)
     logging.getLogger().setLevel(tree.server.log_level.upper())
     _allow_many_files()
     sys.setswitchinterval(_TURN_SECONDS)
@@ -301,7 +304,7 @@ async def _recovered(options: Options, tree: Settings, face: Front) -> Settings:
     await asyncio.to_thread(mail.bring, face.drives)
     place = Place(options.state, mail.mail)
     await Recovery(face, place, SystemClock()).run()
-    return await asyncio.to_thread(settings.load, options.state / "settings.toml")
+    return await asyncio.to_thread(settings.load, options.state / SETTINGS)
 
 
 def _take_lock(state: Path) -> int:

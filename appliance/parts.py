@@ -49,12 +49,19 @@ class Options:
     hold_button: bool = False  # simulated: the button is down while the box starts
 
 
+@dataclass(slots=True)
+class InForce:
+    """The settings that hold now; `adapting.py` changes them while the box runs."""
+
+    tree: Settings
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the doors, the chores and the command line's requests work with."""
 
     options: Options
-    settings: Settings
+    in_force: InForce
     host: str
     place: MailPlace
     clock: Clock
@@ -72,6 +79,11 @@ class Parts:
     sending: Sending
     tls: tls.ServerContext
     arrivals: Arrivals = field(default_factory=Arrivals)
+
+    @property
+    def settings(self) -> Settings:
+        """Those that hold now. Who keeps one of them is told of changes by `adapting.py`."""
+        return self.in_force.tree
 
     @property
     def services(self) -> Services:
@@ -107,7 +119,7 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
     certificates.ensure(options.state / TLS, names(options, host), clock.wall())
     parts = Parts(
         options=options,
-        settings=tree,
+        in_force=InForce(tree),
         host=host,
         place=place,
         clock=clock,

@@ -23,9 +23,9 @@ async def _ignore(_key: str) -> None:
     """For a server without an owner."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SmtpContext:
-    """Shared by all SMTP connections."""
+    """Shared by all SMTP connections; the settings in it may change while they run."""
 
     host: str  # our name
     settings: Smtp

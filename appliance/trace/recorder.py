@@ -38,6 +38,10 @@ class Recorder:
         self._messages: deque[Message] = deque(maxlen=MOST_WAITING)
         self._events: deque[Event] = deque(maxlen=MOST_WAITING)
 
+    def change(self, *, days: int, most: int) -> None:
+        """From now on so much is kept."""
+        self._days, self._most = days, most
+
     def accepted(self, entry: Entry) -> None:
         """A message entered the queue."""
         envelope = entry.envelope

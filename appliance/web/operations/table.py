@@ -12,6 +12,7 @@ from appliance.web.operations import (
     mail,
     own,
     people,
+    settings,
     setup,
     simulator,
     zone,
@@ -28,6 +29,7 @@ ALL: tuple[Operation, ...] = (
     *own.OPERATIONS,
     *devices.OPERATIONS,
     *setup.OPERATIONS,
+    *settings.OPERATIONS,
     *simulator.OPERATIONS,
 )
 BY_NAME = {each.name: each for each in ALL}
