@@ -22,6 +22,8 @@ PAGES = {
     "queue": "/queue",
     "backups": "/backups",
     "health": "/health",
+    "settings": "/settings",
+    "settings-alerts": "/settings/alerts",
     "changes": "/changes",
     "me": "/me",
     "simulator": "/simulator",

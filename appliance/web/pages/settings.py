@@ -65,10 +65,10 @@ async def show_section(request: Request, desk: Desk, _visitor: Visitor) -> Respo
 
 
 def title(section: str) -> tuple[str, str]:
-    """The first sentence of a section's own words, and the others."""
+    """The first sentence of a section's own words as a heading, and the others."""
     words = " ".join((type(getattr(Settings(), section)).__doc__ or section).split())
     first, _, more = words.partition(". ")
-    return f"{first.rstrip('.')}.", more
+    return first.rstrip("."), more
 
 
 PAGES = (
