@@ -48,6 +48,7 @@ from appliance.parts import TLS, Options, Parts, build, names
 from appliance.recovery import Recovery
 from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
+from appliance.sampling import Sampling
 from appliance.settings import Settings
 from appliance.simulating import Simulating
 from appliance.switching import Around
@@ -74,6 +75,7 @@ class Daemon:
         )
         self._keeping: Safekeeping | None = None
         self._caring: Caring | None = None
+        self._sampling: Sampling | None = None
         self._moving: Moving | None = None
         self._page: LanPage | None = None
         self._stopping = asyncio.Event()
@@ -93,7 +95,8 @@ class Daemon:
         self._keeping = keeping
         self._caring = Caring(parts, backups.job.history.targets)
         await self._caring.begin()
-        acts, chores = self._chores(backups, keeping, self._caring)
+        self._sampling = await asyncio.to_thread(Sampling, parts)
+        acts, chores = self._chores(backups, keeping, self._caring, self._sampling)
         self._page = await asyncio.to_thread(LanPage, parts, backups.job, acts)
         await self._doors.add(self._page.ports())
         await self._collector.reload()
@@ -115,13 +118,17 @@ class Daemon:
             log.warning("not everything ended in time; nothing acknowledged is lost by that")
 
     def _chores(
-        self, backups: backuping.BackupRequests, keeping: Safekeeping, caring: Caring
+        self,
+        backups: backuping.BackupRequests,
+        keeping: Safekeeping,
+        caring: Caring,
+        sampling: Sampling,
     ) -> tuple[Mapping[str, Act], tuple[tuple[str, Callable[[], Awaitable[None]]], ...]]:
         """What the box does when asked, and what goes on as long as it runs."""
         parts = self._parts
         simulating, days = Simulating(parts.front, parts.clock), DayKeeping(parts)
         acts = self._requests.acts() | backups.acts() | keeping.acts()
-        acts |= simulating.acts() | days.acts() | caring.acts()
+        acts |= simulating.acts() | days.acts() | caring.acts() | sampling.acts()
         around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
         moving = self._moving = Moving(parts, around)
         acts |= Letters(parts).acts()
@@ -141,6 +148,7 @@ class Daemon:
             ("days", days.run),
             ("moving", moving.run),
             ("health", caring.run),
+            ("samples", sampling.run),
             ("watchdog", _feed_watchdog),
         )
 
@@ -172,6 +180,8 @@ class Daemon:
                 log.warning("not everything could be put away: %s", error)
             await asyncio.to_thread(parts.queue.stop)
             await asyncio.to_thread(parts.store.stop)
+        if self._sampling is not None:
+            await self._sampling.write()
         if self._caring is not None:
             await self._caring.end()
         parts.database.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance import files, outside, postroom
 from appliance.accounts.database import AccountsDatabase
-from appliance.accounts.login import Gate
+from appliance.accounts.login import Attempt, Gate
 from appliance.clock import Clock, SystemClock
 from appliance.conditions import Board
 from appliance.delivery.mda import Mda
@@ -161,7 +161,7 @@ def _wire(parts: Parts) -> None:
     queue, runner, world, gate = parts.queue, parts.runner, parts.outside, parts.gate
     arrivals, clock = parts.arrivals, parts.clock
     parts.tls.on_distrust = lambda: arrivals.note_distrust(clock.wall())
-    gate.on_attempt = lambda attempt: arrivals.note(attempt, clock.wall())
+    gate.on_attempt = partial(_knocked, parts)
     mda = Mda(parts.store, lambda address: address in gate.directory.accounts)
     runner.local = postroom.LocalCarrier(queue, mda)
     runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)
@@ -172,6 +172,11 @@ def _wire(parts: Parts) -> None:
     world.relay.on_session = parts.reporting.session
     if world.judge is not None:
         world.judge.on_judged = parts.reporting.judged
+
+
+def _knocked(parts: Parts, attempt: Attempt) -> None:
+    parts.arrivals.note(attempt, parts.clock.wall())
+    parts.recorder.tally.knocked(attempt)
 
 
 def _recorder(database: AccountsDatabase, clock: Clock, tree: Settings) -> Recorder:

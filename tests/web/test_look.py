@@ -22,6 +22,7 @@ PAGES = {
     "queue": "/queue",
     "backups": "/backups",
     "health": "/health",
+    "health-week": "/health?span=week",
     "settings": "/settings",
     "settings-alerts": "/settings/alerts",
     "changes": "/changes",

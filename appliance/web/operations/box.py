@@ -14,6 +14,11 @@ from appliance.web.roles import Role, Visitor
 
 BEFORE = Field("before", N_("Before"), Kind.NUMBER, required=False, default=0)
 
+SPAN = Field(
+    "span", N_("Span"), Kind.CHOICE, required=False, default="day",
+    choices=(("day", N_("a day")), ("week", N_("a week")), ("month", N_("four weeks"))),
+)  # fmt: skip
+
 
 async def status(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
     """How the box is, and the conditions that hold."""
@@ -24,6 +29,12 @@ async def status(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, An
 async def health(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
     """What was measured just now, and what the checks find."""
     found: dict[str, Any] = await desk.ask("health")
+    return found
+
+
+async def series(desk: Desk, _visitor: Visitor, values: Values) -> dict[str, Any]:
+    """What was measured over time: for each kind slots with sum, number, least and most."""
+    found: dict[str, Any] = await desk.ask("health_series", span=values["span"])
     return found
 
 
@@ -55,6 +66,8 @@ _READ, _BOX = "read", "box"
 OPERATIONS = (
     Operation("status", "GET", "/status", Role.HELPER, _READ, N_("How the box is"), status),
     Operation("health", "GET", "/health", Role.HELPER, _READ, N_("What was measured"), health),
+    Operation("health_series", "GET", "/health/series", Role.HELPER, _READ,
+              N_("What was measured over time"), series, (SPAN,)),
     Operation("lamps", "GET", "/lamps", Role.HELPER, _READ, N_("What the lamps show"), lamps),
     Operation("alert_test", "POST", "/health/test-alert", Role.HELPER, _BOX,
               N_("Send a test alert"), alert_test),
