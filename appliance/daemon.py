@@ -37,6 +37,7 @@ from appliance.helper import client
 from appliance.helper.requests import PowerOff
 from appliance.lanpage import LanPage
 from appliance.letters import Letters
+from appliance.log import RING
 from appliance.maildisk import MailDisk
 from appliance.mailplace import MailPlace
 from appliance.moving import Moving
@@ -285,7 +286,9 @@ def serve(options: Options) -> None:
     files.make_directories(options.state)
     only_one = _take_lock(options.state)
     tree = settings.load(options.state / SETTINGS)
-    logging.getLogger().setLevel(tree.server.log_level.upper())
+    root = logging.getLogger()
+    root.setLevel(tree.server.log_level.upper())
+    root.addHandler(RING)
     _allow_many_files()
     sys.setswitchinterval(_TURN_SECONDS)
     face = front.build(options.state, tree.hardware, simulate=options.simulate)

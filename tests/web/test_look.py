@@ -25,6 +25,7 @@ PAGES = {
     "health-week": "/health?span=week",
     "settings": "/settings",
     "settings-alerts": "/settings/alerts",
+    "log": "/log",
     "changes": "/changes",
     "me": "/me",
     "simulator": "/simulator",
