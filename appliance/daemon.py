@@ -96,7 +96,7 @@ class Daemon:
         self._keeping = keeping
         self._caring = Caring(parts, backups.job.history.targets)
         await self._caring.begin()
-        self._sampling = await asyncio.to_thread(Sampling, parts)
+        self._sampling = await asyncio.to_thread(Sampling, parts, self._doors)
         acts, chores = self._chores(backups, keeping, self._caring, self._sampling)
         self._page = await asyncio.to_thread(LanPage, parts, backups.job, acts)
         await self._doors.add(self._page.ports())

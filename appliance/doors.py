@@ -79,6 +79,10 @@ class Doors:
         )
         self._for_pop3.autologout_seconds = tree.pop3.autologout_minutes * 60.0
 
+    def inside(self) -> dict[str, int]:
+        """Connections now, by service."""
+        return {name: keeper.inside for name, keeper in self._keepers.items()}
+
     async def open(self) -> None:
         """Listen on every port for mail. Raises BadSettings when one is taken."""
         await self.add(self.ports)
