@@ -1,8 +1,9 @@
 """Changed settings, while the box runs: most hold at once, some only after a restart.
 
 Most of the house reads `parts.settings` when it needs one, so putting the new tree there is enough;
-the few that keep one of their own are told here. What is built once at the start (names, pins, the
-judge of mail from strangers) waits for the next one. Part of the roof; belongs to the event loop.
+the few that keep one of their own are told here. What is built once at the start (names, pins,
+whether mail from strangers is judged) waits for the next one. Part of the roof; belongs to the
+event loop.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
-from appliance import settings
+from appliance import outside, settings
 from appliance.doors import Doors
 from appliance.errors import Refused
 from appliance.net import systemd
@@ -27,10 +29,9 @@ SETTINGS = "settings.toml"  # in STATE
 LATER: dict[str, frozenset[str]] = {
     "server": frozenset(("host_name", "proxies")),
     "storage": frozenset(("mail",)),
-    "smtp": frozenset(("greeting_delay_ms",)),
     "dns": frozenset(("servers",)),
     "fetch": frozenset(("ca_file",)),
-    "filters": frozenset(("dmarc", "block_lists", "greylist")),
+    "filters": frozenset(("dmarc",)),
     "hardware": frozenset(each.name for each in dataclasses.fields(Hardware)),
 }
 """What waits for the next start, by section."""
@@ -70,6 +71,10 @@ class Adapting:
         parts.sending.change(tree.sending)
         parts.recorder.change(days=tree.trace.days, most=tree.trace.most_events)
         parts.reporting.sends = tree.reports.send
+        if parts.outside.judge is not None:
+            world = parts.outside
+            hurdles = partial(outside.hurdles, tree, parts.database, world.resolver, parts.clock)
+            parts.outside.judge.change(*await asyncio.to_thread(hurdles))
         await self._look_at_ways()
         log.info("the settings have changed")
 

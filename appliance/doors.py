@@ -156,8 +156,7 @@ class Doors:
 
     def _smtp_ports(self) -> list[Port]:
         plain = self._parts.options.simulate
-        delay = self._parts.settings.smtp.greeting_delay_ms / 1000
-        strangers = Door(is_submission=False, greeting_delay_seconds=delay)
+        strangers = Door(is_submission=False)
         ours = Door(is_submission=True, plain_login_allowed=plain)
         implicit = Door(is_submission=True, implicit_tls=True)
         made = []

@@ -14,7 +14,7 @@ from appliance.doors import Doors
 from appliance.errors import PillarboxError, Refused
 from appliance.hardware import vitals
 from appliance.health import measure
-from appliance.health.samples import SPANS, Samples
+from appliance.health.samples import SPANS, Samples, Slot
 from appliance.parts import Parts
 from appliance.queue.envelope import State
 
@@ -111,5 +111,16 @@ class Sampling:
             "from": now - chosen.seconds,
             "until": now,
             "step": chosen.step,
-            "kinds": {kind: [asdict(each) for each in slots] for kind, slots in found.items()},
+            "kinds": {kind: [_plain(each) for each in slots] for kind, slots in found.items()},
         }
+
+
+def _plain(slot: Slot) -> dict[str, float]:
+    """By hand: there are thousands of them, and dataclasses.asdict copies everything."""
+    return {
+        "at": slot.at,
+        "total": slot.total,
+        "number": slot.number,
+        "low": slot.low,
+        "high": slot.high,
+    }

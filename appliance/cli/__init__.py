@@ -24,6 +24,7 @@ from appliance.cli import (
     people,
     queue,
     relay,
+    settings,
     trace,
 )
 from appliance.errors import PillarboxError
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     rooms = (
         box, people, owner, backup, drive, disk, device, dns, fetch, relay, queue, trace, health,
+        settings,
     )  # fmt: skip
     for room in rooms:
         room.add_commands(commands)

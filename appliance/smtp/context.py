@@ -57,7 +57,6 @@ class Door:
     is_submission: bool
     implicit_tls: bool = False
     plain_login_allowed: bool = False  # only from loopback, in simulation
-    greeting_delay_seconds: float = 0.0
 
 
 def starttls_context(context: SmtpContext, door: Door) -> ssl.SSLContext | None:

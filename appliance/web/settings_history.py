@@ -21,7 +21,7 @@ from appliance.accounts.migrations import migrate_room
 from appliance.errors import BadSettings, NotFound
 from appliance.web import settings_file
 from appliance.web.language import N_
-from appliance.web.settings_words import WRITE_ONLY
+from appliance.web.settings_words import ELSEWHERE, WRITE_ONLY
 
 SETTINGS = "settings.toml"
 MOST_STATES = 200
@@ -123,6 +123,18 @@ def text_of(database: AccountsDatabase, identity: int) -> str:
     if row is None:
         raise NotFound(N_("This state of the settings is not kept any more."))
     return str(row[0])
+
+
+def back_to(text: str, present: str) -> str:
+    """An earlier text with what is not changed here as it is now: mail moves by the page of disks.
+    Where the present text cannot be read, the earlier one is all there is. Pure."""
+    try:
+        now = settings_file.tree(present)
+    except BadSettings:
+        return text
+    for section, name in (each.split(".") for each in sorted(ELSEWHERE)):
+        text = settings_file.changed(text, section, {name: getattr(getattr(now, section), name)})
+    return text
 
 
 def told(before: str, after: str) -> list[Change]:

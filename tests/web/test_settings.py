@@ -1,8 +1,10 @@
 """Settings by the page: what is typed holds, is kept as it was written, and can be taken back."""
 
 import imaplib
+import json
 import re
 import smtplib
+import time
 
 import pytest
 from hypothesis import given
@@ -72,6 +74,20 @@ def test_a_setting_holds_at_once_and_the_file_keeps_its_comments(tuned, chief):
     assert (tuned.state / "settings.toml").read_text() == FILE.replace(
         "= 20 # no films\n# about it\n", "= 12 # no films\n# about it\nmost_recipients = 200\n"
     )
+
+
+def test_greeting_and_judge_go_by_it_at_once(tuned, chief):
+    def seconds():
+        began = time.monotonic()
+        with smtplib.SMTP("localhost", tuned.port(25), timeout=20):
+            return time.monotonic() - began
+
+    assert _save(chief, "smtp", greeting_delay_ms="1200").says("Done.")
+    assert seconds() > 1.1
+    assert _save(chief, "smtp", greeting_delay_ms="0").says("Done.")
+    assert seconds() < 1.1
+    assert _save(chief, "filters", greylist=None, block_lists="list.test").says("Done.")
+    assert not chief.get("/settings").says("This holds after a restart")
 
 
 def test_one_click_brings_the_earlier_state_back(tuned, chief):
@@ -182,7 +198,7 @@ def test_what_needs_a_restart_says_so_and_the_restart_is_real(tmp_path):
 
 
 def test_where_nobody_starts_it_again_the_page_says_what_to_do(tuned, chief):
-    _save(chief, "dns", servers="127.0.0.1")
+    _save(chief, "filters", dmarc="mark")
     assert chief.get("/settings").says("stop it where it was started (Ctrl-C)")
     assert chief.api("POST", "/restart").status == 409
 
@@ -232,3 +248,27 @@ def test_a_text_that_was_changed_says_what_is_wanted_and_nothing_else_differs(
     others = {name for name, _, _ in settings_file.differences(before, chosen)}
     assert others <= {"smtp.largest_message_mib", "smtp.connections", "server.office"}
     assert all(line.partition("#")[2] in made for line in text.splitlines() if "#" in line)
+
+
+def test_the_command_line_does_the_same(tuned, chief):
+    tuned.cli("settings", "set", "smtp.most_recipients", "321")
+    assert "smtp.most_recipients" in tuned.cli("settings", "list")
+    assert chief.api("GET", "/settings").json["settings"]["smtp"]["most_recipients"]["value"] == 321
+    assert chief.get("/settings").says("command line")
+    history = json.loads(tuned.cli("settings", "history", "--json"))
+    assert history[0]["changes"][0][0] == "smtp.most_recipients"
+    tuned.cli("settings", "back", str(history[1]["number"]))
+    assert "321" not in (tuned.state / "settings.toml").read_text()
+    assert "after a restart" in tuned.cli("settings", "set", "relay.port", "2525") + tuned.cli(
+        "settings", "set", "server.host_name", "x.test"
+    )
+    for setting, value, said in (
+        ("smtp.most_recipients", "7", "This must be between 100 and 10000"),
+        ("smtp.most_recipients", "some", "This must be a whole number, not 'some'."),
+        ("trace.subjects", "maybe", "true or false"),
+        ("smtp.colour", "red", "There is no setting 'smtp.colour'"),
+        ("storage.mail", "/elsewhere", "pillarbox disk use"),
+    ):
+        refused = tuned.try_cli("settings", "set", setting, value)
+        assert refused.returncode == 1
+        assert said in refused.stderr

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from appliance import settings
-from appliance.errors import BadSettings, Refused
+from appliance.errors import Refused
 from appliance.settings import Settings
 from appliance.web import settings_checks, settings_file, settings_history
 from appliance.web.desk import Desk
@@ -113,19 +112,7 @@ async def back(desk: Desk, visitor: Visitor, values: Values) -> None:
         errors = await desk.blocking(settings_checks.wrong, section, wanted, visitor.peer)
         if errors:
             raise Refused(" ".join(errors.values()))
-    await _save(desk, visitor, lambda present: _but_elsewhere(text, present))
-
-
-def _but_elsewhere(text: str, present: str) -> str:
-    """An earlier text with what is not changed here as it is now: mail moves by the page of disks.
-    Where the present text cannot be read, the earlier one is all there is."""
-    with contextlib.suppress(BadSettings):
-        now = settings_file.tree(present)
-        for section, name in (each.split(".") for each in sorted(ELSEWHERE)):
-            text = settings_file.changed(
-                text, section, {name: getattr(getattr(now, section), name)}
-            )
-    return text
+    await _save(desk, visitor, lambda present: settings_history.back_to(text, present))
 
 
 async def _save(desk: Desk, visitor: Visitor, make: Any) -> None:
