@@ -52,6 +52,7 @@ class Adapting:
         self._doors = doors
         self._look_at_ways = look_at_ways
         self._stop = stop
+        self._changing = asyncio.Lock()  # two at once must not leave the older text in force
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """What page and command line may ask."""
@@ -63,6 +64,10 @@ class Adapting:
 
     async def changed(self) -> None:
         """The file has changed. Raises BadSettings, and then all stays as it is."""
+        async with self._changing:
+            await self._change()
+
+    async def _change(self) -> None:
         parts = self._parts
         wanted = await asyncio.to_thread(settings.load, parts.options.state / SETTINGS)
         tree = parts.in_force.tree = merged(wanted, parts.settings)
@@ -71,10 +76,10 @@ class Adapting:
         parts.sending.change(tree.sending)
         parts.recorder.change(days=tree.trace.days, most=tree.trace.most_events)
         parts.reporting.sends = tree.reports.send
-        if parts.outside.judge is not None:
-            world = parts.outside
+        world = parts.outside
+        if world.judge is not None:
             hurdles = partial(outside.hurdles, tree, parts.database, world.resolver, parts.clock)
-            parts.outside.judge.change(*await asyncio.to_thread(hurdles))
+            world.judge.change(*await asyncio.to_thread(hurdles))
         await self._look_at_ways()
         log.info("the settings have changed")
 
