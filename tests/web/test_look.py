@@ -22,7 +22,6 @@ PAGES = {
     "queue": "/queue",
     "backups": "/backups",
     "health": "/health",
-    "health-week": "/health?span=week",
     "settings": "/settings",
     "settings-alerts": "/settings/alerts",
     "log": "/log",
