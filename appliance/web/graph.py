@@ -56,7 +56,7 @@ class Line:
     line: str  # the path
     area: str  # below it
     top: float  # of the scale, whose bottom is 0
-    now: float
+    last: float
     low: float
     high: float
     rows: tuple[Row, ...]
@@ -121,7 +121,7 @@ def line(slots: Slots, along: Axis, step: float, top: float = 0.0) -> Line | Non
         line="".join(_path(run) for run in runs),
         area="".join(_area(run) for run in runs),
         top=top,
-        now=_mean(seen[-1]),
+        last=_mean(seen[-1]),
         low=min(float(each["low"]) for each in seen),
         high=high,
         rows=tuple(_rows(seen, along)),

@@ -49,7 +49,7 @@ def test_a_line_breaks_where_nothing_was_measured():
     slots = [_slot(day.edges[0] + n * 300, 40.0) for n in (0, 1, 2, 50, 51)]
     made = graph.line(slots, day, 300)
     assert made.line.count("M") == 2
-    assert (made.low, made.high, made.now, made.top) == (40.0, 40.0, 40.0, 40.0)
+    assert (made.low, made.high, made.last, made.top) == (40.0, 40.0, 40.0, 40.0)
     assert made.line.startswith("M1.7 0.0L")
     assert graph.line([], day, 300) is None
     assert graph.line([_slot(day.edges[0] - DAY, 1.0)], day, 300) is None
