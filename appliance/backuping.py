@@ -83,8 +83,8 @@ class Means:
     threads: Threads
     freeze: Freeze
     has_account: Callable[[str], bool]
-    mail: str  # which runs are told by mail
-    is_alerted: bool  # alerts go out by mail
+    mail: Callable[[], str]  # which runs are told by mail
+    is_alerted: Callable[[], bool]  # alerts go out by mail
     tell: Callable[[str, str], Awaitable[None]]  # subject, text
 
 
@@ -284,7 +284,8 @@ class BackupRequests:
             "details": dict(outcome.details),
         }
         last = before[0].outcome if before else ""
-        if letter.is_due(means.mail, told, last, was_asked=was_asked, is_alerted=means.is_alerted):
+        is_alerted = means.is_alerted()
+        if letter.is_due(means.mail(), told, last, was_asked=was_asked, is_alerted=is_alerted):
             await self._write_home(of, told)
         return told
 

@@ -25,7 +25,7 @@ from appliance.health.notice import Notice
 from appliance.health.outbox import Pending
 from appliance.letters import Letters
 from appliance.parts import TLS, Parts
-from appliance.sections import DAYS
+from appliance.sections import DAYS, Alerts
 from appliance.store.runs import boot_id
 from appliance.threads import in_own_thread
 from appliance.trace.archive import Archive
@@ -45,10 +45,6 @@ class Caring:
         self._parts = parts
         self._targets = targets  # of the backups; blocks
         self._letters = Letters(parts)
-        self._chosen = parts.settings.alerts
-        self._waits = alerts.Waits(
-            self._chosen.fault_seconds, self._chosen.attention_minutes * 60.0
-        )
         self._book: Book | None = None
         self._told: dict[str, alerts.Told] = {}
         self._outbox: tuple[Pending, ...] = ()
@@ -116,6 +112,10 @@ class Caring:
             "health_test_alert": self.test,
             "health_report": self.report,
         }
+
+    @property
+    def _chosen(self) -> Alerts:
+        return self._parts.settings.alerts
 
     # --- measuring and judging
 
@@ -215,7 +215,9 @@ class Caring:
         channels = self._channels()
         if not channels:
             return
-        decision = alerts.decide(parts.board.standing(), self._told, now, self._waits)
+        chosen = self._chosen
+        waits = alerts.Waits(chosen.fault_seconds, chosen.attention_minutes * 60.0)
+        decision = alerts.decide(parts.board.standing(), self._told, now, waits)
         if decision.tell or decision.over:
             made = notice.make(parts.host, now, decision.tell, decision.over)
             self._outbox = outbox.added(self._outbox, made, list(channels))

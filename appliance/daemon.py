@@ -22,6 +22,7 @@ from pathlib import Path
 
 from appliance import backuping, files, front, intake, recovery, safekeeping, settings
 from appliance.accounts.directory import Directory
+from appliance.adapting import SETTINGS, Adapting
 from appliance.backup.newbox import Place
 from appliance.caring import Caring
 from appliance.clock import SystemClock
@@ -36,6 +37,7 @@ from appliance.helper import client
 from appliance.helper.requests import PowerOff
 from appliance.lanpage import LanPage
 from appliance.letters import Letters
+from appliance.log import RING
 from appliance.maildisk import MailDisk
 from appliance.mailplace import MailPlace
 from appliance.moving import Moving
@@ -48,6 +50,7 @@ from appliance.parts import TLS, Options, Parts, build, in_lan, names
 from appliance.recovery import Recovery
 from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
+from appliance.sampling import Sampling
 from appliance.settings import Settings
 from appliance.simulating import Simulating
 from appliance.switching import Around
@@ -74,6 +77,7 @@ class Daemon:
         )
         self._keeping: Safekeeping | None = None
         self._caring: Caring | None = None
+        self._sampling: Sampling | None = None
         self._moving: Moving | None = None
         self._page: LanPage | None = None
         self._stopping = asyncio.Event()
@@ -93,7 +97,8 @@ class Daemon:
         self._keeping = keeping
         self._caring = Caring(parts, backups.job.history.targets)
         await self._caring.begin()
-        acts, chores = self._chores(backups, keeping, self._caring)
+        self._sampling = await asyncio.to_thread(Sampling, parts, self._doors)
+        acts, chores = self._chores(backups, keeping, self._caring, self._sampling)
         self._page = await asyncio.to_thread(LanPage, parts, backups.job, acts)
         await self._doors.add(self._page.ports())
         await self._collector.reload()
@@ -115,16 +120,22 @@ class Daemon:
             log.warning("not everything ended in time; nothing acknowledged is lost by that")
 
     def _chores(
-        self, backups: backuping.BackupRequests, keeping: Safekeeping, caring: Caring
+        self,
+        backups: backuping.BackupRequests,
+        keeping: Safekeeping,
+        caring: Caring,
+        sampling: Sampling,
     ) -> tuple[Mapping[str, Act], tuple[tuple[str, Callable[[], Awaitable[None]]], ...]]:
         """What the box does when asked, and what goes on as long as it runs."""
         parts = self._parts
         simulating, days = Simulating(parts.front, parts.clock), DayKeeping(parts)
         acts = self._requests.acts() | backups.acts() | keeping.acts()
-        acts |= simulating.acts() | days.acts() | caring.acts()
+        acts |= simulating.acts() | days.acts() | caring.acts() | sampling.acts()
         around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
         moving = self._moving = Moving(parts, around)
         acts |= Letters(parts).acts()
+        stop = self._stopping.set
+        acts |= Adapting(parts, self._doors, self._requests.ways_changed, stop).acts()
         acts |= {"panel_test": self._panel.self_test} | moving.acts()
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
         acts |= network.acts()
@@ -142,6 +153,7 @@ class Daemon:
             ("moving", moving.run),
             ("health", caring.run),
             ("network", network.run),
+            ("samples", sampling.run),
             ("watchdog", _feed_watchdog),
         )
 
@@ -173,6 +185,8 @@ class Daemon:
                 log.warning("not everything could be put away: %s", error)
             await asyncio.to_thread(parts.queue.stop)
             await asyncio.to_thread(parts.store.stop)
+        if self._sampling is not None:
+            await self._sampling.write()
         if self._caring is not None:
             await self._caring.end()
         parts.database.close()
@@ -194,13 +208,13 @@ class Daemon:
                 parts.threads,
                 backuping.freezer(parts.queue, parts.store, parts.threads, loop),
                 lambda address: address in parts.gate.directory.accounts,
-                parts.settings.backup.mail,
-                bool(parts.settings.alerts.mail_to),
+                lambda: parts.settings.backup.mail,
+                lambda: bool(parts.settings.alerts.mail_to),
                 Letters(parts).to_the_reader,
             )
         )
         means = safekeeping.Means(
-            backups, parts.front.drives, parts.board, parts.clock, parts.settings.backup,
+            backups, parts.front.drives, parts.board, parts.clock, lambda: parts.settings.backup,
             self._panel.show, parts.place.is_ours, parts.database.in_use_since,
         )  # fmt: skip
         return backups, Safekeeping(means)
@@ -284,8 +298,10 @@ def serve(options: Options) -> None:
     """
     files.make_directories(options.state)
     only_one = _take_lock(options.state)
-    tree = settings.load(options.state / "settings.toml")
-    logging.getLogger().setLevel(tree.server.log_level.upper())
+    tree = settings.load(options.state / SETTINGS)
+    root = logging.getLogger()
+    root.setLevel(tree.server.log_level.upper())
+    root.addHandler(RING)
     _allow_many_files()
     sys.setswitchinterval(_TURN_SECONDS)
     face = front.build(options.state, tree.hardware, simulate=options.simulate)
@@ -314,7 +330,7 @@ async def _recovered(options: Options, tree: Settings, face: Front) -> Settings:
     await asyncio.to_thread(mail.bring, face.drives)
     place = Place(options.state, mail.mail)
     await Recovery(face, place, SystemClock()).run()
-    return await asyncio.to_thread(settings.load, options.state / "settings.toml")
+    return await asyncio.to_thread(settings.load, options.state / SETTINGS)
 
 
 def _take_lock(state: Path) -> int:

@@ -9,15 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.errors import BadSettings
-from appliance.imap.server import Counting, Limits, Server
+from appliance.imap.server import Counting
+from appliance.imap.server import Limits as ImapLimits
+from appliance.imap.server import Server as ImapServer
 from appliance.imap.session import Session as ImapSession
 from appliance.net.connection import Connection, Entrance
 from appliance.net.doorkeeper import Doorkeeper, DoorLimits
 from appliance.net.proxy import Porch, networks
 from appliance.net.session import Link, SessionFactory
 from appliance.parts import Parts
+from appliance.pop3.authorization import Context as Pop3Context
 from appliance.pop3.server import pop3_sessions
 from appliance.sections import Imap, Pop3, Smtp
+from appliance.settings import Settings
 from appliance.smtp.context import Door, SmtpContext
 from appliance.smtp.server import SmtpServer
 
@@ -26,6 +30,7 @@ log = logging.getLogger("pillarbox")
 MIB = 1024 * 1024
 _BACKLOG = 512
 _HANDSHAKE_SECONDS = 20.0
+_SERVICES = ("smtp", "imap", "pop3")  # sections with limits for doorkeepers
 Factory = Callable[[], asyncio.BaseProtocol]
 
 
@@ -50,7 +55,33 @@ class Doors:
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
         self._smtp: list[SmtpServer] = []
+        tree = parts.settings
+        self._keepers = {name: Doorkeeper(_limits(getattr(tree, name))) for name in _SERVICES}
+        self._counting = Counting(tree.imap.connections_per_account)
+        self._for_smtp, self._for_imap = self._smtp_context(), self._imap_server()
+        plain = parts.options.simulate
+        self._for_pop3 = Pop3Context(parts.gate, parts.store, plain_on_loopback=plain)
         self.ports = [*self._smtp_ports(), *self._imap_ports(), *self._pop3_ports()]
+        self.change(tree)
+
+    def change(self, tree: Settings) -> None:
+        """From now on these limits hold, for those who are inside too."""
+        for name, keeper in self._keepers.items():
+            keeper.limits = _limits(getattr(tree, name))
+        self._for_smtp.settings = tree.smtp
+        self._for_smtp.keeps_subjects = tree.trace.subjects
+        self._for_smtp.judges_local_peers = tree.filters.local_peers
+        self._counting.most = tree.imap.connections_per_account
+        self._for_imap.limits = ImapLimits(
+            append_octets=tree.smtp.largest_message_mib * MIB,
+            connections_per_account=tree.imap.connections_per_account,
+            idle_seconds=tree.imap.autologout_minutes * 60.0,
+        )
+        self._for_pop3.autologout_seconds = tree.pop3.autologout_minutes * 60.0
+
+    def inside(self) -> dict[str, int]:
+        """Connections now, by service."""
+        return {name: keeper.inside for name, keeper in self._keepers.items()}
 
     async def open(self) -> None:
         """Listen on every port for mail. Raises BadSettings when one is taken."""
@@ -102,33 +133,30 @@ class Doors:
             connection.abort()
         await asyncio.sleep(0)
 
-    def _smtp_ports(self) -> list[Port]:
+    def _smtp_context(self) -> SmtpContext:
         parts = self._parts
-        limits = parts.settings.smtp
-        context = SmtpContext(
+        return SmtpContext(
             host=parts.host,
-            settings=limits,
+            settings=parts.settings.smtp,
             clock=parts.clock,
             threads=parts.threads,
             gate=parts.gate,
             store=parts.store,
             queue=parts.queue,
             tls=parts.tls,
-            doorkeeper=_doorkeeper(limits),
+            doorkeeper=self._keepers["smtp"],
             refusal=self._refusal,
             allowance=parts.sending.allowance,
             on_frozen=lambda key: parts.sending.freeze(key, parts.threads, parts.host),
             on_refused=parts.recorder.refused,
-            keeps_subjects=parts.settings.trace.subjects,
             judge=parts.outside.judge,
-            judges_local_peers=parts.settings.filters.local_peers,
             signer=parts.outside.signer,
             srs_secret=parts.outside.srs_secret,
         )
-        plain = parts.options.simulate
-        strangers = Door(
-            is_submission=False, greeting_delay_seconds=limits.greeting_delay_ms / 1000
-        )
+
+    def _smtp_ports(self) -> list[Port]:
+        plain = self._parts.options.simulate
+        strangers = Door(is_submission=False)
         ours = Door(is_submission=True, plain_login_allowed=plain)
         implicit = Door(is_submission=True, implicit_tls=True)
         made = []
@@ -137,41 +165,33 @@ class Doors:
             (587, "submission", ours),
             (465, "submission with TLS", implicit),
         ):
-            server = SmtpServer(context, door)
+            server = SmtpServer(self._for_smtp, door)
             self._smtp.append(server)
             made.append(Port(number, name, server, door.implicit_tls))
         return made
 
-    def _imap_ports(self) -> list[Port]:
+    def _imap_server(self) -> ImapServer:
         parts = self._parts
-        tree = parts.settings
-        server = Server(
+        return ImapServer(
             parts.store,
             parts.gate,
             parts.clock,
-            Counting(tree.imap.connections_per_account),
-            Limits(
-                append_octets=tree.smtp.largest_message_mib * MIB,
-                connections_per_account=tree.imap.connections_per_account,
-                idle_seconds=tree.imap.autologout_minutes * 60.0,
-            ),
+            self._counting,
             allow_plain_text=parts.options.simulate,
             on_login=lambda login, peer, client: parts.arrivals.introduce(
                 login.address, peer, client
             ),
         )
-        doorkeeper = _doorkeeper(tree.imap)
 
+    def _imap_ports(self) -> list[Port]:
         def factory(link: Link) -> ImapSession:
-            return ImapSession(link, server)
+            return ImapSession(link, self._for_imap)
 
-        return self._both(("IMAP", 143, 993), factory, doorkeeper, _imap_turned_away)
+        return self._both(("IMAP", 143, 993), factory, self._keepers["imap"], _imap_turned_away)
 
     def _pop3_ports(self) -> list[Port]:
-        parts = self._parts
-        factory = pop3_sessions(parts.gate, parts.store, plain_on_loopback=parts.options.simulate)
-        doorkeeper = _doorkeeper(parts.settings.pop3)
-        return self._both(("POP3", 110, 995), factory, doorkeeper, _pop3_turned_away)
+        factory = pop3_sessions(self._for_pop3)
+        return self._both(("POP3", 110, 995), factory, self._keepers["pop3"], _pop3_turned_away)
 
     def _both(
         self,
@@ -212,11 +232,9 @@ class Doors:
         return make
 
 
-def _doorkeeper(limits: Smtp | Imap | Pop3) -> Doorkeeper:
-    return Doorkeeper(
-        DoorLimits(
-            limits.connections, limits.connections_per_address, limits.connections_per_minute
-        )
+def _limits(chosen: Smtp | Imap | Pop3) -> DoorLimits:
+    return DoorLimits(
+        chosen.connections, chosen.connections_per_address, chosen.connections_per_minute
     )
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections import deque
+from dataclasses import dataclass
 
 FIELDS = (
     "message_id",
@@ -27,6 +29,7 @@ FIELDS = (
     "service",
     "source",
 )
+_LONGEST_KEPT = 8_000  # characters of a traceback
 _PRIORITY = {
     logging.DEBUG: 7,
     logging.INFO: 6,
@@ -45,6 +48,14 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line; systemd's journal gets the priority in front and adds the time itself."""
+        line = self.words(record)
+        if self._for_journal:
+            priority = _PRIORITY.get(record.levelno, 5)
+            return "\n".join(f"<{priority}>{part}" for part in line.split("\n"))
+        return f"{self.formatTime(record)} {record.levelname.lower()} {line}"
+
+    def words(self, record: logging.LogRecord) -> str:
+        """The line without its time and level."""
         place = record.name.removeprefix("pillarbox.")
         line = f"{place}: {escaped(record.getMessage())}"
         for name in FIELDS:
@@ -53,10 +64,60 @@ class LineFormatter(logging.Formatter):
                 line += f" {name}={escaped(str(value))}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        if self._for_journal:
-            priority = _PRIORITY.get(record.levelno, 5)
-            return "\n".join(f"<{priority}>{part}" for part in line.split("\n"))
-        return f"{self.formatTime(record)} {record.levelname.lower()} {line}"
+        return line
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One occurrence."""
+
+    at: float  # seconds since the epoch
+    level: int  # of logging
+    text: str
+
+
+class Ring(logging.Handler):
+    """Keeps what was logged lately, so that the page can show it: so many lines and so many
+    characters, and never more. May be used from any thread."""
+
+    def __init__(self, lines: int = 2000, characters: int = 500_000) -> None:
+        super().__init__()
+        self._most, self._most_characters = lines, characters
+        self._lines: deque[Line] = deque()
+        self._characters = 0
+        self._formatter = LineFormatter(for_journal=False)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one; the oldest make room. Called by logging under the handler's lock."""
+        try:
+            text = self._formatter.words(record)[:_LONGEST_KEPT]
+        except Exception:  # noqa: BLE001 - as every handler: a bad call of logging ends nothing
+            self.handleError(record)
+            return
+        self._lines.append(Line(record.created, record.levelno, text))
+        self._characters += len(text)
+        while len(self._lines) > self._most or self._characters > self._most_characters:
+            self._characters -= len(self._lines.popleft().text)
+
+    def newest(self, level: int, words: str, most: int) -> list[Line]:
+        """Those of a level or above that have all the words, whatever their case; newest first."""
+        wanted = words.casefold().split()
+        self.acquire()
+        try:
+            kept = list(self._lines)
+        finally:
+            self.release()
+        found: list[Line] = []
+        for line in reversed(kept):
+            if len(found) == most:
+                break
+            if line.level >= level and all(each in line.text.casefold() for each in wanted):
+                found.append(line)
+        return found
+
+
+RING = Ring()
+"""Of this process, as logging itself is."""
 
 
 def escaped(value: str) -> str:

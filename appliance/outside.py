@@ -69,14 +69,18 @@ def _judge(
     chosen = tree.filters
     if chosen.dmarc == "off":
         return None
-    zones = [each.strip() for each in chosen.block_lists.split(",") if each.strip()]
-    return Judge(
-        resolver,
-        clock,
-        enforce=chosen.dmarc == "enforce",
-        lists=BlockLists(resolver, zones, clock),
-        greylist=Greylist(database) if chosen.greylist else None,
-    )
+    lists, greylist = hurdles(tree, database, resolver, clock)
+    enforces = chosen.dmarc == "enforce"
+    return Judge(resolver, clock, enforce=enforces, lists=lists, greylist=greylist)
+
+
+def hurdles(
+    tree: Settings, database: AccountsDatabase, resolver: Resolver, clock: Clock
+) -> tuple[BlockLists, Greylist | None]:
+    """What stands in a stranger's way before anything is judged. Blocks."""
+    zones = [each.strip() for each in tree.filters.block_lists.split(",") if each.strip()]
+    greylist = Greylist(database) if tree.filters.greylist else None
+    return BlockLists(resolver, zones, clock), greylist
 
 
 def options(tree: Settings, host: str, *, simulate: bool) -> WaysOut:

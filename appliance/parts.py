@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance import files, outside, postroom
 from appliance.accounts.database import AccountsDatabase
-from appliance.accounts.login import Gate
+from appliance.accounts.login import Attempt, Gate
 from appliance.clock import Clock, SystemClock
 from appliance.conditions import Board
 from appliance.delivery.mda import Mda
@@ -49,12 +49,19 @@ class Options:
     hold_button: bool = False  # simulated: the button is down while the box starts
 
 
+@dataclass(slots=True)
+class InForce:
+    """The settings that hold now; `adapting.py` changes them while the box runs."""
+
+    tree: Settings
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the doors, the chores and the command line's requests work with."""
 
     options: Options
-    settings: Settings
+    in_force: InForce
     host: str
     place: MailPlace
     clock: Clock
@@ -72,6 +79,11 @@ class Parts:
     sending: Sending
     tls: tls.ServerContext
     arrivals: Arrivals = field(default_factory=Arrivals)
+
+    @property
+    def settings(self) -> Settings:
+        """Those that hold now. Who keeps one of them is told of changes by `adapting.py`."""
+        return self.in_force.tree
 
     @property
     def services(self) -> Services:
@@ -107,7 +119,7 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
     certificates.ensure(options.state / TLS, names(options, host), clock.wall())
     parts = Parts(
         options=options,
-        settings=tree,
+        in_force=InForce(tree),
         host=host,
         place=place,
         clock=clock,
@@ -149,7 +161,7 @@ def _wire(parts: Parts) -> None:
     queue, runner, world, gate = parts.queue, parts.runner, parts.outside, parts.gate
     arrivals, clock = parts.arrivals, parts.clock
     parts.tls.on_distrust = lambda: arrivals.note_distrust(clock.wall())
-    gate.on_attempt = lambda attempt: arrivals.note(attempt, clock.wall())
+    gate.on_attempt = partial(_knocked, parts)
     mda = Mda(parts.store, lambda address: address in gate.directory.accounts)
     runner.local = postroom.LocalCarrier(queue, mda)
     runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)
@@ -160,6 +172,11 @@ def _wire(parts: Parts) -> None:
     world.relay.on_session = parts.reporting.session
     if world.judge is not None:
         world.judge.on_judged = parts.reporting.judged
+
+
+def _knocked(parts: Parts, attempt: Attempt) -> None:
+    parts.arrivals.note(attempt, parts.clock.wall())
+    parts.recorder.tally.knocked(attempt)
 
 
 def _recorder(database: AccountsDatabase, clock: Clock, tree: Settings) -> Recorder:

@@ -56,7 +56,7 @@ class Reporting:
         """Blocks."""
         self._means = means
         self._archive = Archive(means.database)
-        self._sends = sends
+        self.sends = sends
         self._tally: Tally = Counter()
         self._reading: set[asyncio.Task[None]] = set()
 
@@ -129,7 +129,7 @@ class Reporting:
         send_at = 0.0
         while True:
             await self.write()
-            if self._sends and self._means.clock.monotonic() >= send_at:
+            if self.sends and self._means.clock.monotonic() >= send_at:
                 send_at = self._means.clock.monotonic() + _SEND_SECONDS
                 await self.send()
             await asyncio.sleep(_WRITE_SECONDS)

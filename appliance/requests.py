@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from appliance.accounts.directory import Directory
 from appliance.errors import NotFound
 from appliance.fetch.collector import Collector
 from appliance.hardware import vitals
+from appliance.log import RING
 from appliance.parts import Parts
 from appliance.queue import listing
 from appliance.queue.dsn import Outcome
@@ -59,6 +61,7 @@ class Requests:
             "queue_delete": self.queue_delete,
             "account_arrivals": self.account_arrivals,
             "services": self.services,
+            "log": self.log,
             "index_check": self.index_check,
             "index_rebuild": self.index_rebuild,
         }
@@ -203,6 +206,15 @@ class Requests:
     async def services(self) -> dict[str, Any]:
         """What mail programs are told about this box."""
         return dataclasses.asdict(self._parts.services)
+
+    async def log(self, level: str, words: str, most: int) -> list[dict[str, Any]]:
+        """What was logged lately, from a level on and with all the words; newest first."""
+        least = logging.getLevelNamesMapping()[level.upper()]
+        found = await asyncio.to_thread(RING.newest, least, words, most)
+        return [
+            {"at": each.at, "level": logging.getLevelName(each.level).lower(), "text": each.text}
+            for each in found
+        ]
 
     async def index_check(self, address: str = "") -> list[dict[str, Any]]:
         """Hold indexes against the Maildirs; what is worth telling, faults and others."""

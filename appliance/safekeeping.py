@@ -63,7 +63,7 @@ class Means:
     drives: Drives
     board: Board
     clock: Clock
-    chosen: BackupSettings
+    chosen: Callable[[], BackupSettings]
     show: Callable[[Led, Light], None]
     is_mail_disk: Callable[[Drive], bool]  # now, before, or soon
     in_use_since: Callable[[], float]  # when the first account was made; blocks
@@ -247,7 +247,7 @@ class Safekeeping:
 
     async def _perhaps_at_night(self) -> None:
         now = self._means.clock.wall()
-        if self._means.requests.is_busy or not is_due(self._means.chosen, now, self._last_night):
+        if self._means.requests.is_busy or not is_due(self._means.chosen(), now, self._last_night):
             return
         self._last_night = now
         try:
@@ -255,7 +255,7 @@ class Safekeeping:
         except (PillarboxError, OSError) as error:
             log.warning("the state could not be copied to the mail disk: %s", error)
         known = self._usable()
-        if self._means.chosen.daily and known is not None:
+        if self._means.chosen().daily and known is not None:
             await self._back_up_to(known, was_asked=False)
 
     async def _back_up_to(self, known: Known, *, was_asked: bool = True) -> None:
@@ -322,7 +322,7 @@ class Safekeeping:
         self._means.show(Led.BACKUP, self._light(is_new=bool(new)))
 
     async def _remind(self) -> None:
-        chosen, job = self._means.chosen, self._means.requests.job
+        chosen, job = self._means.chosen(), self._means.requests.job
         found = await asyncio.to_thread(job.reminders, chosen.remind_days, chosen.rotation_days)
         began = await asyncio.to_thread(self._means.in_use_since)
         if found and began and self._means.clock.wall() - began > FIRST_DAYS * decisions.DAY:

@@ -103,6 +103,10 @@ class Sending:
         except (PillarboxError, OSError) as error:
             log.warning("the alert could not be written: %s", error)
 
+    def change(self, limits: SendingSettings) -> None:
+        """From now on these limits hold."""
+        self.allowance.limits = Limits(limits.recipients_per_hour, limits.recipients_per_day)
+
     def _apply(self, devices: list[Device], frozen: dict[str, str]) -> None:
         self.allowance.change(devices, frozen)
         for key in self._shown - frozen.keys():

@@ -113,16 +113,16 @@ def _section(
         where = f"{file_name} line {_line_of(content, section, key)}: {section}.{key}"
         if key not in fields:
             raise BadSettings(f"{where} is not a setting (there are {', '.join(fields)}).")
-        complaint = _complaint(fields[key], value)
-        if complaint:
-            raise BadSettings(f"{where} {complaint}.")
+        wrong = complaint(kind, key, value)
+        if wrong:
+            raise BadSettings(f"{where} {wrong}.")
     return kind(**entries)
 
 
-def _complaint(setting: Any, value: Any) -> str:
-    """What is wrong with a value, or nothing."""
-    limits: Limits = setting.metadata["limits"]
-    wanted = type(setting.default)
+def complaint(section: type, name: str, value: Any) -> str:
+    """What is wrong with a value ("must be ...", "cannot be ..."), or nothing."""
+    limits = help_of(section, name)
+    wanted = type(getattr(section(), name))
     if type(value) is not wanted:
         kinds = {int: "a whole number", str: 'a text in "quotes"', bool: "true or false"}
         return f"must be {kinds[wanted]}, not {value!r}"

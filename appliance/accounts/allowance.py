@@ -51,7 +51,7 @@ class Allowance:
     """Counts and refuses. Belongs to the event loop."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._sent: OrderedDict[str, deque[tuple[float, int]]] = OrderedDict()
         self.frozen: dict[str, str] = {}  # key to the reason
         self._devices: Mapping[str, Device] = {}
@@ -116,7 +116,7 @@ class Allowance:
             if key == device_key(device.name):
                 return Limits(device.per_hour, device.per_hour * 24)
         del login
-        return self._limits
+        return self.limits
 
 
 def device_key(name: str) -> str:

@@ -25,6 +25,7 @@ from appliance.cli import (
     people,
     queue,
     relay,
+    settings,
     trace,
 )
 from appliance.errors import PillarboxError
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     rooms = (
         box, people, owner, backup, drive, disk, device, network, dns, fetch, relay, queue, trace,
-        health,
+        health, settings,
     )  # fmt: skip
     for room in rooms:
         room.add_commands(commands)

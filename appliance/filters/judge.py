@@ -56,6 +56,10 @@ class Judge:
         self._slots = asyncio.Semaphore(_MOST_WAITING)
         self.on_judged: Judged = lambda *_: None
 
+    def change(self, lists: BlockLists, greylist: Greylist | None) -> None:
+        """From now on these lists are asked, and strangers wait or do not."""
+        self._lists, self._greylist = lists, greylist
+
     async def judge(self, arrived: Arrived) -> Verdict:
         """The verdict. Never raises."""
         if not arrived.peer:

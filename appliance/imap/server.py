@@ -40,12 +40,12 @@ class Counting:
     """A doorkeeper that counts."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._inside: Counter[str] = Counter()
 
     def enter(self, address: str) -> bool:
         """One more has logged in; False when it is one too many."""
-        if self._inside[address] >= self._most:
+        if self._inside[address] >= self.most:
             return False
         self._inside[address] += 1
         return True
@@ -61,9 +61,9 @@ def _tell_nobody(_login: Login, _peer_host: str, _client: str) -> None:
     """For a server that nobody watches."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Server:
-    """What every session is given."""
+    """What every session is given; the limits may change while it runs."""
 
     store: Store
     gate: Gate

@@ -37,6 +37,11 @@ class Doorkeeper:
         self._total = 0
         self._minutes: OrderedDict[str, _Minute] = OrderedDict()
 
+    @property
+    def inside(self) -> int:
+        """How many are in."""
+        return self._total
+
     def enter(self, host: str, now: float) -> str:
         """Let a peer in: an empty text, and `leave` must be called once; or why it is not."""
         key = network_of(host)

@@ -19,6 +19,11 @@ def notify(state: str) -> None:
         sender.sendall(state.encode())
 
 
+def is_watched() -> bool:
+    """Whether there is a service manager that starts us again when we end."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
 def watchdog_seconds() -> float:
     """How often the service manager wants to hear of us; 0 when it does not."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):

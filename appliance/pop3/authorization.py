@@ -24,14 +24,15 @@ from appliance.store.store import Store
 from appliance.threads import Steps
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """What all POP3 sessions share."""
+    """What all POP3 sessions share; the settings in it may change while they run."""
 
     gate: Gate
     store: Store
     plain_on_loopback: bool = False
     """Programs on this machine may log in without TLS (simulation)."""
+    autologout_seconds: float = 600.0
     locks: set[str] = field(default_factory=set)
     """Addresses whose maildrop a session has."""
 

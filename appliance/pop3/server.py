@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from appliance.accounts.login import Gate
 from appliance.net.session import Link, SessionFactory
 from appliance.pop3.authorization import Context
 from appliance.pop3.replies import err
 from appliance.pop3.session import Pop3Session
-from appliance.store.store import Store
 
 
-def pop3_sessions(gate: Gate, store: Store, *, plain_on_loopback: bool) -> SessionFactory:
+def pop3_sessions(context: Context) -> SessionFactory:
     """What makes sessions. One for both ports: they share the locks on the maildrops."""
-    context = Context(gate, store, plain_on_loopback)
 
     def session(link: Link) -> Pop3Session:
         return Pop3Session(context, link)

@@ -45,7 +45,7 @@ class Pop3Session:
     @property
     def timeout_seconds(self) -> float:
         """RFC 1939 §3: ten minutes at least; who has not logged in has nothing to think about."""
-        return 180.0 if self._drop is None else 600.0
+        return 180.0 if self._drop is None else self._context.autologout_seconds
 
     def greet(self) -> Steps[None]:
         """RFC 1939 §4; no time stamp, since APOP is not offered."""

@@ -78,6 +78,7 @@ class Relay:
     def change(self, options: Options) -> None:
         """From now on mail goes these ways."""
         self._options = options
+        self._policies.change(options)
 
     def destination(self, sender: str, recipient: str) -> str:
         """The name of the place this mail goes to now; the same for what goes together."""

@@ -79,6 +79,10 @@ class Policies:
         self._fetch = fetch or self._fetch_policy
         self._failed: dict[str, tuple[float, str]] = {}
 
+    def change(self, options: Options) -> None:
+        """From now on these say what is asked for."""
+        self._options = options
+
     async def for_host(self, domain: str, server: Server) -> Proof:
         """What a server must prove to get mail for `domain`."""
         if self._options.dane and server.is_secure:

@@ -23,9 +23,9 @@ async def _ignore(_key: str) -> None:
     """For a server without an owner."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SmtpContext:
-    """Shared by all SMTP connections."""
+    """Shared by all SMTP connections; the settings in it may change while they run."""
 
     host: str  # our name
     settings: Smtp
@@ -57,7 +57,6 @@ class Door:
     is_submission: bool
     implicit_tls: bool = False
     plain_login_allowed: bool = False  # only from loopback, in simulation
-    greeting_delay_seconds: float = 0.0
 
 
 def starttls_context(context: SmtpContext, door: Door) -> ssl.SSLContext | None:

@@ -131,8 +131,9 @@ class SmtpConnection(SMTP):
     async def _handle_client(self) -> None:
         """Strangers must let us speak first (RFC 5321 §3.1); those who do not are programs that
         do not listen to the answers either."""
-        if self.door.greeting_delay_seconds > 0:
-            await asyncio.sleep(self.door.greeting_delay_seconds)
+        delay = 0 if self.door.is_submission else self.context.settings.greeting_delay_ms / 1000
+        if delay > 0:
+            await asyncio.sleep(delay)
             if stream.has_octets(self._reader):
                 log.warning("talked before the greeting", extra={"peer": self.peer.host})
                 await self.push("554 5.5.1 You talked before the greeting.")

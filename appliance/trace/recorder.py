@@ -16,6 +16,7 @@ from appliance.errors import PillarboxError
 from appliance.queue.carriers import Carried
 from appliance.queue.envelope import Entry, Progress, State
 from appliance.trace.archive import Archive, Event, Message
+from appliance.trace.tally import Tally
 
 log = logging.getLogger("pillarbox.trace")
 
@@ -37,9 +38,15 @@ class Recorder:
         self._most = most
         self._messages: deque[Message] = deque(maxlen=MOST_WAITING)
         self._events: deque[Event] = deque(maxlen=MOST_WAITING)
+        self.tally = Tally()
+
+    def change(self, *, days: int, most: int) -> None:
+        """From now on so much is kept."""
+        self._days, self._most = days, most
 
     def accepted(self, entry: Entry) -> None:
         """A message entered the queue."""
+        self.tally.accepted(entry)
         envelope = entry.envelope
         self._messages.append(
             Message(
@@ -59,6 +66,7 @@ class Recorder:
 
     def attempted(self, entry: Entry, number: int, carried: Carried, progress: Progress) -> None:
         """Somebody tried to bring it to a recipient."""
+        self.tally.attempted(progress.state)
         recipient = entry.envelope.recipients[number]
         words = carried.reason
         if progress.state is State.DELIVERED and recipient.is_local:
@@ -79,6 +87,7 @@ class Recorder:
 
     def refused(self, peer: str, sender: str, recipient: str, reply: str) -> None:
         """A message, or a recipient of one, was not accepted; `reply` with its codes."""
+        self.tally.refused += 1
         found = _CODES.match(reply)
         self._events.append(
             Event(

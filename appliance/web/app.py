@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from appliance.errors import PillarboxError
-from appliance.web import api, flash, people, render
+from appliance.web import api, flash, metrics, people, render, settings_history
 from appliance.web.desk import Desk
 from appliance.web.guard import Guard
 from appliance.web.language import N_
@@ -35,6 +35,7 @@ _NOT_KNOWN = {
 def build(desk: Desk) -> ASGIApp:
     """Everything behind the page's port. Blocks."""
     people.prepare(desk.database)
+    settings_history.prepare(desk.database)
     desk.office.name = people.fact(desk.database, people.OFFICE)
 
     async def failed(request: Request, error: Exception) -> Response:
@@ -44,6 +45,7 @@ def build(desk: Desk) -> ASGIApp:
         routes=[
             Mount("/static", StaticFiles(directory=STATIC)),
             *api.routes(desk),
+            metrics.route(desk),
             *open_routes(desk),
             *(_route(page, desk) for page in PAGES),
         ],

@@ -33,6 +33,8 @@ MENU = (
     Item("/disks", N_("Disks"), "disk"),
     Item("/network", N_("Network"), "globe"),
     Item("/health", N_("Health"), "pulse"),
+    Item("/settings", N_("Settings"), "gear", Role.OWNER),
+    Item("/log", N_("Log"), "page", Role.OWNER),
     Item("/changes", N_("Changes"), "list", Role.OWNER),
     Item("/me", N_("My access"), "key", Role.USER),
     Item("/simulator", N_("Simulator"), "chip", Role.OWNER, simulated_only=True),

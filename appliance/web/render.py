@@ -40,6 +40,9 @@ def environment(code: str) -> Environment:
         "say": lambda text: say(str(text), code),
         "size": lambda octets: words.size(int(octets)),
         "moment": lambda at: moment(float(at or 0), code),
+        "hour": lambda at: moment_by("Hm", float(at), code),
+        "weekday": lambda at: moment_by("E", float(at), code),
+        "date": lambda at: moment_by("MMMd", float(at), code),
         "duration": lambda seconds: words.duration(float(seconds)),
     }
     made.globals |= {"operations": BY_NAME, "languages": tuple(language.LANGUAGES.values())}
@@ -58,6 +61,14 @@ def moment(at: float, code: str) -> str:
     from babel.dates import format_datetime  # noqa: PLC0415 - brings the data of languages
 
     return str(format_datetime(datetime.fromtimestamp(at), "medium", locale=code))  # noqa: DTZ006 - the office's own time is meant
+
+
+def moment_by(skeleton: str, at: float, code: str) -> str:
+    """A part of a point in time, in the order and with the words of a language (UTS 35)."""
+    from babel.dates import format_skeleton  # noqa: PLC0415 - brings the data of languages
+
+    here = datetime.fromtimestamp(at)  # noqa: DTZ006 - the office's own time is meant
+    return str(format_skeleton(skeleton, here, locale=code))
 
 
 def language_of(request: Request) -> Language:

@@ -20,7 +20,9 @@ class Role(IntEnum):
         return self.name.lower()
 
 
-SCOPES = ("read", "people", "mail-flow", "backups", "box", "own")
+METRICS = "metrics"
+"""The scope that opens /metrics, and nothing else."""
+SCOPES = ("read", "people", "mail-flow", "backups", "box", "own", METRICS)
 """What a token of the API can be for; `read` reads everything but secrets and mail."""
 
 

@@ -28,8 +28,8 @@ def requests(office: Office, threads: Threads, freeze=None) -> BackupRequests:
             threads,
             freeze or view.freeze_stopped(office.mail),
             lambda address: address in {ANNA, BEN},
-            "never",
-            False,  # noqa: FBT003 - no alerts
+            lambda: "never",
+            lambda: False,
             nobody,
         )
     )

@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
+
+from appliance import settings
+from appliance.web.pages.settings import title
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "appliance" / "web"
@@ -35,7 +40,17 @@ def extracted() -> Catalog:
         PANEL, [("patterns.py", "python")], keywords={"Light": (3,)}
     ):
         found.add(message)
+    for text in _of_the_settings():
+        found.add(text)
     return found
+
+
+def _of_the_settings() -> Iterator[str]:
+    """What the sections say of themselves and of each of their fields; the page shows it."""
+    for section in dataclasses.fields(settings.Settings):
+        kind = type(getattr(settings.Settings(), section.name))
+        yield from (each for each in title(section.name) if each)
+        yield from (settings.help_of(kind, each.name).help for each in dataclasses.fields(kind))
 
 
 def updated(path: Path, template: Catalog) -> bytes:

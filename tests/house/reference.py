@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from appliance import settings
+from appliance.adapting import LATER
 from appliance.panel.card import card
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +19,9 @@ def settings_page():
     lines = [
         "# Settings",
         "",
-        "`STATE/settings.toml`; what it does not name has its default. Read off `appliance/sections.py`.",
+        "`STATE/settings.toml`; what it does not name has its default. What is changed by the page holds at",
+        "once where nothing else is said; what is changed in the file, after a restart. Read off",
+        "`appliance/sections.py`.",
         "",
     ]
     for section in dataclasses.fields(settings.Settings):
@@ -39,7 +42,9 @@ def settings_page():
                 else ", ".join(limits.choices)
             )
             default = f'"{field.default}"' if isinstance(field.default, str) else field.default
-            lines.append(f"| `{field.name}` | `{default}` | {bounds} | {limits.help} |")
+            is_later = field.name in LATER.get(section.name, ())
+            note = " Holds after a restart." if is_later else ""
+            lines.append(f"| `{field.name}` | `{default}` | {bounds} | {limits.help}{note} |")
         lines.append("")
     return "\n".join(lines)
 

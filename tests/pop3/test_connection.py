@@ -9,6 +9,7 @@ from appliance.accounts.directory import Directory
 from appliance.accounts.login import Gate
 from appliance.clock import SystemClock
 from appliance.net.connection import Connection, Entrance
+from appliance.pop3.authorization import Context
 from appliance.pop3.server import pop3_sessions
 from appliance.store.flags import SEEN
 from appliance.store.store import Store
@@ -51,7 +52,7 @@ def talk(store, conversation):
     async def serve():
         threads = Threads(2)
         gate = Gate(Directory(frozenset({"office.test"}), {ANNA.address: ANNA}), SystemClock())
-        factory = pop3_sessions(gate, store, plain_on_loopback=True)
+        factory = pop3_sessions(Context(gate, store, plain_on_loopback=True))
         gone = []
         loop = asyncio.get_running_loop()
         server = await loop.create_server(

@@ -272,7 +272,7 @@ def test_whoever_is_not_let_in_is_told_so_in_pop3():
 
 def test_sessions_of_one_factory_share_the_locks():
     context = make_context([])
-    factory = pop3_sessions(context.gate, context.store, plain_on_loopback=False)
+    factory = pop3_sessions(context)
     first, second = Connection(context), Connection(context)
     first.session, second.session = factory(first.link), factory(second.link)
     first.log_in()

@@ -1,6 +1,7 @@
 """Through a provider's relay, and by itself when a domain refuses our address."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 
@@ -178,6 +179,21 @@ def test_with_dane_a_server_that_does_not_encrypt_gets_nothing(told):
         world.names.add(f"_{world.port}._tcp.mx.else.test", "TLSA", tlsa, secure=True)
         (verdict,) = await world.send(world.relay(), "a@else.test")
         assert (verdict.result, peer.messages) == (LATER, [])
+
+    told(story)
+
+
+def test_what_is_asked_of_servers_can_change_while_the_box_runs(told):
+    async def story(world):
+        peer = await world.peer(Peer())
+        world.mail_host("else.test", ("mx.else.test", "127.0.0.1"), secure=True)
+        tlsa = Tlsa(3, 1, 1, b"x" * 32)
+        world.names.add(f"_{world.port}._tcp.mx.else.test", "TLSA", tlsa, secure=True)
+        relay = world.relay()
+        assert results(await world.send(relay, "a@else.test")) == [LATER]
+        relay.change(replace(relay._options, dane=False))
+        assert results(await world.send(relay, "a@else.test")) == [DONE]
+        assert len(peer.messages) == 1
 
     told(story)
 

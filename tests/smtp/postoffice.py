@@ -53,8 +53,8 @@ class PostOffice:
 
     def __init__(self, tmp_path, *, delay=0.0, smtp=None, doors=None):
         self.state = tmp_path
-        self.delay = delay
-        self.settings = dataclasses.replace(sections.Smtp(), **(smtp or {}))
+        chosen = {"greeting_delay_ms": int(delay * 1000), **(smtp or {})}
+        self.settings = dataclasses.replace(sections.Smtp(), **chosen)
         self.doors = doors or DoorLimits(1000, 1000, 100_000)
         self.refusal = ""
         self.ready = threading.Event()
@@ -112,7 +112,7 @@ class PostOffice:
         )
         servers = []
         for name, door in (
-            ("mx", Door(is_submission=False, greeting_delay_seconds=self.delay)),
+            ("mx", Door(is_submission=False)),
             ("submission", Door(is_submission=True, plain_login_allowed=True)),
             ("tls_only", Door(is_submission=True)),
             ("submissions", Door(is_submission=True, implicit_tls=True)),

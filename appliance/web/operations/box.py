@@ -11,8 +11,21 @@ from appliance.web.fields import Field, Kind, Values
 from appliance.web.language import N_
 from appliance.web.operation import Operation
 from appliance.web.roles import Role, Visitor
+from appliance.web.settings_words import CHOICES
 
+LEVELS = ("debug", "info", "warning", "error")
 BEFORE = Field("before", N_("Before"), Kind.NUMBER, required=False, default=0)
+
+LEVEL = Field(
+    "level", N_("How much"), Kind.CHOICE, required=False, default="info",
+    choices=tuple((each, CHOICES[each]) for each in LEVELS),
+)  # fmt: skip
+WORDS = Field("words", N_("With the words"), required=False)
+MOST = Field("most", N_("At most"), Kind.NUMBER, required=False, default=200, low=1, high=2000)
+SPAN = Field(
+    "span", N_("Span"), Kind.CHOICE, required=False, default="day",
+    choices=(("day", N_("a day")), ("week", N_("a week")), ("month", N_("four weeks"))),
+)  # fmt: skip
 
 
 async def status(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
@@ -24,6 +37,21 @@ async def status(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, An
 async def health(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
     """What was measured just now, and what the checks find."""
     found: dict[str, Any] = await desk.ask("health")
+    return found
+
+
+async def series(desk: Desk, _visitor: Visitor, values: Values) -> dict[str, Any]:
+    """What was measured over time: for each kind slots with sum, number, least and most."""
+    found: dict[str, Any] = await desk.ask("health_series", span=values["span"])
+    return found
+
+
+async def log(desk: Desk, _visitor: Visitor, values: Values) -> list[dict[str, Any]]:
+    """What was logged lately, newest first."""
+    level, words = values["level"], values["words"]
+    found: list[dict[str, Any]] = await desk.ask(
+        "log", level=level, words=words, most=values["most"]
+    )
     return found
 
 
@@ -55,6 +83,10 @@ _READ, _BOX = "read", "box"
 OPERATIONS = (
     Operation("status", "GET", "/status", Role.HELPER, _READ, N_("How the box is"), status),
     Operation("health", "GET", "/health", Role.HELPER, _READ, N_("What was measured"), health),
+    Operation("health_series", "GET", "/health/series", Role.HELPER, _READ,
+              N_("What was measured over time"), series, (SPAN,)),
+    Operation("log", "GET", "/log", Role.OWNER, _READ, N_("What was logged lately"), log,
+              (LEVEL, WORDS, MOST)),
     Operation("lamps", "GET", "/lamps", Role.HELPER, _READ, N_("What the lamps show"), lamps),
     Operation("alert_test", "POST", "/health/test-alert", Role.HELPER, _BOX,
               N_("Send a test alert"), alert_test),

@@ -14,6 +14,7 @@ from appliance.web.operations import (
     network,
     own,
     people,
+    settings,
     setup,
     simulator,
     zone,
@@ -32,6 +33,7 @@ ALL: tuple[Operation, ...] = (
     *own.OPERATIONS,
     *devices.OPERATIONS,
     *setup.OPERATIONS,
+    *settings.OPERATIONS,
     *simulator.OPERATIONS,
 )
 BY_NAME = {each.name: each for each in ALL}

@@ -1,0 +1,97 @@
+"""What the fields of the settings are called on the page.
+
+The help beside them stands in `sections.py`; here is only what a form needs besides it. Pure.
+"""
+
+from __future__ import annotations
+
+from appliance.web.language import N_
+
+LABELS = {
+    "server.office": N_("Name of the office"),
+    "server.host_name": N_("Name of the box"),
+    "server.proxies": N_("Proxies"),
+    "server.log_level": N_("What is logged"),
+    "storage.reserve_mib": N_("Space kept free (MiB)"),
+    "smtp.largest_message_mib": N_("Largest message (MiB)"),
+    "smtp.most_recipients": N_("Most recipients"),
+    "smtp.connections": N_("Connections in all"),
+    "smtp.connections_per_address": N_("Connections from one address"),
+    "smtp.connections_per_minute": N_("New connections a minute"),
+    "smtp.patience_seconds": N_("Patience (seconds)"),
+    "smtp.transfer_minutes": N_("Longest transfer (minutes)"),
+    "smtp.greeting_delay_ms": N_("Delay of the greeting (milliseconds)"),
+    "imap.connections": N_("Connections in all"),
+    "imap.connections_per_address": N_("Connections from one address"),
+    "imap.connections_per_account": N_("Connections of one account"),
+    "imap.connections_per_minute": N_("New connections a minute"),
+    "imap.autologout_minutes": N_("Logged out after (minutes)"),
+    "pop3.connections": N_("Connections in all"),
+    "pop3.connections_per_address": N_("Connections from one address"),
+    "pop3.connections_per_minute": N_("New connections a minute"),
+    "pop3.autologout_minutes": N_("Logged out after (minutes)"),
+    "dns.servers": N_("Name servers"),
+    "relay.port": N_("Port"),
+    "relay.patience_seconds": N_("Patience (seconds)"),
+    "relay.dane": N_("Proof by DANE"),
+    "relay.mta_sts": N_("Proof by MTA-STS"),
+    "relay.ipv6": N_("IPv6"),
+    "relay.local_servers": N_("Servers of the office network"),
+    "relay.ca_file": N_("File with authorities"),
+    "fetch.ca_file": N_("File with authorities"),
+    "filters.dmarc": N_("Forged senders (DMARC)"),
+    "filters.block_lists": N_("Block lists"),
+    "filters.greylist": N_("Strangers come twice (greylisting)"),
+    "filters.local_peers": N_("Judge the office network too"),
+    "sending.recipients_per_hour": N_("Recipients an hour"),
+    "sending.recipients_per_day": N_("Recipients a day"),
+    "trace.days": N_("Days"),
+    "trace.most_events": N_("Most entries"),
+    "trace.subjects": N_("Keep subjects"),
+    "reports.send": N_("Send reports"),
+    "hardware.pins": N_("Lamps and button"),
+    "hardware.button_pin": N_("Pin of the button"),
+    "hardware.status_red_pin": N_("Pin of STATUS, red"),
+    "hardware.status_green_pin": N_("Pin of STATUS, green"),
+    "hardware.backup_red_pin": N_("Pin of BACKUP, red"),
+    "hardware.backup_green_pin": N_("Pin of BACKUP, green"),
+    "hardware.own_lamp": N_("The board's own lamp"),
+    "backup.daily": N_("Every night"),
+    "backup.hour": N_("Hour"),
+    "backup.mail": N_("Mail about backups"),
+    "backup.remind_days": N_("Remind after (days)"),
+    "backup.rotation_days": N_("Remind of other drives after (days)"),
+    "alerts.mail_to": N_("Mail to"),
+    "alerts.webhook": N_("Webhook"),
+    "alerts.ntfy": N_("ntfy"),
+    "alerts.ca_file": N_("File with authorities"),
+    "alerts.fault_seconds": N_("Faults wait (seconds)"),
+    "alerts.attention_minutes": N_("Attention waits (minutes)"),
+    "alerts.weekly_report": N_("Weekly report"),
+    "alerts.report_day": N_("Day of the report"),
+    "alerts.report_hour": N_("Hour of the report"),
+}
+"""By section.name. What has none here is shown by its name."""
+CHOICES = {
+    "debug": N_("everything, for finding faults"),
+    "info": N_("what happens"),
+    "warning": N_("what is not as it should be"),
+    "error": N_("only faults"),
+    "enforce": N_("do what the domain asks"),
+    "mark": N_("only write it down"),
+    "off": N_("do not look"),
+    "news": N_("when there is news"),
+    "all": N_("about each"),
+    "never": N_("never"),
+    "monday": N_("Monday"),
+    "tuesday": N_("Tuesday"),
+    "wednesday": N_("Wednesday"),
+    "thursday": N_("Thursday"),
+    "friday": N_("Friday"),
+    "saturday": N_("Saturday"),
+    "sunday": N_("Sunday"),
+}
+ELSEWHERE = frozenset(("storage.mail",))
+"""Not changed here: moving the mail to another disk is more than a line in a file."""
+WRITE_ONLY = frozenset(("alerts.webhook", "alerts.ntfy"))
+"""Who knows such an address may write there: it is typed in, and never shown again."""
