@@ -103,7 +103,7 @@ def _given(operation: Operation, form: FormData) -> dict[str, Any]:
     """What was typed into the operation's own fields; a switch that is off is not sent."""
     given: dict[str, Any] = {}
     for each in operation.fields:
-        if each.kind is Kind.CHOICES:
+        if each.kind in {Kind.CHOICES, Kind.TEXTS}:
             given[each.name] = [str(value) for value in form.getlist(each.name)]
         elif each.kind is Kind.SWITCH:
             given[each.name] = str(form.get(each.name, "off"))

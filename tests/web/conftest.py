@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.backup import quick_restic
 from tests.support.box import Box
 from tests.web.browser import Reader, make_owner
+from tests.web.safe import Safe, fill
 
 
 @pytest.fixture(scope="package")
@@ -38,6 +41,24 @@ def user(office: Box) -> Reader:
     reader = Reader(office)
     assert reader.log_in("ben@office.test", office.password("ben")).status == 200
     return reader
+
+
+@pytest.fixture(scope="package")
+def safe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Safe]:
+    """A second box, whose restic is quick, with a drive on which is one proven version."""
+    folder = tmp_path_factory.mktemp("safe")
+    programs = quick_restic.install(tmp_path_factory.mktemp("restic"))
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    with Box(folder, PATH=path) as running:
+        make_owner(running)
+        fill(running, "anna", "Projects", 3)
+        fill(running, "ben", "Secret plans", 2)
+        drive = folder / "stick"
+        drive.mkdir()
+        running.cli("sim", "plug", str(drive))
+        running.cli("backup", "target", "add", str(drive))
+        running.cli("backup", "now")
+        yield Safe(running, drive)
 
 
 @pytest.fixture

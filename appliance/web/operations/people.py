@@ -46,10 +46,10 @@ ROLES = Field(
 
 
 _TOLD = (
-    "{who} has {what} for {address} on the page of the mail box.\n\n"
-    "If you did not ask for it, talk to the owner of the box: whoever has that password can read "
-    "your mail.\n"
+    "{who} {what} ({address}, on the page of the mail box).\n\n"
+    "If you did not ask for it, talk to the owner of the box.\n"
 )
+_CAN_READ = "whoever has that password can read your mail"
 
 
 async def accounts(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ async def accounts(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[
 
 async def account(desk: Desk, _visitor: Visitor, values: Values) -> dict[str, Any]:
     """One account."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     roles = await desk.blocking(people.all_of_them, desk.database)
     return _account(found, roles, desk.gate.directory)
 
@@ -84,14 +84,14 @@ async def account_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str,
 
 async def account_change(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Another name, another quota."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     await desk.registry(lambda r: r.set_name(found.address, values["name"]))
     await desk.registry(lambda r: r.set_quota(found.address, values["quota"]))
 
 
 async def account_remove(desk: Desk, visitor: Visitor, values: Values) -> None:
     """End an account; its mail stays on the disk."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     if found.address == visitor.login:
         raise Refused(N_("You are logged in with this account; somebody else has to remove it."))
     await _spare_the_greater(desk, visitor, found.address)
@@ -101,7 +101,7 @@ async def account_remove(desk: Desk, visitor: Visitor, values: Values) -> None:
     await desk.blocking(sessions.end_all, desk.database, found.address)
 
 
-async def _tell(desk: Desk, visitor: Visitor, address: str, what: str) -> None:
+async def tell(desk: Desk, visitor: Visitor, address: str, what: str) -> None:
     """Nobody's mail becomes readable for somebody else without a word to them."""
     if visitor.login != address:
         text = _TOLD.format(who=visitor.name or visitor.login, what=what, address=address)
@@ -110,17 +110,17 @@ async def _tell(desk: Desk, visitor: Visitor, address: str, what: str) -> None:
 
 async def password_set(desk: Desk, visitor: Visitor, values: Values) -> None:
     """A new password for somebody; they are logged out of the page."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     await _spare_the_greater(desk, visitor, found.address)
     with beside("password"):
         await desk.registry(lambda r: r.set_password(found.address, values["password"]))
     await desk.blocking(sessions.end_all, desk.database, found.address)
-    await _tell(desk, visitor, found.address, "set a new password")
+    await tell(desk, visitor, found.address, f"has set a new password; {_CAN_READ}")
 
 
 async def role_set(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Make an account's person an owner, a helper, or neither."""
-    found, role = _found(desk, values["address"]), Role[values["role"].upper()]
+    found, role = found_account(desk, values["address"]), Role[values["role"].upper()]
     before = await desk.blocking(people.find, desk.database, found.address)
     if role is Role.USER:
         if before is not None:
@@ -135,19 +135,19 @@ async def role_set(desk: Desk, _visitor: Visitor, values: Values) -> None:
 
 async def app_password_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str, str]:
     """A password for one device; told once."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     services = values["services"] or SERVICES
     made = await desk.registry(
         lambda r: r.add_app_password(found.address, values["name"], services)
     )
-    what = f"made a password for the device {values['name']!r}"
-    await _tell(desk, visitor, found.address, what)
+    what = f"has made a password for the device {values['name']!r}; {_CAN_READ}"
+    await tell(desk, visitor, found.address, what)
     return {"password": made}
 
 
 async def app_password_revoke(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """End the password of a device at once."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     await desk.registry(lambda r: r.revoke_app_password(found.address, values["name"]))
 
 
@@ -195,7 +195,8 @@ async def domain_remove(desk: Desk, _visitor: Visitor, values: Values) -> None:
     await desk.registry(lambda r: r.remove_domain(values["domain"]))
 
 
-def _found(desk: Desk, address: str) -> Account:
+def found_account(desk: Desk, address: str) -> Account:
+    """The account of an address. Raises NotFound."""
     found = desk.gate.directory.find(address)
     if found is None:
         raise NotFound(f"There is no account {address}.")

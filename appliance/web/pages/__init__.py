@@ -34,7 +34,7 @@ PAGES: tuple[Page, ...] = (
     trace.PAGE,
     queue.PAGE,
     backups.PAGE,
-    restore.PAGE,
+    *restore.PAGES,
     disks.PAGE,
     health.PAGE,
     changes.PAGE,
