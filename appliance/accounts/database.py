@@ -18,7 +18,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from appliance.accounts import passwords
-from appliance.accounts.directory import Account, AppPassword, Directory
+from appliance.accounts.directory import Account, AppPassword, Directory, Forward
 from appliance.accounts.migrations import migrate
 from appliance.errors import StorageFull, StorageOffline
 
@@ -110,11 +110,16 @@ class AccountsDatabase:
             aliases: dict[str, list[str]] = {}
             for row in db.query("select alias, target from aliases order by rowid"):
                 aliases.setdefault(row["alias"], []).append(row["target"])
+            forwards = {
+                row["address"]: Forward(row["target"], bool(row["keeps_copy"]))
+                for row in db["forwards"].rows
+            }
             domains = frozenset(row["name"] for row in db["domains"].rows)
         return Directory(
             domains=domains,
             accounts=accounts,
             aliases={alias: tuple(targets) for alias, targets in aliases.items()},
+            forwards=forwards,
         )
 
     def in_use_since(self) -> float:

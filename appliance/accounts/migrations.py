@@ -60,7 +60,12 @@ def _audit(db: Database) -> None:
     db.create_table("audit", {"id": int, "at": float, "who": str, "what": str}, pk="id")
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (_people, _app_passwords, _audit)
+def _forwards(db: Database) -> None:
+    columns = {"address": str, "target": str, "keeps_copy": int, "created": float}
+    db.create_table("forwards", columns, pk="address")
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (_people, _app_passwords, _audit, _forwards)
 
 
 def migrate(db: Database, steps: tuple[Callable[[Database], None], ...] = STEPS) -> None:

@@ -128,8 +128,9 @@ def _lose_and_get_back(office, owner, target):
         assert int(there) > 0
         client.store("1:*", "+FLAGS", "\\Deleted")
         client.expunge()
-    page = owner.get("/people/ben@office.test/restore")
-    version = re.search(rf'/restore/{target}/([0-9a-f]{{64}})"', page.text)[1]
+    where = "/people/ben@office.test/restore"
+    wait_until(lambda: owner.get(where).says("proven"), "the versions are listed")
+    version = re.search(rf'/restore/{target}/([0-9a-f]{{64}})"', owner.get(where).text)[1]
     path = f"/people/ben@office.test/restore/{target}/{version}"
     assert not owner.get(path).says("INBOX")
     assert owner.do(path, "mail_restore").says("Done.")

@@ -17,7 +17,8 @@ from appliance.web.fields import Field, Kind, Values
 from appliance.web.language import N_
 from appliance.web.operation import Forbidden, Operation
 from appliance.web.operations.own import own_account
-from appliance.web.operations.people import ADDRESS, found_account, tell
+from appliance.web.operations.people import ADDRESS
+from appliance.web.reaching import found_account, tell
 from appliance.web.roles import Role, Visitor
 
 EACH = 25

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.web.operation import Operation
 from appliance.web.operations import (
+    aliases,
     backups,
     box,
     devices,
@@ -21,6 +22,7 @@ from appliance.web.operations import (
 ALL: tuple[Operation, ...] = (
     *box.OPERATIONS,
     *people.OPERATIONS,
+    *aliases.OPERATIONS,
     *zone.OPERATIONS,
     *mail.OPERATIONS,
     *flow.OPERATIONS,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from appliance.web import people, render
 from appliance.web.desk import Desk
 from appliance.web.fields import Values
-from appliance.web.operations import own
+from appliance.web.operations import aliases, own
 from appliance.web.page import Page
 from appliance.web.roles import Role, Visitor
 
@@ -25,6 +25,8 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
         request, desk, "me.html",
         person=person,
         devices=devices,
+        usage=await own.my_usage(desk, visitor, _NOTHING) if visitor.account else None,
+        forward=await aliases.my_forward(desk, visitor, _NOTHING) if visitor.account else None,
         sessions=await own.my_sessions(desk, visitor, _NOTHING),
         tokens=await own.my_tokens(desk, visitor, _NOTHING),
         secret=typed.get("secret") or own.new_secret(),
@@ -34,6 +36,6 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
 PAGE = Page(
     "/me", show, Role.USER,
     does=("my_password", "my_device_add", "my_device_revoke", "my_session_end", "my_token_add",
-          "my_token_revoke", "my_code_on", "my_code_off"),
+          "my_token_revoke", "my_code_on", "my_code_off", "my_forward_set", "my_forward_end"),
     tells=frozenset(("my_device_add", "my_token_add")),
 )  # fmt: skip

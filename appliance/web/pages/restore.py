@@ -17,8 +17,8 @@ from appliance.web.desk import Desk
 from appliance.web.fields import Values
 from appliance.web.operations import restoring
 from appliance.web.operations.own import own_account
-from appliance.web.operations.people import found_account
 from appliance.web.page import Page
+from appliance.web.reaching import found_account
 from appliance.web.roles import Role, Visitor
 
 _NOTHING = Values()
