@@ -18,6 +18,7 @@ from appliance.threads import Threads
 from appliance.web import audit, people
 from appliance.web.backups import Backups
 from appliance.web.grants import Grants
+from appliance.web.imports import Importer
 from appliance.web.presence import Presence
 from appliance.web.shelves import Shelves
 
@@ -54,6 +55,7 @@ class Desk:
     office: Office = field(default_factory=Office)
     grants: Grants = field(default_factory=Grants)
     shelves: Shelves = field(default_factory=Shelves)
+    importer: Importer = field(default_factory=Importer)
 
     @property
     def now(self) -> float:

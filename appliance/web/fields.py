@@ -53,6 +53,8 @@ class Field:
     """Values and what is shown for them."""
     is_private: bool = False
     """Seen while it is typed, but never written down."""
+    may_be_file: bool = False
+    """On a page a file may be chosen instead of typing it."""
     complete: str = ""
     """What a browser may fill in (the attribute autocomplete)."""
 

@@ -56,4 +56,20 @@ def _first(db: Database) -> None:
     db.table("web_tokens").create_index(["hash"], unique=True)
 
 
-STEPS = (_first,)
+def _second(db: Database) -> None:
+    db.create_table(
+        "web_import",
+        {
+            "number": int,
+            "address": str,
+            "name": str,
+            "quota": str,
+            "problem": str,
+            "chosen": int,
+            "outcome": str,
+        },
+        pk="number",
+    )
+
+
+STEPS = (_first, _second)

@@ -15,6 +15,7 @@ from appliance.web.pages import (
     flow,
     health,
     home,
+    importing,
     me,
     person,
     queue,
@@ -27,6 +28,7 @@ from appliance.web.pages import (
 
 PAGES: tuple[Page, ...] = (
     home.PAGE,
+    *importing.PAGES,
     *person.PAGES,
     start.SHEET,
     domain.PAGE,
