@@ -19,6 +19,7 @@ from appliance.web import audit, people
 from appliance.web.backups import Backups
 from appliance.web.grants import Grants
 from appliance.web.imports import Importer
+from appliance.web.passkeys import Ceremonies
 from appliance.web.presence import Presence
 from appliance.web.shelves import Shelves
 
@@ -55,6 +56,7 @@ class Desk:
     office: Office = field(default_factory=Office)
     grants: Grants = field(default_factory=Grants)
     shelves: Shelves = field(default_factory=Shelves)
+    ceremonies: Ceremonies = field(default_factory=Ceremonies)
     importer: Importer = field(default_factory=Importer)
 
     @property

@@ -72,4 +72,22 @@ def _second(db: Database) -> None:
     )
 
 
-STEPS = (_first, _second)
+def _third(db: Database) -> None:
+    db.create_table(
+        "web_passkeys",
+        {
+            "id": str,
+            "login": str,
+            "born": float,  # when the login was made that it opens
+            "name": str,
+            "rp": str,
+            "credential": bytes,
+            "counter": int,
+            "created": float,
+            "last_used": float,
+        },
+        pk="id",
+    ).create_index(["login"])
+
+
+STEPS = (_first, _second, _third)

@@ -18,6 +18,7 @@ from appliance.web.pages import (
     home,
     importing,
     me,
+    passkey,
     person,
     queue,
     restore,
@@ -51,4 +52,4 @@ PAGES: tuple[Page, ...] = (
 
 def open_routes(desk: Desk) -> list[Route]:
     """What is there for somebody who is not logged in."""
-    return [*door.routes(desk), *setup.routes(desk), *start.routes(desk)]
+    return [*door.routes(desk), *passkey.routes(desk), *setup.routes(desk), *start.routes(desk)]
