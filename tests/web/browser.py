@@ -75,8 +75,9 @@ class Reader:
         sent = {"Origin": self.base, "Content-Type": kind}
         return self._open(urllib.request.Request(self.base + path, body, self._all(sent)))
 
-    def get_bytes(self, path: str) -> bytes:
-        request = urllib.request.Request(self.base + path, headers=self._all({}))
+    def get_bytes(self, path: str, body: bytes | None = None, **headers: str) -> bytes:
+        """A file; with a body it is asked for by POST."""
+        request = urllib.request.Request(self.base + path, body, self._all(headers))
         with self._opener.open(request, timeout=30) as answer:
             content: bytes = answer.read()
             return content

@@ -59,17 +59,17 @@ def test_who_deleted_a_folder_sees_what_is_missing_and_gets_one_mail_back(safe, 
 
 def test_nobody_sees_or_moves_what_is_others(safe, anna, olga):
     version = _version(anna, "/me/restore")
-    assert anna.get(version.replace("/me/", "/people/ben@office.test/")).status == 403
+    assert anna.get(version.replace("/me/", "/people/dora@office.test/")).status == 403
     assert anna.get(f"{version}?folder=Secret+plans").says("There is none.")
     assert olga.get("/me/restore").says("You have no account for mail here")
     assert anna.api("GET", "/me/backups/x/--help/folders").status == 404
 
 
 def test_an_owner_chooses_among_mails_only_after_the_button_and_is_seen_doing_it(safe, olga):
-    path = "/people/ben@office.test/restore"
+    path = "/people/dora@office.test/restore"
     version = _version(olga, path)
-    lose(safe.box, "ben", "Secret plans")
-    api = "/accounts/ben@office.test/backups" + version.removeprefix(path)
+    lose(safe.box, "dora", "Secret plans")
+    api = "/accounts/dora@office.test/backups" + version.removeprefix(path)
     for shown in (olga.get(version), olga.get(f"{version}?folder=Secret+plans")):
         assert not shown.says("Joe")
         assert shown.says("Let me see them")
@@ -81,10 +81,10 @@ def test_an_owner_chooses_among_mails_only_after_the_button_and_is_seen_doing_it
     wait_until(lambda: olga.get(f"{version}?folder=Secret+plans").says("Joe"), "the mails are")
     assert olga.do(version, "mail_restore", mailbox="Secret plans").says("Done.")
     assert _over(olga, "/backups/progress")["outcome"] == "restored"
-    assert subjects(safe.box, "ben", "Secret plans") == ["Secret plans 1", "Secret plans 2"]
+    assert subjects(safe.box, "dora", "Secret plans") == ["Secret plans 1", "Secret plans 2"]
     assert olga.get("/changes").says("Look at what somebody had")
-    inbox = lambda: len(subjects(safe.box, "ben", "INBOX"))  # noqa: E731 - one line
-    wait_until(lambda: inbox() == 2, "ben is told of both")
+    inbox = lambda: len(subjects(safe.box, "dora", "INBOX"))  # noqa: E731 - one line
+    wait_until(lambda: inbox() == 2, "dora is told of both")
 
 
 def test_everybodys_mail_at_once_waits_for_the_button(safe, olga):
