@@ -21,12 +21,13 @@ from typing import Any, TypeVar
 
 from appliance import mailplace, settings
 from appliance.accounts.database import AccountsDatabase
-from appliance.backup import card, contents, key, letter, merge
+from appliance.backup import card, contents, key, letter, merge, pending
 from appliance.backup.engine import Engine
 from appliance.backup.history import History, Target
 from appliance.backup.job import Job
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.pace import Pace, units
+from appliance.backup.pending import Pending
 from appliance.backup.process import Progress, Watch
 from appliance.backup.source import find_version
 from appliance.backup.view import Box, Freeze
@@ -111,7 +112,9 @@ class BackupRequests:
         self._progress = Progress()
         self._told: dict[str, Any] = {}
         self._is_run = False
+        self._whose = ""
         self._is_held = False
+        self._is_ending = False
         self._seals = 0
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
@@ -155,6 +158,7 @@ class BackupRequests:
 
     def stop(self) -> None:
         """The appliance ends: what is under way is stopped; earlier versions are as they were."""
+        self._is_ending = True
         self._watch.cancel.set()
 
     # --- acts
@@ -193,21 +197,34 @@ class BackupRequests:
 
     async def restore(
         self,
-        wanted: dict[str, str],
+        wanted: dict[str, Any],
         source: str = "",
         words: str = "",
         environment: dict[str, str] | None = None,
     ) -> None:
-        """Begin to bring back what is missing: version, account, mailbox, message."""
+        """Begin to bring back what is missing: version, account, mailbox, message, several."""
         self._check_idle()
         asked = Wanted(
-            *(str(wanted.get(name, "")) for name in ("version", "account", "mailbox", "message"))
+            *(str(wanted.get(name, "")) for name in ("version", "account", "mailbox", "message")),
+            several=frozenset(wanted.get("several") or ()),
         )
         if asked.account and not self._means.has_account(asked.account):
             raise NotFound(f"There is no account {asked.account}; add it first.")
         opened = key.read(words) if words else None
         find = partial(self._means.job.source, source, opened, environment=environment)
-        self._begin(self._restore(asked, find))
+        asked_for = None if words or environment else Pending(wanted, source)
+        self._begin(self._restore_kept(asked, find, asked_for), whose=asked.account)
+
+    async def resume(self) -> None:
+        """Go on with the restore that was under way when the box stopped."""
+        found = await asyncio.to_thread(pending.kept, self._means.job.history)
+        if found is None or self.is_busy:
+            return
+        try:
+            await self.restore(found.wanted, found.source)
+        except PillarboxError as error:
+            await asyncio.to_thread(pending.forget, self._means.job.history)
+            self._told = {"outcome": "failed", "sentence": str(error)}
 
     async def seal(self) -> None:
         """Copy the state to the mail disk, sealed."""
@@ -225,6 +242,7 @@ class BackupRequests:
         """How far it is; what came of it when it is done."""
         return {
             "is_busy": self.is_working,
+            "account": self._whose,
             **self._progress.told(),
             **self._told,
         }
@@ -247,12 +265,13 @@ class BackupRequests:
         *,
         alive: Callable[[], bool] = lambda: True,
         is_run: bool = False,
+        whose: str = "",
     ) -> None:
         if self.is_busy:
             work.close()
             self._check_idle()
         self._watch = Watch(alive=alive, progress=self._note)
-        self._is_run = is_run
+        self._is_run, self._whose = is_run, whose
         self._progress, self._told = Progress(step="beginning"), {}
         self._task = asyncio.create_task(self._carry(work))
 
@@ -300,6 +319,18 @@ class BackupRequests:
         verify = partial(self._means.job.verify, of, version, self._watch)
         sentence = await gently(verify)
         return {"outcome": "proven", "sentence": sentence}
+
+    async def _restore_kept(
+        self, wanted: Wanted, find: Callable[..., Engine], asked_for: Pending | None
+    ) -> dict[str, Any]:
+        history = self._means.job.history
+        if asked_for is not None:
+            await asyncio.to_thread(pending.keep, history, asked_for)
+        try:
+            return await self._restore(wanted, find)
+        finally:
+            if not self._is_ending:
+                await asyncio.to_thread(pending.forget, history)
 
     async def _restore(self, wanted: Wanted, find: Callable[..., Engine]) -> dict[str, Any]:
         means, mail = self._means, self._means.job.box.mail

@@ -100,6 +100,7 @@ class Daemon:
         self._sampling = await asyncio.to_thread(Sampling, parts, self._doors)
         acts, chores = self._chores(backups, keeping, self._caring, self._sampling)
         self._page = await asyncio.to_thread(LanPage, parts, backups.job, acts)
+        self._page.begin()
         await self._doors.add(self._page.ports())
         await self._collector.reload()
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]

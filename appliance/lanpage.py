@@ -40,6 +40,10 @@ class LanPage:
         self._secure = WebServer(app.build(self._desk))
         self._clear = WebServer(trust.build(self._desk, HTTPS + options.port_base))
 
+    def begin(self) -> None:
+        """Go on with what was under way when the box stopped."""
+        self._desk.importer.begin(self._desk)
+
     def ports(self) -> list[Port]:
         """For the doors."""
         return [

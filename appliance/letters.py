@@ -46,7 +46,7 @@ class Letters:
     async def tell(self, to: str, subject: str, text: str) -> None:
         """Tell somebody what was done to their account; failing to tell undoes nothing."""
         try:
-            await self.post(subject, text, canonical(to))
+            await self.post(subject, text, canonical(to), passes_on=False)
         except (PillarboxError, OSError) as error:
             log.warning("somebody is not told of a change of their account: %s", error)
 
@@ -54,18 +54,23 @@ class Letters:
         """Send a test to an address; its Message-ID, by which the trace finds it."""
         return await self.post("Test", _TEST, canonical(to))
 
-    async def post(self, subject: str, text: str, to: str) -> str:
-        """Put one into the queue; its Message-ID. Raises PillarboxError, OSError."""
+    async def post(self, subject: str, text: str, to: str, *, passes_on: bool = True) -> str:
+        """Put one into the queue; its Message-ID. Raises PillarboxError, OSError.
+
+        Not `passes_on`: into the mailbox itself, wherever its mail is passed on to.
+        """
         parts = self._parts
+        people = parts.gate.directory
+        people = people if passes_on else people.without_forwards()
         if not parts.queue.is_started:
             raise Temporary("the mail disk is not available")
         recipients = tuple(
             Recipient(each.address, each.is_local, named=to, notify=(Notify.NEVER,))
-            for each in postroom.reports_to(parts.gate, to)
+            for each in postroom.reports_to(people, to)
         )
         if not recipients:
             raise Temporary("nobody has the address mail_to")
-        domain = min(parts.gate.directory.domains, default=parts.host)
+        domain = min(people.domains, default=parts.host)
         now = parts.clock.wall()
         letter = notice.letter(f"[Pillarbox] {subject}", text, f"postmaster@{domain}", to, now)
         content = bytes(letter)

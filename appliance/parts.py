@@ -110,7 +110,7 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
     board = Board()
     store = _store(options.state / HAD_MAIL_DISK, place.mail, clock)
     queue = Queue(place.mail / "queue", clock)
-    resolve = partial(postroom.reports_to, gate)
+    resolve = lambda sender: postroom.reports_to(gate.directory, sender)  # noqa: E731 - the directory of then
     runner = Runner(queue, threads, clock, host=host, resolve=resolve)
     world = outside.build(tree, database, clock, host, simulate=options.simulate)
     means = Means(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from appliance.accounts.addresses import canonical
+from appliance.accounts.directory import Directory
 from appliance.accounts.login import Gate
 from appliance.delivery.mda import Item, Mda, Result
 from appliance.errors import Refused
@@ -116,13 +117,12 @@ def _carried(verdict: Verdict) -> Carried:
     )
 
 
-def reports_to(gate: Gate, sender: str) -> tuple[Recipient, ...]:
+def reports_to(people: Directory, sender: str) -> tuple[Recipient, ...]:
     """Where a report to a sender goes: into mailboxes here, or outside."""
     try:
         address = canonical(sender)
     except Refused:
         return (Recipient(sender, is_local=False, named=sender),)
     return tuple(
-        Recipient(each.address, each.is_local, named=sender)
-        for each in gate.directory.resolve(address)
+        Recipient(each.address, each.is_local, named=sender) for each in people.resolve(address)
     )

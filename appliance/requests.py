@@ -19,7 +19,9 @@ from appliance.queue import listing
 from appliance.queue.dsn import Outcome
 from appliance.relay.letter import Result
 from appliance.relay.options import Smarthost
-from appliance.store import check
+from appliance.store import check, names
+
+_COUNTING_SECONDS = 1.0
 
 _TRIAL_SECONDS = 45.0
 _UNDER_WAY: dict[str, Any] = {"is_over": False, "works": False, "words": ""}
@@ -60,6 +62,8 @@ class Requests:
             "queue_hold": self.queue_hold,
             "queue_delete": self.queue_delete,
             "account_arrivals": self.account_arrivals,
+            "account_keeps_mail": self.account_keeps_mail,
+            "accounts_usage": self.accounts_usage,
             "services": self.services,
             "log": self.log,
             "index_check": self.index_check,
@@ -202,6 +206,24 @@ class Requests:
         now = parts.clock.wall()
         story = parts.arrivals.story(account.address, now - seconds, now)
         return dataclasses.asdict(story) | {"summary": story.summary}
+
+    async def account_keeps_mail(self, address: str) -> bool:
+        """Whether there is mail of this address, of an account of now or of an earlier one."""
+        home = self._parts.mail / "people" / names.account_directory(address)
+        return await asyncio.to_thread(home.is_dir)
+
+    async def accounts_usage(self, addresses: list[str]) -> dict[str, dict[str, int]]:
+        """What accounts keep: octets and messages. Who takes long to count is left out for now."""
+        parts, found = self._parts, {}
+        end = asyncio.get_running_loop().time() + _COUNTING_SECONDS
+        for address in addresses:
+            home = parts.store.home(address)
+            usage = home.cached_usage()
+            if usage is None and asyncio.get_running_loop().time() < end:
+                usage = await parts.threads.carry_out(home.usage())
+            if usage is not None:
+                found[address] = {"octets": usage.octets, "messages": usage.messages}
+        return found
 
     async def services(self) -> dict[str, Any]:
         """What mail programs are told about this box."""

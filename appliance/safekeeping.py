@@ -88,6 +88,8 @@ class Safekeeping:
             loop.call_soon_threadsafe(self._look.set)
 
         self._means.drives.on_change(changed)
+        await self.look()
+        await self._means.requests.resume()
         while True:
             await self.look()
             await self._perhaps_at_night()

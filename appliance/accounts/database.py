@@ -18,7 +18,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from appliance.accounts import passwords
-from appliance.accounts.directory import Account, AppPassword, Directory
+from appliance.accounts.directory import Account, AppPassword, Directory, Forward
 from appliance.accounts.migrations import migrate
 from appliance.errors import StorageFull, StorageOffline
 
@@ -110,12 +110,17 @@ class AccountsDatabase:
             aliases: dict[str, list[str]] = {}
             for row in db.query("select alias, target from aliases order by rowid"):
                 aliases.setdefault(row["alias"], []).append(row["target"])
+            forwards = {
+                row["address"]: Forward(row["target"], bool(row["keeps_copy"]))
+                for row in db["forwards"].rows
+            }
             domains = {row["name"]: bool(row["is_shared"]) for row in db["domains"].rows}
         return Directory(
             domains=frozenset(name for name, is_shared in domains.items() if not is_shared),
             shared=frozenset(name for name, is_shared in domains.items() if is_shared),
             accounts=accounts,
             aliases={alias: tuple(targets) for alias, targets in aliases.items()},
+            forwards=forwards,
         )
 
     def in_use_since(self) -> float:

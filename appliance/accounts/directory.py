@@ -7,7 +7,7 @@ without a disk. A change in the database leads to a new picture.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from appliance.accounts.addresses import canonical, without_detail
 from appliance.accounts.passwords import ScramKeys
@@ -52,6 +52,14 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """Where somebody has their mail passed on to."""
+
+    target: str  # a canonical address, here or elsewhere
+    keeps_copy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """All people at one moment."""
 
@@ -61,6 +69,7 @@ class Directory:
     shared: frozenset[str] = frozenset()
     """Domains of providers: only the addresses that somebody here has are ours, all others are
     elsewhere."""
+    forwards: Mapping[str, Forward] = field(default_factory=dict)  # by account
 
     def is_our_domain(self, domain: str) -> bool:
         """Whether all mail for this domain is delivered here."""
@@ -87,6 +96,15 @@ class Directory:
         self._follow(address, found, set(), "")
         return tuple(found.values())
 
+    def without_forwards(self) -> Directory:
+        """Who gets mail by name, whatever they have passed on."""
+        return replace(self, forwards={})
+
+    def without_catch_alls(self) -> Directory:
+        """Who gets mail because an address, or a + of it, is theirs."""
+        named = {alias: to for alias, to in self.aliases.items() if not alias.startswith("@")}
+        return replace(self, aliases=named)
+
     def find(self, name: str) -> Account | None:
         """The account of a login name: its address, or the part before the @ where only one
         account has it."""
@@ -102,14 +120,15 @@ class Directory:
 
     def may_send_as(self, account: str, sender: str) -> bool:
         """Whether an account may put this address into MAIL FROM or From: exactly when mail for
-        that address reaches the account."""
+        that address reaches the account, not only because somebody passes theirs on to it."""
         try:
             address = canonical(sender)
         except Refused:
             return False
         if not self.is_here(address):
             return False
-        return any(r.is_local and r.address == account for r in self.resolve(address))
+        reached = self.without_forwards().resolve(address)
+        return any(r.is_local and r.address == account for r in reached)
 
     def owner(self) -> str | None:
         """Who gets what nobody else was named for: the first account that was made."""
@@ -129,7 +148,7 @@ class Directory:
         for name, part in ((local, detail), (base, tail)):
             candidate = f"{name}@{domain}"
             if candidate in self.accounts:
-                found.setdefault(candidate, Recipient(candidate, is_local=True, detail=part))
+                self._reach(candidate, part, found, seen)
                 return
             if candidate in self.aliases:
                 for target in self.aliases[candidate]:
@@ -137,13 +156,27 @@ class Directory:
                 return
         self._follow_last_resort(base, domain, found, seen)
 
+    def _reach(
+        self, account: str, detail: str, found: dict[str, Recipient], seen: set[str]
+    ) -> None:
+        """Into the mailbox, or where its mail is passed on to; never nowhere."""
+        forward = self.forwards.get(account)
+        if forward is not None:
+            seen.add(account)
+            before = len(found)
+            self._follow(forward.target, found, seen, "")
+            is_reached = len(found) > before or forward.target in found
+            if is_reached and not forward.keeps_copy:
+                return
+        found.setdefault(account, Recipient(account, is_local=True, detail=detail))
+
     def _follow_last_resort(
         self, base: str, domain: str, found: dict[str, Recipient], seen: set[str]
     ) -> None:
         """Role addresses go to the owner, everything else to the domain's catch-all."""
         owner = self.owner()
         if base in ROLE_NAMES and owner is not None:
-            found.setdefault(owner, Recipient(owner, is_local=True, detail=base))
+            self._reach(owner, base, found, seen)
             return
         for target in self.aliases.get(f"@{domain}", ()):
             self._follow(target, found, seen, base)

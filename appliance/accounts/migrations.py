@@ -64,7 +64,14 @@ def _shared_domains(db: Database) -> None:
     db.table("domains").add_column("is_shared", int, not_null_default=0)
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (_people, _app_passwords, _audit, _shared_domains)
+def _forwards(db: Database) -> None:
+    columns = {"address": str, "target": str, "keeps_copy": int, "created": float}
+    db.create_table("forwards", columns, pk="address")
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (
+    _people, _app_passwords, _audit, _shared_domains, _forwards,
+)  # fmt: skip
 
 
 def migrate(db: Database, steps: tuple[Callable[[Database], None], ...] = STEPS) -> None:

@@ -7,6 +7,7 @@ raises a sentence that says why not.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 from appliance.accounts import passwords
@@ -105,7 +106,46 @@ class Registry:
             db.table("accounts").delete(account)
             db.execute("delete from app_passwords where address = ?", [account])
             db.execute("delete from aliases where target = ?", [account])
+            db.execute("delete from forwards where address = ?", [account])
         return account
+
+    # --- passing on
+
+    def set_forward(self, address: str, target: str, *, keeps_copy: bool) -> str:
+        """Have an account's mail passed on; the canonical address it goes to.
+
+        Raises:
+            Refused: the target leads back to the account, or to nobody.
+            NotFound: there is no such account.
+        """
+        account, wanted = canonical(address), canonical(target)
+        with self._database.change() as db:
+            if not _there(db, "accounts", account):
+                raise NotFound(f"There is no account {account}.")
+            people = self._database.directory()
+            others = {who: to for who, to in people.forwards.items() if who != account}
+            there = replace(people, forwards=others).resolve(wanted)
+            reached = {each.address for each in there}
+            if not reached:
+                raise Refused(f"Nobody here has the address {wanted}.")
+            if account in reached or wanted == account:
+                raise Refused(f"Mail for {wanted} comes back to {account}.")
+            row = {
+                "address": account,
+                "target": wanted,
+                "keeps_copy": int(keeps_copy),
+                "created": self._now,
+            }
+            db.table("forwards").insert(row, replace=True)
+        return wanted
+
+    def remove_forward(self, address: str) -> None:
+        """Pass an account's mail on no more."""
+        account = canonical(address)
+        with self._database.change() as db:
+            gone = db.execute("delete from forwards where address = ?", [account])
+            if gone.rowcount == 0:
+                raise NotFound(f"Mail of {account} is not passed on.")
 
     # --- app passwords
 

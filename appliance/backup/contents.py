@@ -84,8 +84,13 @@ def messages(engine: Engine, version: str, account: str) -> list[Kept]:
     return found
 
 
-def choose(found: Iterable[Kept], mailbox: str = "", message: str = "") -> list[Kept]:
-    """Those of one mailbox; one message by its UID or by its permanent name.
+def choose(
+    found: Iterable[Kept],
+    mailbox: str = "",
+    message: str = "",
+    several: Collection[str] = (),
+) -> list[Kept]:
+    """Those of one mailbox; one message by its UID or by its permanent name; several by theirs.
 
     Raises:
         NotFound: there is none such.
@@ -94,6 +99,10 @@ def choose(found: Iterable[Kept], mailbox: str = "", message: str = "") -> list[
     chosen = [one for one in found if not wanted or one.mailbox == wanted]
     if wanted and not chosen:
         raise NotFound(f"There is no mail in {mailbox} in this version.")
+    if several:
+        chosen = [one for one in chosen if os.fsdecode(one.permanent) in several]
+        if not chosen:
+            raise NotFound("None of these messages is in this version.")
     if message and not is_message_id(message):
         chosen = [one for one in chosen if _is_called(one, message)]
         if not chosen:

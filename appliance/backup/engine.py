@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ _PASSED_ON = ("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_C
 _SPECIAL = re.compile(r"([\\*?\[])")
 _INCLUDES_AT_ONCE = 2_000
 _TRIES = 5  # when a session did not begin and nobody said why
+HEAD_OCTETS = 64 << 10
+"""As much as is read of a message to see who wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,26 @@ class Engine:
         more = ["--recursive", version, below] if below else [version]
         self._run("ls", "--json", "--no-lock", *more, on_line=heed)
 
+    def head(self, version: str, path: str) -> bytes:
+        """The beginning of a file, up to the first empty line or `HEAD_OCTETS`."""
+        lines: list[bytes] = []
+        enough = threading.Event()
+
+        def heed(line: bytes) -> None:
+            if enough.is_set():
+                return
+            lines.append(line)
+            if not line.strip(b"\r\n") or sum(map(len, lines)) >= HEAD_OCTETS:
+                enough.set()
+
+        watch = Watch(alive=self.watch.alive, cancel=enough)
+        try:
+            self._run("dump", "--no-lock", version, path, on_line=heed, watch=watch)
+        except TargetTrouble as trouble:
+            if trouble.kind is not Kind.CANCELLED:
+                raise
+        return b"".join(lines)[:HEAD_OCTETS]
+
     def restore(self, version: str, scratch: Path, paths: Sequence[str] = ()) -> None:
         """Put a version, or some paths of it, below a folder; paths as in the version."""
         for start in range(0, max(len(paths), 1), _INCLUDES_AT_ONCE):
@@ -256,6 +279,7 @@ class Engine:
         cwd: Path | None = None,
         descriptors: tuple[int, ...] = (),
         fps: str = "1",
+        watch: Watch | None = None,
     ) -> None:
         repository = self.repository
         cache = ("--cache-dir", str(repository.cache)) if repository.cache else ("--no-cache",)
@@ -279,7 +303,7 @@ class Engine:
                 (descriptor, *descriptors),
             )
             for _ in range(_TRIES):
-                ended = process.run(launch, self.watch, on_line)
+                ended = process.run(launch, watch or self.watch, on_line)
                 if ended.because is not None or not says_no_reason(ended.said):
                     break
         if ended.because is not None:

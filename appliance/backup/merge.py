@@ -51,6 +51,8 @@ class Wanted:
     account: str
     mailbox: str = ""
     message: str = ""
+    several: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Messages by their permanent names; empty: all."""
     expected: int = field(default=0, kw_only=True)
     """What it may be at most, in units of `pace`, where that is known before it is planned."""
 
@@ -114,7 +116,7 @@ def plan(engine: Engine, mail: Path, wanted: Wanted) -> Plan:
         Refused: there is not enough room.
     """
     found = contents.messages(engine, wanted.version, wanted.account)
-    chosen = contents.choose(found, wanted.mailbox, wanted.message)
+    chosen = contents.choose(found, wanted.mailbox, wanted.message, wanted.several)
     home = mail / "people" / names.account_directory(wanted.account)
     here = {directory: _permanent_names(home / directory) for directory in _directories(chosen)}
     missing = contents.missing(chosen, here)

@@ -129,8 +129,30 @@ def start_sheet(
     Raises:
         Refused: as `must_be_printable`.
     """
+    page = _Page(services)
+    _draw(page, words, services, person, link=link, now=now)
+    return bytes(page.pdf.output())
+
+
+def start_sheets(
+    words: Words, services: Services, persons: Sequence[Person], *, now: float = 0.0
+) -> bytes:
+    """A sheet for each of several people, in one document.
+
+    Raises:
+        Refused: as `must_be_printable`.
+    """
+    page = _Page(services)
+    for person in persons:
+        _draw(page, words, services, person, now=now)
+    return bytes(page.pdf.output())
+
+
+def _draw(
+    page: _Page, words: Words, services: Services, person: Person, *, link: str = "", now: float
+) -> None:
     must_be_printable(person, link)
-    page = _Page(services, person)
+    page.begin(person)
     page.pdf.set_title(page.text(words.title))
     page.heading(words.title)
     _person(page, words, person, link)
@@ -146,7 +168,6 @@ def start_sheet(
         page.pdf.set_creation_date(day)
         page.pdf.ln(4)
         page.small(words.made.replace("{day}", day.date().isoformat()), page.pdf.epw)
-    return bytes(page.pdf.output())
 
 
 def must_be_printable(person: Person, link: str = "") -> None:
@@ -219,11 +240,10 @@ def _code(page: _Page, words: Words, link: str, top: float) -> None:
 class _Page:
     """The pen: fonts, sizes, and text that fits the font there is."""
 
-    def __init__(self, services: Services, person: Person) -> None:
+    def __init__(self, services: Services) -> None:
         from fpdf import FPDF  # noqa: PLC0415 - only who makes a sheet pays for it
 
         self._values = {
-            "{address}": person.address,
             "{host}": services.host,
             "{imap}": str(services.imap_port),
             "{submission}": str(services.submission_port),
@@ -238,6 +258,10 @@ class _Page:
         if folder is not None:
             self.pdf.add_font("DejaVu", "", f"{folder}/DejaVuSans.ttf")
             self.pdf.add_font("DejaVu", "B", f"{folder}/DejaVuSans-Bold.ttf")
+
+    def begin(self, person: Person) -> None:
+        """A new sheet, for this person."""
+        self._values["{address}"] = person.address
         self.pdf.add_page()
 
     def text(self, text: str) -> str:

@@ -85,7 +85,7 @@ def _endpoint(
 
 async def _given(request: Request, operation: Operation) -> dict[str, Any]:
     """From path, query and body."""
-    several = {each.name for each in operation.fields if each.kind is Kind.CHOICES}
+    several = {each.name for each in operation.fields if each.kind in {Kind.CHOICES, Kind.TEXTS}}
     given: dict[str, Any] = {
         name: request.query_params.getlist(name) if name in several else value
         for name, value in request.query_params.items()

@@ -17,7 +17,11 @@ from appliance.settings import Settings
 from appliance.threads import Threads
 from appliance.web import audit, people
 from appliance.web.backups import Backups
+from appliance.web.grants import Grants
+from appliance.web.imports import Importer
+from appliance.web.passkeys import Ceremonies
 from appliance.web.presence import Presence
+from appliance.web.shelves import Shelves
 
 Act = Callable[..., Awaitable[Any]]
 T = TypeVar("T")
@@ -50,6 +54,10 @@ class Desk:
     """What the running daemon does when asked; the command line asks for the same."""
     presence: Presence = field(default_factory=Presence)
     office: Office = field(default_factory=Office)
+    grants: Grants = field(default_factory=Grants)
+    shelves: Shelves = field(default_factory=Shelves)
+    ceremonies: Ceremonies = field(default_factory=Ceremonies)
+    importer: Importer = field(default_factory=Importer)
 
     @property
     def now(self) -> float:

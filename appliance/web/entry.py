@@ -6,19 +6,23 @@ under the same names, so trying here and there in turns gains nothing.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
+from collections.abc import Mapping
+from typing import Any
 
 from appliance.accounts import passwords
 from appliance.accounts.login import Service
 from appliance.errors import AuthenticationFailed
 from appliance.threads import Steps, in_thread
-from appliance.web import people, sessions, tokens
+from appliance.web import passkeys, people, sessions, tokens
 from appliance.web.desk import Desk
 from appliance.web.language import N_
 from appliance.web.people import Person
 from appliance.web.roles import Role, Visitor
 
 _TOTP_STEP_SECONDS = 30
+_A_PASSKEY = "a passkey from {}"  # whose it is nobody knows before
 
 
 class CodeWanted(AuthenticationFailed):
@@ -90,6 +94,26 @@ def matching_step(secret: str, code: str, now: float) -> int | None:
     return next((step for step, one in codes.items() if hmac.compare_digest(one, typed)), None)
 
 
+async def of_passkey(
+    desk: Desk, state: Any, origin: str, said: Mapping[str, Any], peer: str
+) -> Visitor:
+    """Who showed a passkey: it stands for the password and for the code.
+
+    Raises:
+        AuthenticationFailed: it opens nothing here.
+        Temporary: too many failures.
+    """
+    gate = desk.gate
+    await desk.threads.carry_out(gate.wait_in_line(peer, _A_PASSKEY.format(peer)))
+    try:
+        login = await desk.blocking(passkeys.owner_of, desk.database, state, origin, said, desk.now)
+    except AuthenticationFailed as error:
+        with contextlib.suppress(AuthenticationFailed):
+            gate.note_failure(peer, _A_PASSKEY.format(peer), Service.PAGE)
+        raise error from None
+    return await visitor(desk, login, peer)
+
+
 async def visitor(
     desk: Desk,
     login: str,
@@ -105,7 +129,7 @@ async def visitor(
         return Visitor(peer=peer)
     role = person.role if person is not None else Role.USER
     name = (person.name if person else "") or (account.name if account else "") or login
-    return Visitor(login, name, role, peer, login if account else "", session, scopes)
+    return Visitor(login, name, role, peer, login if account else "", session, scopes=scopes)
 
 
 async def of_cookie(desk: Desk, secret: str, peer: str) -> Visitor:

@@ -17,6 +17,7 @@ from appliance.web.language import N_
 
 LONGEST_TEXT = 500
 LONGEST_LINES = 200_000
+MOST_TEXTS = 500
 _SIZE = re.compile(r"(\d{1,12})\s*([KMGT]?)i?B?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _YES = frozenset(("on", "true", "yes", "1"))
@@ -33,6 +34,7 @@ class Kind(Enum):
     CHOICES = "choices"  # any number of them
     SIZE = "size"  # octets, typed as 2G
     LINES = "lines"
+    TEXTS = "texts"  # any number of them, such as names of messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Field:
     """Values and what is shown for them."""
     is_private: bool = False
     """Seen while it is typed, but never written down."""
+    may_be_file: bool = False
+    """On a page a file may be chosen instead of typing it."""
     complete: str = ""
     """What a browser may fill in (the attribute autocomplete)."""
 
@@ -98,6 +102,8 @@ def _one(field: Field, raw: Any) -> Any:
         return _switch(field, raw)
     if field.kind is Kind.CHOICES:
         return _choices(field, raw)
+    if field.kind is Kind.TEXTS:
+        return _texts(field, raw)
     if raw is None or raw == "":
         if field.required:
             raise ValueError(N_("Please fill this in."))
@@ -152,6 +158,16 @@ def _switch(field: Field, raw: Any) -> bool:
     if isinstance(raw, str):
         return raw.lower() in _YES
     raise ValueError(N_("This must be true or false."))
+
+
+def _texts(field: Field, raw: Any) -> tuple[str, ...]:
+    given = [raw] if isinstance(raw, str) else [] if raw is None else raw
+    if not isinstance(given, list) or len(given) > MOST_TEXTS:
+        raise ValueError(N_("This is too long."))
+    found = tuple(dict.fromkeys(_text(field, each) for each in given if each != ""))
+    if not found and field.required:
+        raise ValueError(N_("Please choose at least one."))
+    return found
 
 
 def _choices(field: Field, raw: Any) -> tuple[str, ...]:

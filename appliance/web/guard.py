@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from email.utils import formatdate
 from http.cookies import CookieError, SimpleCookie
 
@@ -81,7 +82,10 @@ class Guard:
         answer = Sending(send, scope["path"])
         refusal = _foreign(scope, headers) or _large(headers)
         if refusal is None:
-            scope.setdefault("state", {})["visitor"] = await self._visitor(scope, headers)
+            visitor = await self._visitor(scope, headers)
+            scope.setdefault("state", {})["visitor"] = replace(
+                visitor, origin=_origin(scope, headers)
+            )
             refusal = await self._pass_on(scope, receive, answer)
         if refusal is not None and not answer.has_begun:
             await _answer(scope["path"], *refusal)(scope, receive, answer)
@@ -133,6 +137,10 @@ def cookie_of(headers: Headers) -> str:
     return found.value if found is not None else ""
 
 
+def _origin(scope: Scope, headers: Headers) -> str:
+    return f"{scope['scheme']}://{headers.get('host', '')}"
+
+
 def _foreign(scope: Scope, headers: Headers) -> Refusal | None:
     """A change that another site, or no page of ours, asks for."""
     if scope["method"] in SAFE_METHODS or _token_of(headers) or is_open(scope["path"]):
@@ -142,7 +150,7 @@ def _foreign(scope: Scope, headers: Headers) -> Refusal | None:
         good = site == "same-origin"
     else:
         origin = headers.get("origin", "")
-        good = bool(origin) and origin == f"{scope['scheme']}://{headers.get('host', '')}"
+        good = bool(origin) and origin == _origin(scope, headers)
     return None if good else (403, "This request does not come from the page of this box.")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance import __version__
-from appliance.web.fields import LONGEST_TEXT, Field, Kind
+from appliance.web.fields import LONGEST_TEXT, MOST_TEXTS, Field, Kind
 from appliance.web.operation import Operation
 
 _IN_PATH = re.compile(r"{(\w+)}")
@@ -115,6 +115,9 @@ def _schema(field: Field) -> dict[str, Any]:
             return {"type": "string", "enum": offered}
         case Kind.CHOICES:
             return {"type": "array", "items": {"type": "string", "enum": offered}}
+        case Kind.TEXTS:
+            item = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}
+            return {"type": "array", "items": item, "maxItems": MOST_TEXTS}
     most = field.longest if field.kind is Kind.LINES else LONGEST_TEXT
     least = {"minLength": 1} if field.required else {}
     return {"type": "string", "maxLength": most, **least}

@@ -97,5 +97,9 @@ def _told(operation: Operation, values: Values) -> dict[str, Any]:
         value = values.get(field.name)
         if field.kind is Kind.SECRET or field.is_private or value in ("", None, ()):
             continue
-        told[field.name] = f"{len(str(value))} characters" if field.kind is Kind.LINES else value
+        if field.kind is Kind.LINES:
+            value = f"{len(str(value))} characters"
+        elif field.kind is Kind.TEXTS:
+            value = f"{len(value)} chosen"
+        told[field.name] = value
     return told

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from appliance.errors import PillarboxError
+from appliance.web import lists
 from appliance.web.desk import Desk
 from appliance.web.fields import BadFields, Kind
 from appliance.web.flash import put
@@ -26,7 +27,7 @@ from appliance.web.operations.table import BY_NAME
 from appliance.web.roles import Role, Visitor
 
 Handler = Callable[[Request, Desk, Visitor], Awaitable[Response]]
-_MOST_FIELDS = 60
+_MOST_FIELDS = 600  # a list of people has a tick for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,19 @@ async def answer(page: Page, request: Request, desk: Desk) -> Response:
 
 async def _do(page: Page, request: Request, desk: Desk) -> Response | None:
     """Do it; None: show the page, which then says what is wrong or what came of it."""
-    async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:
+    files = sum(each.may_be_file for name in page.does for each in BY_NAME[name].fields)
+    async with request.form(max_files=files, max_fields=_MOST_FIELDS) as form:
         operation = BY_NAME.get(str(form.get("_do", "")))
         if operation is None or operation.name not in page.does:
             request.state.problem = Problem(
                 "", N_("This form is not known here; load the page again.")
             )
             return None
-        given = _given(operation, form) | _of_the_path(operation, request)
+        given = (
+            _given(operation, form)
+            | await _files(operation, form)
+            | _of_the_path(operation, request)
+        )
         then = str(form.get("_then", ""))
     try:
         result = await perform(desk, request.state.visitor, operation, given)
@@ -103,13 +109,23 @@ def _given(operation: Operation, form: FormData) -> dict[str, Any]:
     """What was typed into the operation's own fields; a switch that is off is not sent."""
     given: dict[str, Any] = {}
     for each in operation.fields:
-        if each.kind is Kind.CHOICES:
+        if each.kind in {Kind.CHOICES, Kind.TEXTS}:
             given[each.name] = [str(value) for value in form.getlist(each.name)]
         elif each.kind is Kind.SWITCH:
             given[each.name] = str(form.get(each.name, "off"))
         elif each.name in form:
             given[each.name] = str(form[each.name])
     return given
+
+
+async def _files(operation: Operation, form: FormData) -> dict[str, str]:
+    """What was chosen as a file instead."""
+    found = {}
+    for each in operation.fields:
+        file = form.get(f"{each.name}-file") if each.may_be_file else None
+        if isinstance(file, UploadFile) and file.size:
+            found[each.name] = lists.decoded(await file.read())
+    return found
 
 
 def _of_the_path(operation: Operation, request: Request) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from starlette.responses import HTMLResponse
 
 from appliance import words
 from appliance.web import language
+from appliance.web import menu as menus
 from appliance.web.desk import Desk
 from appliance.web.language import Language
-from appliance.web.menu import MENU
 from appliance.web.operations.table import BY_NAME
 from appliance.web.roles import Role, Visitor
 
@@ -43,6 +43,7 @@ def environment(code: str) -> Environment:
         "hour": lambda at: moment_by("Hm", float(at), code),
         "weekday": lambda at: moment_by("E", float(at), code),
         "date": lambda at: moment_by("MMMd", float(at), code),
+        "occasion": lambda at: occasion(float(at or 0), code),
         "duration": lambda seconds: words.duration(float(seconds)),
     }
     made.globals |= {"operations": BY_NAME, "languages": tuple(language.LANGUAGES.values())}
@@ -71,6 +72,17 @@ def moment_by(skeleton: str, at: float, code: str) -> str:
     return str(format_skeleton(skeleton, here, locale=code))
 
 
+_WEEKDAY = {"de": "EEEE, d. MMMM, HH:mm"}
+
+
+def occasion(at: float, code: str) -> str:
+    """A point in time of the last months as people would say it."""
+    from babel.dates import format_datetime  # noqa: PLC0415 - brings the data of languages
+
+    when = datetime.fromtimestamp(at)  # noqa: DTZ006 - the office's own time is meant
+    return str(format_datetime(when, _WEEKDAY.get(code, "EEEE d MMMM, HH:mm"), locale=code))
+
+
 def language_of(request: Request) -> Language:
     """What this reader reads."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
@@ -83,12 +95,14 @@ def page(
     """A page."""
     reads = language_of(request)
     visitor: Visitor = request.state.visitor
+    items = [each for each in menus.MENU if each.is_for(visitor, simulate=desk.simulate)]
     shown: dict[str, Any] = {
         "office": desk.office.name or desk.host,
         "host": desk.host,
         "visitor": visitor,
         "Role": Role,
-        "menu": [each for each in MENU if each.is_for(visitor, simulate=desk.simulate)],
+        "menu": items,
+        "current": menus.current(items, request.url.path),
         "path": request.url.path,
         "language": reads,
         "problem": getattr(request.state, "problem", None),

@@ -38,6 +38,9 @@ class Visitor:
     """The address of the person's own account here, if they have one."""
     session: str = ""
     """What is kept of the session's secret; empty for a token."""
+    origin: str = ""
+    """Under which the page was opened (RFC 6454): https://mail.example.org:443 without the usual
+    port."""
     scopes: frozenset[str] | None = None
     """What a token is for; None: a person in a browser, who may do all that the role allows."""
 

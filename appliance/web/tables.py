@@ -56,4 +56,38 @@ def _first(db: Database) -> None:
     db.table("web_tokens").create_index(["hash"], unique=True)
 
 
-STEPS = (_first,)
+def _second(db: Database) -> None:
+    db.create_table(
+        "web_import",
+        {
+            "number": int,
+            "address": str,
+            "name": str,
+            "quota": str,
+            "problem": str,
+            "chosen": int,
+            "outcome": str,
+        },
+        pk="number",
+    )
+
+
+def _third(db: Database) -> None:
+    db.create_table(
+        "web_passkeys",
+        {
+            "id": str,
+            "login": str,
+            "born": float,  # when the login was made that it opens
+            "name": str,
+            "rp": str,
+            "credential": bytes,
+            "counter": int,
+            "created": float,
+            "last_used": float,
+        },
+        pk="id",
+    ).create_index(["login"])
+
+
+STEPS = (_first, _second, _third)

@@ -33,6 +33,10 @@ def local(directory, address):
     return [(r.address, r.is_local, r.detail) for r in directory.resolve(address)]
 
 
+def reached(database, address):
+    return sorted(each.address for each in database.directory().resolve(address))
+
+
 def test_an_account_is_found_in_any_letter_case(registry, database):
     assert database.directory().find("ANNA@OFFICE.TEST").quota_octets == 1000
     assert database.directory().find("anna").address == "anna@office.test"
@@ -133,6 +137,41 @@ def test_a_removed_account_is_gone_with_its_app_passwords_and_from_aliases(regis
     registry.remove_account("ben@office.test")
     assert "ben@office.test" not in database.directory().accounts
     assert local(database.directory(), "info@office.test") == [("anna@office.test", True, "")]
+
+
+def test_mail_is_passed_on_with_or_without_a_copy(registry, database):
+    registry.set_forward("anna@office.test", "Anna@else.test", keeps_copy=True)
+    assert reached(database, "anna+shop@office.test") == ["anna@else.test", "anna@office.test"]
+    registry.set_forward("anna@office.test", "ben@office.test", keeps_copy=False)
+    assert reached(database, "anna@office.test") == ["ben@office.test"]
+    assert reached(database, "postmaster@office.test") == ["ben@office.test"]
+    assert not database.directory().may_send_as("ben@office.test", "anna@office.test")
+    assert database.directory().may_send_as("anna@office.test", "anna@office.test")
+    registry.remove_forward("anna@office.test")
+    assert reached(database, "anna@office.test") == ["anna@office.test"]
+
+
+@pytest.mark.parametrize(
+    "target", ["anna@office.test", "anna+me@office.test", "us@office.test", "nobody@office.test"]
+)
+def test_mail_is_not_passed_on_to_oneself_in_circles_or_to_nobody(registry, database, target):
+    registry.add_alias("us@office.test", ["anna@office.test", "ben@office.test"])
+    with pytest.raises(Refused):
+        registry.set_forward("anna@office.test", target, keeps_copy=True)
+    assert database.directory().forwards == {}
+
+
+def test_two_who_pass_on_to_each_other_are_refused_however_it_came_about(registry, database):
+    registry.set_forward("anna@office.test", "out@else.test", keeps_copy=False)
+    registry.set_forward("ben@office.test", "anna@office.test", keeps_copy=False)
+    with pytest.raises(Refused, match="comes back to anna"):
+        registry.set_forward("anna@office.test", "ben@office.test", keeps_copy=False)
+
+
+def test_mail_stays_where_its_target_is_gone(registry, database):
+    registry.set_forward("anna@office.test", "ben@office.test", keeps_copy=False)
+    registry.remove_account("ben@office.test")
+    assert reached(database, "anna@office.test") == ["anna@office.test"]
 
 
 def test_international_addresses_have_one_spelling(registry, database):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 
@@ -120,3 +121,50 @@ def test_stopping_the_appliance_ends_a_run(office: Office) -> None:
     told = carry(office, story, slow)
     assert told["outcome"] == "cancelled"
     assert not office.box.view.exists()
+
+
+def test_some_messages_come_back_and_no_others(office: Office) -> None:
+    drive = office.drive()
+
+    async def story(asked: BackupRequests) -> None:
+        await asked.now()
+        await done(asked)
+        box = run_here(office.store.home(ANNA).open("INBOX"))[0]
+        name = run_here(box.permanent_name(2))[0]
+        run_here(box.store_flags([1, 2, 3], add=DELETED))
+        run_here(box.expunge([1, 2, 3]))
+        await asked.restore({"account": ANNA, "mailbox": "INBOX", "several": [os.fsdecode(name)]})
+        told = await done(asked)
+        assert told["sentence"] == "1 message was restored; 0 were here already."
+        assert told["account"] == ANNA
+        await asked.restore({"account": ANNA, "mailbox": "INBOX", "several": ["nobody's"]})
+        assert (await done(asked))["outcome"] == "failed"
+
+    carry(office, story)
+    assert drive.label == "A"
+
+
+def test_a_restore_goes_on_after_the_box_was_stopped(office: Office) -> None:
+    drive = office.drive()
+    before = contents(office.mail / "people" / ANNA)
+
+    async def stopped(asked: BackupRequests) -> None:
+        await asked.now()
+        await done(asked)
+        box = run_here(office.store.home(ANNA).open("INBOX"))[0]
+        run_here(box.store_flags([1, 2], add=DELETED))
+        run_here(box.expunge([1, 2]))
+        await asked.restore({"account": ANNA}, source=drive.identity)
+        asked.stop()
+        await done(asked)
+
+    async def begun_anew(asked: BackupRequests) -> None:
+        await asked.resume()
+        told = await done(asked)
+        assert (told["outcome"], told["account"]) == ("restored", ANNA)
+        await asked.resume()
+        assert not (await asked.progress())["is_busy"]
+
+    carry(office, stopped)
+    carry(office, begun_anew)
+    assert contents(office.mail / "people" / ANNA) == before

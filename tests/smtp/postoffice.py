@@ -89,7 +89,7 @@ class PostOffice:
             self.threads,
             clock,
             host="mx.office.test",
-            resolve=lambda s: postroom.reports_to(gate, s),
+            resolve=lambda s: postroom.reports_to(gate.directory, s),
         )
         self.runner.local = postroom.LocalCarrier(
             self.queue, Mda(self.store, lambda a: a in gate.directory.accounts)

@@ -70,6 +70,18 @@ class Reader:
         sent = {"Origin": self.base, **headers}
         return self._open(urllib.request.Request(self.base + path, body, self._all(sent)))
 
+    def send(self, path: str, body: bytes, kind: str) -> Answer:
+        """A form with a file in it."""
+        sent = {"Origin": self.base, "Content-Type": kind}
+        return self._open(urllib.request.Request(self.base + path, body, self._all(sent)))
+
+    def get_bytes(self, path: str, body: bytes | None = None, **headers: str) -> bytes:
+        """A file; with a body it is asked for by POST."""
+        request = urllib.request.Request(self.base + path, body, self._all(headers))
+        with self._opener.open(request, timeout=30) as answer:
+            content: bytes = answer.read()
+            return content
+
     def do(self, page: str, operation: str, /, **typed: Any) -> Answer:
         """Send a form of a page."""
         return self.post(page, {"_do": operation, **typed})

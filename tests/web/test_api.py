@@ -68,7 +68,7 @@ def test_without_a_login_nothing_is_told(office):
         ("GET", "/trace", None),
         ("GET", "/audit", None),
         ("POST", "/backups/run", {}),
-        ("POST", "/backups/restore", {"account": "anna@office.test"}),
+        ("POST", "/accounts/anna@office.test/backups/A/latest/restore", {}),
         ("POST", "/simulator/press", {"seconds": "10.5"}),
     ],
 )

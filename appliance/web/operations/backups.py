@@ -12,11 +12,6 @@ from appliance.web.operation import Operation
 from appliance.web.roles import Role, Visitor
 
 TO = Field("to", N_("Where to"), required=False, help=N_("Empty: the drive whose proof is oldest."))
-VERSION = Field("version", N_("Version"), required=False, help=N_("Empty: the newest."))
-FROM = Field("source", N_("From"), required=False, help=N_("Empty: the drive that is plugged in."))
-ACCOUNT = Field("account", N_("Account"))
-MAILBOX = Field("mailbox", N_("Folder"), required=False, help=N_("Empty: all folders."))
-MESSAGE = Field("message", N_("Message"), required=False)
 
 
 async def runs(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
@@ -83,12 +78,6 @@ async def versions(desk: Desk, _visitor: Visitor, values: Values) -> list[dict[s
     ]
 
 
-async def restore(desk: Desk, _visitor: Visitor, values: Values) -> None:
-    """Bring back what is missing of one account; nothing that is there is changed."""
-    wanted = {name: values[name] for name in ("version", "account", "mailbox", "message")}
-    await desk.ask("backup_restore", wanted=wanted, source=values["source"])
-
-
 PATH = Field("path", N_("Drive"))
 TARGET = Field("target", N_("Where"))
 _HELPER, _BACKUPS, _READ = Role.HELPER, "backups", "read"
@@ -111,7 +100,4 @@ OPERATIONS = (
               N_("Let go of all drives"), eject),
     Operation("backup_versions", "GET", "/backups/targets/{target}/versions", _HELPER, _READ,
               N_("All versions on a target"), versions, (TARGET,)),
-    Operation("backup_restore", "POST", "/backups/restore", Role.OWNER, _BACKUPS,
-              N_("Bring back what is missing"), restore,
-              (ACCOUNT, MAILBOX, MESSAGE, VERSION, FROM)),
 )  # fmt: skip

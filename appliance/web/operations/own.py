@@ -19,6 +19,7 @@ from appliance.web.operations.people import (
     PASSWORD,
     app_password_add,
     app_password_revoke,
+    usage_of,
 )
 from appliance.web.operations.people import account as account_of
 from appliance.web.roles import SCOPES, Role, Visitor
@@ -69,6 +70,13 @@ async def my_devices(desk: Desk, visitor: Visitor, _values: Values) -> list[dict
     found = await account_of(desk, visitor, Values(address=own_account(visitor)))
     devices: list[dict[str, Any]] = found["app_passwords"]
     return devices
+
+
+async def my_usage(desk: Desk, visitor: Visitor, _values: Values) -> dict[str, int]:
+    """How much mail one keeps; `quota` 0: as much as there is room for."""
+    account = own_account(visitor)
+    found = (await usage_of(desk, [account])).get(account, {"octets": 0, "messages": 0})
+    return {**found, "quota": desk.gate.directory.accounts[account].quota_octets}
 
 
 async def my_device_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str, str]:
@@ -157,6 +165,7 @@ OPERATIONS = (
               my_password, (NOW, PASSWORD)),
     Operation("my_devices", "GET", "/me/app-passwords", _USER, "read", N_("My devices"),
               my_devices),
+    Operation("my_usage", "GET", "/me/usage", _USER, "read", N_("How much mail I keep"), my_usage),
     Operation("my_device_add", "POST", "/me/app-passwords", _USER, _OWN,
               N_("Make a password for one of my devices"), my_device_add, (DEVICE, FOR)),
     Operation("my_device_revoke", "DELETE", "/me/app-passwords/{name}", _USER, _OWN,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from appliance.accounts import passwords
-from appliance.accounts.addresses import canonical
 from appliance.accounts.directory import Account, Directory
 from appliance.accounts.registry import SERVICES
-from appliance.errors import NotFound, Refused
-from appliance.web import people, sessions
+from appliance.errors import Refused, Temporary
+from appliance.web import people, reaching, sessions
 from appliance.web.desk import Desk
 from appliance.web.fields import Field, Kind, Values
 from appliance.web.language import N_
 from appliance.web.operation import Forbidden, Operation, beside
+from appliance.web.reaching import found_account, tell
 from appliance.web.roles import Role, Visitor
 
 ADDRESS = Field("address", N_("E-mail address"), help=N_("Such as anna@example.org."))
@@ -27,12 +28,6 @@ QUOTA = Field(
     help=N_("Such as 2G; leave it empty for no limit."),
 )  # fmt: skip
 DOMAIN = Field("domain", N_("Domain"), help=N_("What stands behind the @, such as example.org."))
-ALIAS = Field(
-    "alias", N_("Further address"), help=N_("info@example.org; @example.org for the rest.")
-)
-TARGETS = Field(
-    "targets", N_("Goes to"), Kind.LINES, help=N_("One address a line; several make a group.")
-)
 DEVICE = Field("name", N_("Device"), help=N_("The device that shall use it, such as Anna's phone."))
 FOR = Field(
     "services", N_("May"), Kind.CHOICES, required=False,
@@ -45,11 +40,7 @@ ROLES = Field(
 )  # fmt: skip
 
 
-_TOLD = (
-    "{who} has {what} for {address} on the page of the mail box.\n\n"
-    "If you did not ask for it, talk to the owner of the box: whoever has that password can read "
-    "your mail.\n"
-)
+_CAN_READ = "whoever has that password can read your mail"
 
 
 async def accounts(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
@@ -61,9 +52,23 @@ async def accounts(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[
 
 async def account(desk: Desk, _visitor: Visitor, values: Values) -> dict[str, Any]:
     """One account."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     roles = await desk.blocking(people.all_of_them, desk.database)
     return _account(found, roles, desk.gate.directory)
+
+
+async def usage(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, dict[str, int]]:
+    """What each account keeps; who takes long to count is left out for now."""
+    return await usage_of(desk, list(desk.gate.directory.accounts))
+
+
+async def usage_of(desk: Desk, addresses: list[str]) -> dict[str, dict[str, int]]:
+    """What some accounts keep; nobody while the mail disk is away."""
+    try:
+        found: dict[str, dict[str, int]] = await desk.ask("accounts_usage", addresses=addresses)
+    except Temporary:
+        return {}
+    return found
 
 
 async def account_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str, Any]:
@@ -71,6 +76,7 @@ async def account_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str,
     with beside("password"):
         passwords.check_new(values["password"])
     with beside("address"):
+        told = await reaching.check(desk, visitor, values["address"])
         address = await desk.registry(
             lambda registry: registry.add_account(
                 values["address"],
@@ -79,19 +85,21 @@ async def account_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str,
                 quota_octets=values["quota"],
             )
         )
+    for each in told:
+        await tell(desk, visitor, each, f"has made the account {address}, whose mail you got")
     return await account(desk, visitor, Values(address=address))
 
 
 async def account_change(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Another name, another quota."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     await desk.registry(lambda r: r.set_name(found.address, values["name"]))
     await desk.registry(lambda r: r.set_quota(found.address, values["quota"]))
 
 
 async def account_remove(desk: Desk, visitor: Visitor, values: Values) -> None:
     """End an account; its mail stays on the disk."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     if found.address == visitor.login:
         raise Refused(N_("You are logged in with this account; somebody else has to remove it."))
     await _spare_the_greater(desk, visitor, found.address)
@@ -101,26 +109,19 @@ async def account_remove(desk: Desk, visitor: Visitor, values: Values) -> None:
     await desk.blocking(sessions.end_all, desk.database, found.address)
 
 
-async def _tell(desk: Desk, visitor: Visitor, address: str, what: str) -> None:
-    """Nobody's mail becomes readable for somebody else without a word to them."""
-    if visitor.login != address:
-        text = _TOLD.format(who=visitor.name or visitor.login, what=what, address=address)
-        await desk.ask("mail_tell", to=address, subject="Your account was changed", text=text)
-
-
 async def password_set(desk: Desk, visitor: Visitor, values: Values) -> None:
     """A new password for somebody; they are logged out of the page."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     await _spare_the_greater(desk, visitor, found.address)
     with beside("password"):
         await desk.registry(lambda r: r.set_password(found.address, values["password"]))
     await desk.blocking(sessions.end_all, desk.database, found.address)
-    await _tell(desk, visitor, found.address, "set a new password")
+    await tell(desk, visitor, found.address, f"has set a new password; {_CAN_READ}")
 
 
 async def role_set(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Make an account's person an owner, a helper, or neither."""
-    found, role = _found(desk, values["address"]), Role[values["role"].upper()]
+    found, role = found_account(desk, values["address"]), Role[values["role"].upper()]
     before = await desk.blocking(people.find, desk.database, found.address)
     if role is Role.USER:
         if before is not None:
@@ -135,41 +136,20 @@ async def role_set(desk: Desk, _visitor: Visitor, values: Values) -> None:
 
 async def app_password_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str, str]:
     """A password for one device; told once."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     services = values["services"] or SERVICES
     made = await desk.registry(
         lambda r: r.add_app_password(found.address, values["name"], services)
     )
-    what = f"made a password for the device {values['name']!r}"
-    await _tell(desk, visitor, found.address, what)
+    what = f"has made a password for the device {values['name']!r}; {_CAN_READ}"
+    await tell(desk, visitor, found.address, what)
     return {"password": made}
 
 
 async def app_password_revoke(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """End the password of a device at once."""
-    found = _found(desk, values["address"])
+    found = found_account(desk, values["address"])
     await desk.registry(lambda r: r.revoke_app_password(found.address, values["name"]))
-
-
-async def aliases(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
-    """All further addresses and where they lead."""
-    found = desk.gate.directory.aliases
-    return [{"alias": alias, "targets": list(found[alias])} for alias in sorted(found)]
-
-
-async def alias_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
-    """Have mail for an address go to others."""
-    targets = values["targets"].replace(",", " ").split()
-    with beside("targets"):
-        for each in targets:
-            canonical(each)
-    with beside("alias"):
-        await desk.registry(lambda r: r.add_alias(values["alias"], targets))
-
-
-async def alias_remove(desk: Desk, _visitor: Visitor, values: Values) -> None:
-    """Have it go nowhere."""
-    await desk.registry(lambda r: r.remove_alias(values["alias"]))
 
 
 async def domains(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
@@ -196,13 +176,6 @@ async def domain_remove(desk: Desk, _visitor: Visitor, values: Values) -> None:
     await desk.registry(lambda r: r.remove_domain(values["domain"]))
 
 
-def _found(desk: Desk, address: str) -> Account:
-    found = desk.gate.directory.find(address)
-    if found is None:
-        raise NotFound(f"There is no account {address}.")
-    return found
-
-
 async def _spare_the_greater(desk: Desk, visitor: Visitor, address: str) -> None:
     """A helper could become an owner by giving the owner a new password."""
     person = await desk.blocking(people.find, desk.database, address)
@@ -219,6 +192,7 @@ def _account(
         "name": found.name,
         "quota": found.quota_octets,
         "role": person.role.word if person is not None else Role.USER.word,
+        "forward": _forward(directory, found.address),
         "aliases": sorted(a for a, to in directory.aliases.items() if found.address in to),
         "app_passwords": [
             {
@@ -233,9 +207,16 @@ def _account(
     }
 
 
+def _forward(directory: Directory, address: str) -> dict[str, Any] | None:
+    found = directory.forwards.get(address)
+    return None if found is None else asdict(found)
+
+
 _HELPER, _PEOPLE, _READ = Role.HELPER, "people", "read"
 OPERATIONS = (
     Operation("accounts", "GET", "/accounts", _HELPER, _READ, N_("All accounts"), accounts),
+    Operation("usage", "GET", "/usage", _HELPER, _READ, N_("How much mail each account keeps"),
+              usage),
     Operation("account", "GET", "/accounts/{address}", _HELPER, _READ, N_("One account"), account,
               (ADDRESS,)),
     Operation("account_add", "POST", "/accounts", _HELPER, _PEOPLE, N_("Make an account"),
@@ -253,11 +234,6 @@ OPERATIONS = (
     Operation("app_password_revoke", "DELETE", "/accounts/{address}/app-passwords/{name}", _HELPER,
               _PEOPLE, N_("Revoke the password of a device"), app_password_revoke,
               (ADDRESS, DEVICE)),
-    Operation("aliases", "GET", "/aliases", _HELPER, _READ, N_("All further addresses"), aliases),
-    Operation("alias_add", "POST", "/aliases", _HELPER, _PEOPLE,
-              N_("Have mail for an address go to others"), alias_add, (ALIAS, TARGETS)),
-    Operation("alias_remove", "DELETE", "/aliases/{alias}", _HELPER, _PEOPLE,
-              N_("Remove a further address"), alias_remove, (ALIAS,)),
     Operation("domains", "GET", "/domains", _HELPER, _READ, N_("All domains"), domains),
     Operation("domain_add", "POST", "/domains", Role.OWNER, _PEOPLE, N_("Take mail for a domain"),
               domain_add, (DOMAIN,)),

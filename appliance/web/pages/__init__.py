@@ -12,12 +12,15 @@ from appliance.web.pages import (
     disks,
     domain,
     door,
+    export,
     flow,
     health,
     home,
+    importing,
     log,
     me,
     network,
+    passkey,
     person,
     queue,
     restore,
@@ -30,6 +33,7 @@ from appliance.web.pages import (
 
 PAGES: tuple[Page, ...] = (
     home.PAGE,
+    *importing.PAGES,
     *person.PAGES,
     start.SHEET,
     domain.PAGE,
@@ -37,7 +41,8 @@ PAGES: tuple[Page, ...] = (
     trace.PAGE,
     queue.PAGE,
     backups.PAGE,
-    restore.PAGE,
+    *restore.PAGES,
+    *export.PAGES,
     disks.PAGE,
     network.PAGE,
     health.PAGE,
@@ -53,4 +58,7 @@ PAGES: tuple[Page, ...] = (
 
 def open_routes(desk: Desk) -> list[Route]:
     """What is there for somebody who is not logged in."""
-    return [*door.routes(desk), *setup.routes(desk), *start.routes(desk), *network.routes(desk)]
+    return [
+        *door.routes(desk), *passkey.routes(desk), *setup.routes(desk), *start.routes(desk),
+        *network.routes(desk),
+    ]  # fmt: skip

@@ -59,15 +59,22 @@ async def _log_in(request: Request, desk: Desk) -> Response:
         visitor = await entry.log_in(desk, typed["login"], password, typed["code"], peer)
     except PillarboxError as error:
         return _form(request, desk, typed, str(error), wants_code=isinstance(error, CodeWanted))
-    agent = request.headers.get("user-agent", "")
-    secret = await desk.blocking(
-        sessions.begin, desk.database, visitor.login, peer, agent, desk.now
-    )
-    await desk.note(Deed(visitor.login, peer, "log_in", {}))
     then = typed["next"] if is_local(typed["next"]) else "/"
     answer = RedirectResponse(then, 303)
-    set_cookie(answer, secret)
+    await let_in(request, desk, visitor, answer, {})
     return answer
+
+
+async def let_in(
+    request: Request, desk: Desk, visitor: Visitor, answer: Response, how: dict[str, str]
+) -> None:
+    """A session for who has just shown who they are."""
+    agent = request.headers.get("user-agent", "")
+    secret = await desk.blocking(
+        sessions.begin, desk.database, visitor.login, visitor.peer, agent, desk.now
+    )
+    await desk.note(Deed(visitor.login, visitor.peer, "log_in", how))
+    set_cookie(answer, secret)
 
 
 def set_cookie(answer: Response, secret: str) -> None:

@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 from appliance.web import render, setup
 from appliance.web.desk import Desk
+from appliance.web.fields import Values
 from appliance.web.lines import Line, lines
+from appliance.web.operations import own
 from appliance.web.page import Page
 from appliance.web.roles import Role, Visitor
 
@@ -17,7 +19,8 @@ from appliance.web.roles import Role, Visitor
 async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
     """For who looks after the box all of it; for everybody else how to use it."""
     if visitor.role < Role.HELPER:
-        return render.page(request, desk, "home_user.html")
+        usage = await own.my_usage(desk, visitor, Values()) if visitor.account else None
+        return render.page(request, desk, "home_user.html", usage=usage)
     told = await overview(desk)
     told["next_step"] = setup.next_step(await desk.blocking(setup.noted, desk.database))
     return render.page(request, desk, "home.html", **told)

@@ -9,7 +9,7 @@ from appliance.devices.code import as_image
 from appliance.web import render
 from appliance.web.desk import Desk
 from appliance.web.fields import Values
-from appliance.web.operations import devices, people
+from appliance.web.operations import aliases, devices, people
 from appliance.web.page import Page
 from appliance.web.roles import Visitor
 
@@ -21,7 +21,8 @@ async def show_all(request: Request, desk: Desk, visitor: Visitor) -> Response:
     return render.page(
         request, desk, "people.html",
         accounts=await people.accounts(desk, visitor, _NOTHING),
-        aliases=await people.aliases(desk, visitor, _NOTHING),
+        usage=await people.usage(desk, visitor, _NOTHING),
+        aliases=await aliases.aliases(desk, visitor, _NOTHING),
         domains=await people.domains(desk, visitor, _NOTHING),
     )  # fmt: skip
 
@@ -37,6 +38,7 @@ async def show_one(request: Request, desk: Desk, visitor: Visitor) -> Response:
     return render.page(
         request, desk, "person.html",
         account=found,
+        usage=(await people.usage_of(desk, [found["address"]])).get(found["address"]),
         link=link,
         code=as_image(link) if link else "",
         arrivals=await devices.arrivals(desk, visitor, Values(address=found["address"])),
@@ -51,7 +53,7 @@ PAGES = (
     Page(
         "/people/{address}", show_one,
         does=("account_change", "account_remove", "password_set", "role_set",
-              "app_password_add", "app_password_revoke", "start_link"),
+              "app_password_add", "app_password_revoke", "start_link", "forward_end"),
         tells=frozenset(("app_password_add", "start_link")),
     ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ async function refresh(element) {
     if (answer.redirected || !answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const part = fresh.getElementById(element.id);
+    if (part && !("live" in part.dataset)) clearInterval(Number(element.dataset.timer));
     if (part && part.innerHTML !== element.dataset.seen) {
       element.dataset.seen = part.innerHTML;
       element.replaceChildren(...part.childNodes);
@@ -39,7 +40,7 @@ function light(root) {
 
 for (const element of document.querySelectorAll("[data-live]")) {
   element.dataset.seen = element.innerHTML;
-  setInterval(() => refresh(element), Number(element.dataset.live) * 1000);
+  element.dataset.timer = setInterval(() => refresh(element), Number(element.dataset.live) * 1000);
 }
 if (!matchMedia("(prefers-reduced-motion: reduce)").matches) light(document);
 

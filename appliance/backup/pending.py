@@ -1,0 +1,43 @@
+"""The restore that is under way, written down so that it goes on after a restart. Blocks.
+
+A restore adds only what is missing, so going on is doing it again. One that was begun with the
+words of another recovery sheet is not written down, because the words would have to be.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.backup.history import History
+
+_FACT = "restoring"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What was asked for: as `BackupRequests.restore` takes it."""
+
+    wanted: dict[str, Any]
+    source: str
+
+
+def keep(history: History, pending: Pending) -> None:
+    """It begins."""
+    history.note(_FACT, json.dumps({"wanted": pending.wanted, "source": pending.source}))
+
+
+def forget(history: History) -> None:
+    """It has ended, well or not."""
+    if history.fact(_FACT):
+        history.note(_FACT, "")
+
+
+def kept(history: History) -> Pending | None:
+    """The one that was under way when the box stopped."""
+    try:
+        told = json.loads(history.fact(_FACT) or "null")
+        return None if told is None else Pending(dict(told["wanted"]), str(told["source"]))
+    except (ValueError, KeyError, TypeError):
+        return None

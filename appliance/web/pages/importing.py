@@ -1,0 +1,57 @@
+"""Many accounts at once: a list is pasted or chosen, looked at row by row, and made."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from appliance.devices import sheet
+from appliance.devices.sheet import Person, Words
+from appliance.errors import NotFound
+from appliance.filters.worker import Worker
+from appliance.web import imports, render
+from appliance.web.desk import Desk
+from appliance.web.fields import Values
+from appliance.web.language import N_
+from appliance.web.operations import importing
+from appliance.web.page import Page
+from appliance.web.pages.start import services_of
+from appliance.web.roles import Visitor
+
+
+async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
+    """The list as it stands."""
+    told = await importing.shown(desk, visitor, Values())
+    problem = getattr(request.state, "problem", None)
+    ticked = None
+    if problem is not None and problem.operation == "import_make":
+        ticked = set(problem.typed.get("rows", ()))
+    wrong = sum(bool(each["problem"]) for each in told["rows"])
+    return render.page(request, desk, "import.html", list=told, ticked=ticked, wrong=wrong)
+
+
+async def show_sheets(_request: Request, desk: Desk, _visitor: Visitor) -> Response:
+    """A start sheet for everybody who was made, with their first password."""
+    rows = await desk.blocking(imports.all_rows, desk.database)
+    persons = [
+        Person(
+            each.row.name,
+            each.row.address,
+            await desk.blocking(imports.first_password, desk.database, each.row.address),
+        )
+        for each in rows
+        if each.outcome == imports.MADE
+    ]
+    if not persons:
+        raise NotFound(N_("Nobody of a list was made."))
+    draw = partial(sheet.start_sheets, now=desk.now)
+    drawn = await Worker().run(draw, Words(), await services_of(desk), persons)
+    return Response(drawn, media_type=sheet.CONTENT_TYPE)
+
+
+PAGES = (
+    Page("/people/import", show, does=("import_read", "import_make", "import_forget")),
+    Page("/people/import/start-sheets", show_sheets),
+)
