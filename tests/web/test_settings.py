@@ -113,6 +113,20 @@ def test_what_somebody_changed_by_hand_is_kept_as_a_state_too(tuned, chief):
     assert page.says("Days: 40 → is now 50")
 
 
+def test_what_was_changed_by_hand_is_not_said_to_hold_before_it_does(tuned, chief):
+    path = tuned.state / "settings.toml"
+    secret = "https://push.example/by-hand"
+    path.write_text(
+        path.read_text().replace("days = 50", "days = 55") + f"\n[alerts]\nntfy = '{secret}'\n"
+    )
+    page = chief.get("/settings")
+    assert page.says("Days: until then it is 50")
+    assert page.says("ntfy: until then it is not set")
+    assert secret not in page.text
+    tuned.cli("settings", "apply")
+    assert not chief.get("/settings").says("until then")
+
+
 def test_what_cannot_be_is_said_beside_the_field_and_stays_typed(tuned, chief):
     before = (tuned.state / "settings.toml").read_text()
     bad = _save(chief, "smtp", largest_message_mib="900", most_recipients="many")
