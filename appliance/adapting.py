@@ -22,6 +22,8 @@ from appliance.net import systemd
 from appliance.parts import Parts
 from appliance.sections import Hardware
 from appliance.settings import Settings
+from appliance.web import settings_file
+from appliance.web.settings_words import WRITE_ONLY
 
 log = logging.getLogger("pillarbox")
 
@@ -84,8 +86,8 @@ class Adapting:
         log.info("the settings have changed")
 
     async def waiting(self) -> dict[str, Any]:
-        """What waits for a restart with the value that holds until then, what ever does, and
-        whether there is somebody who starts us again."""
+        """What is not in force yet, with the value that holds until then; what ever waits for a
+        restart; and whether there is somebody who starts us again."""
         parts = self._parts
         wanted = await asyncio.to_thread(settings.load, parts.options.state / SETTINGS)
         return {
@@ -116,10 +118,9 @@ def merged(wanted: Settings, present: Settings) -> Settings:
 
 
 def differing(wanted: Settings, present: Settings) -> dict[str, Any]:
-    """Settings as section.name that are not in force as they are wanted, with what is. Pure."""
+    """Settings as section.name that are not in force as they are wanted, with what is; of a secret
+    only whether there is one. What was changed in the file by hand is among them. Pure."""
     return {
-        f"{section}.{name}": getattr(getattr(present, section), name)
-        for section, names in LATER.items()
-        for name in sorted(names)
-        if getattr(getattr(wanted, section), name) != getattr(getattr(present, section), name)
+        name: bool(now) if name in WRITE_ONLY else now
+        for name, now, _ in settings_file.differences(present, wanted)
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from appliance import control
 from appliance.adapting import LATER
-from appliance.cli.asking import open_database
+from appliance.cli.asking import ask, open_database
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.errors import NotFound, Refused
 from appliance.settings import Settings
@@ -31,6 +31,8 @@ def add_commands(commands: Any) -> None:
     change.add_argument("setting", help="such as smtp.largest_message_mib")
     change.add_argument("value", help='a number, a text, or true or false; "" for an empty text')
     change.set_defaults(handler=_set)
+    apply = acts.add_parser("apply", help="have the running box go by a file changed by hand")
+    apply.set_defaults(handler=_apply)
     history = acts.add_parser("history", help="who changed what")
     add_json_option(history)
     history.set_defaults(handler=_history)
@@ -87,6 +89,10 @@ def _read(usual: Any, typed: str) -> Any:
     if isinstance(usual, int) and typed.isascii() and typed.isdigit() and len(typed) < 15:
         return int(typed)
     return typed
+
+
+def _apply(arguments: argparse.Namespace) -> None:
+    ask(arguments.state, "settings_changed")
 
 
 def _history(arguments: argparse.Namespace) -> None:

@@ -20,7 +20,12 @@ def wrong(section: str, wanted: Mapping[str, Any], peer: str) -> dict[str, str]:
     found = {}
     for name, value in wanted.items():
         complaint = settings.complaint(kind, name, value)
-        found[name] = f"This {complaint}." if complaint else _deeper(section, name, value, peer)
+        if complaint.startswith("cannot be"):
+            found[name] = N_("This is not in the form that is wanted here.")
+        elif complaint:
+            found[name] = f"This {complaint}."
+        else:
+            found[name] = _deeper(section, name, value, peer)
     return {name: sentence for name, sentence in found.items() if sentence}
 
 

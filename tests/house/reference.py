@@ -20,8 +20,8 @@ def settings_page():
         "# Settings",
         "",
         "`STATE/settings.toml`; what it does not name has its default. What is changed by the page holds at",
-        "once where nothing else is said; what is changed in the file, after a restart. Read off",
-        "`appliance/sections.py`.",
+        "once where nothing else is said; what is changed in the file, after `pillarbox settings apply` or a",
+        "restart. Read off `appliance/sections.py`.",
         "",
     ]
     for section in dataclasses.fields(settings.Settings):

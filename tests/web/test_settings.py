@@ -113,13 +113,29 @@ def test_what_somebody_changed_by_hand_is_kept_as_a_state_too(tuned, chief):
     assert page.says("Days: 40 → is now 50")
 
 
+def test_what_was_changed_by_hand_is_not_said_to_hold_before_it_does(tuned, chief):
+    path = tuned.state / "settings.toml"
+    secret = "https://push.example/by-hand"
+    path.write_text(
+        path.read_text().replace("days = 50", "days = 55") + f"\n[alerts]\nntfy = '{secret}'\n"
+    )
+    page = chief.get("/settings")
+    assert page.says("Days: until then it is 50")
+    assert page.says("ntfy: until then it is not set")
+    assert secret not in page.text
+    tuned.cli("settings", "apply")
+    assert not chief.get("/settings").says("until then")
+
+
 def test_what_cannot_be_is_said_beside_the_field_and_stays_typed(tuned, chief):
     before = (tuned.state / "settings.toml").read_text()
     bad = _save(chief, "smtp", largest_message_mib="900", most_recipients="many")
     assert bad.says("This must be between 1 and 500.")
     assert bad.says("This must be a whole number.")
     assert re.search(r'name="largest_message_mib"[^>]*value="900"', bad.text)
-    assert _save(chief, "server", host_name="not a name").says("This cannot be 'not a name'.")
+    assert _save(chief, "server", host_name="not a name").says(
+        "This is not in the form that is wanted here."
+    )
     assert _save(chief, "relay", ca_file="/nowhere.pem").says("There is no such file on the box.")
     assert _save(chief, "dns", servers="not-an-address").says("not-an-address")
     assert (tuned.state / "settings.toml").read_text() == before
