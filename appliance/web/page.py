@@ -41,6 +41,8 @@ class Page:
     """Names of the operations that forms on it do."""
     tells: frozenset[str] = frozenset()
     """Those whose result is shown in place, because it is told only once."""
+    leads: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    """Where those lead on to whose result a page of its own tells."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,8 @@ async def _do(page: Page, request: Request, desk: Desk) -> Response | None:
     if operation.name in page.tells:
         request.state.result = (operation.name, result)
         return None
+    if operation.name in page.leads:
+        return forward(request, page.leads[operation.name](result))
     return forward(request, then or str(request.url.path), N_("Done."))
 
 

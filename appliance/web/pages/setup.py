@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -141,10 +142,6 @@ async def _drive(_request: Request, desk: Desk, visitor: Visitor) -> dict[str, A
 async def _test(request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any]:
     """What was sent is in the address of the page, so it can be loaded again."""
     sent = request.query_params.get("sent", "")[:500]
-    result = getattr(request.state, "result", None)
-    if result is not None:
-        sent = result[1]["message_id"]
-        request.state.result = None
     story = await mail_test_story(desk, visitor, Values(message_id=sent)) if sent else None
     return {
         "sent": sent,
@@ -163,7 +160,7 @@ PAGE = Page(
           "domain_remove", "source_add", "source_remove", "source_visit", "relay_add", "relay_try",
           "relay_remove", "relay_usual", "account_add", "account_remove", "sheet_prove",
           "backup_adopt", "backup_now", "mail_test"),
-    tells=frozenset(("mail_test",)),
+    leads={"mail_test": lambda result: f"/setup/test?{urlencode({'sent': result['message_id']})}"},
 )  # fmt: skip
 
 
