@@ -150,6 +150,14 @@ def _size(raw: Any) -> int:
     return int(found[1]) * _UNITS[found[2].upper()]
 
 
+def typed_size(octets: int) -> str:
+    """Octets as one would type them: 500M, not 524288000."""
+    for unit in reversed(_UNITS):
+        if octets and octets % _UNITS[unit] == 0:
+            return f"{octets // _UNITS[unit]}{unit}"
+    return ""
+
+
 def _switch(field: Field, raw: Any) -> bool:
     if raw is None:
         return bool(field.default) if field.required else False

@@ -15,6 +15,7 @@ from appliance import words
 from appliance.web import language
 from appliance.web import menu as menus
 from appliance.web.desk import Desk
+from appliance.web.fields import typed_size
 from appliance.web.language import Language
 from appliance.web.operations.table import BY_NAME
 from appliance.web.roles import Role, Visitor
@@ -39,6 +40,7 @@ def environment(code: str) -> Environment:
     made.filters |= {
         "say": lambda text: say(str(text), code),
         "size": lambda octets: words.size(int(octets)),
+        "typed_size": lambda octets: typed_size(int(octets or 0)),
         "moment": lambda at: moment(float(at or 0), code),
         "hour": lambda at: moment_by("Hm", float(at), code),
         "weekday": lambda at: moment_by("E", float(at), code),

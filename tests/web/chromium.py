@@ -29,6 +29,7 @@ class Chromium:
     def __init__(self, driver: webdriver.Chrome, box: Box) -> None:
         self.driver = driver
         self.base = f"https://localhost:{box.port(443)}"
+        self.width = 0
 
     def go(self, path: str) -> None:
         self.driver.get(self.base + path)
@@ -69,6 +70,7 @@ class Chromium:
         self.press("Log in")
 
     def resize(self, width: int, height: int = 900) -> None:
+        self.width = width
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
@@ -83,15 +85,15 @@ class Chromium:
         """The whole page."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         height = self.driver.execute_script("return document.documentElement.scrollHeight")
-        width = self.driver.execute_script("return window.innerWidth")
+        width = self.width or int(self.driver.execute_script("return window.innerWidth"))
         self.resize(width, max(int(height), 600))
         self.driver.save_screenshot(str(SHOTS / f"{name}.png"))
         self.resize(width)
 
     def is_too_wide(self) -> bool:
-        """Whether the page has to be scrolled sideways."""
-        script = "return document.documentElement.scrollWidth > window.innerWidth"
-        return bool(self.driver.execute_script(script))
+        """Whether the page has to be scrolled sideways, or a phone makes it smaller."""
+        width = self.driver.execute_script("return document.documentElement.scrollWidth")
+        return int(width) > self.width
 
     def violations(self) -> list[str]:
         """What axe-core finds: rule and place."""

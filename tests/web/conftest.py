@@ -44,17 +44,13 @@ def user(office: Box) -> Reader:
     return reader
 
 
-_NO_WORLD = '[dns]\nservers = "127.0.0.1@9"\n'
-"""Nobody answers there, at once."""
-
-
 @pytest.fixture(scope="package")
 def safe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Safe]:
     """A second box, whose restic is quick, with a drive on which is one proven version."""
     folder = tmp_path_factory.mktemp("safe")
     programs = quick_restic.install(tmp_path_factory.mktemp("restic"))
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    with Box(folder, settings=_NO_WORLD, PATH=path) as running:
+    with Box(folder, PATH=path) as running:
         make_owner(running)
         running.new_person("dora")
         control.ask(running.state, "people_changed")

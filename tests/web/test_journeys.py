@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from appliance import control
 from tests.clients.test_sending import msmtp
 from tests.clients.test_syncing import mbsync
 from tests.support.box import Person, wait_until
@@ -213,13 +214,15 @@ def test_a_new_stick_is_made_a_backup_by_the_button_and_pulled_when_it_is_safe(s
     window.go("/simulator")
     window.type("path", str(stick))
     window.press("Plug in")
+    window.awaits("Done.")
     window.go("/backups")
     wait_until(lambda: _anew(window, "A new drive."), "the stick is seen")
     _look(window, "backups-new")
     window.go("/simulator")
     window.press("Press")
+    window.awaits("Done.")
     window.go("/backups")
-    window.awaits("A backup or a restore is under way")
+    wait_until(lambda: _anew(window, "A backup or a restore is under way"), "it is shown")
     window.awaits("are safe on drive B", seconds=30)
     wait_until(lambda: _anew(window, "It can be pulled now."), "it is let go of")
     _look(window, "backups-safe")
@@ -232,9 +235,9 @@ def test_a_stick_that_is_pulled_while_it_runs_keeps_what_was_proven_before(safe,
     stick = safe.box.folder / "second"
     safe.box.cli("sim", "plug", str(stick))
     window.go("/backups")
-    wait_until(lambda: _anew(window, "Back up now"), "it is known again")
+    wait_until(lambda: _anew(window, "· drive B"), "it is known again")
     safe.box.cli("sim", "press")
-    window.awaits("A backup or a restore is under way")
+    wait_until(lambda: _is_busy(safe), "it runs")
     safe.box.cli("sim", "unplug", str(stick))
     window.awaits("was pulled out", seconds=30)
     _look(window, "backups-pulled")
@@ -243,6 +246,10 @@ def test_a_stick_that_is_pulled_while_it_runs_keeps_what_was_proven_before(safe,
     wait_until(lambda: _anew(window, "drive B · proven"), "the version before is there")
     safe.box.cli("sim", "unplug", str(stick))
     safe.box.cli("sim", "plug", str(safe.drive))
+
+
+def _is_busy(safe):
+    return control.ask(safe.box.state, "backup_progress")["is_busy"]
 
 
 def _anew(window, words):

@@ -25,6 +25,7 @@ def _authenticator(window):
 
 def _make(window, name, password=OWNER_PASSWORD):
     window.go("/me")
+    window.press("A passkey")
     form = window.driver.find_element("css selector", "form[data-passkey=make]")
     form.find_element("name", "name").send_keys(name)
     form.find_element("name", "now").send_keys(password)

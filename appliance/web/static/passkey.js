@@ -57,7 +57,7 @@ async function show(form) {
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   if (!window.PublicKeyCredential) continue;
-  form.hidden = false;
+  for (const each of [form, form.closest("details")]) if (each) each.hidden = false;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const told = form.querySelector("[role=alert]");
