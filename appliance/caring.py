@@ -29,6 +29,7 @@ from appliance.sections import DAYS
 from appliance.store.runs import boot_id
 from appliance.threads import in_own_thread
 from appliance.trace.archive import Archive
+from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.health")
 
@@ -243,7 +244,7 @@ class Caring:
         """One attempt; the channel stays taken until a request that hangs has ended."""
         attempt = asyncio.ensure_future(sending)
         done, _ = await asyncio.wait({attempt}, timeout=CHANNEL_SECONDS)
-        trouble = _trouble_of(attempt) if done else "the server did not answer in time"
+        trouble = _trouble_of(attempt) if done else phrase("the server did not answer in time")
         self._settle(pending, trouble)
         await self._save()
         if not done:
@@ -304,7 +305,7 @@ class Caring:
         told = Notice(self._parts.host, self._parts.clock.wall(), is_test=True)
         attempts = {name: asyncio.ensure_future(send(told)) for name, send in channels.items()}
         done, _ = await asyncio.wait(attempts.values(), timeout=CHANNEL_SECONDS)
-        late = "the server did not answer in time"
+        late = phrase("the server did not answer in time")
         return {
             name: _trouble_of(each) if each in done else late for name, each in attempts.items()
         }
@@ -360,4 +361,4 @@ def _trouble_of(attempt: asyncio.Future[None]) -> str:
     if isinstance(error, PillarboxError):
         return str(error).rstrip(".")
     log.error("an alert", exc_info=error)
-    return "it could not be sent; the log says more"
+    return phrase("it could not be sent; the log says more")

@@ -16,6 +16,7 @@ from appliance.parts import Parts
 from appliance.queue import listing
 from appliance.queue.dsn import Outcome
 from appliance.store import check
+from appliance.words import phrase
 
 
 class Requests:
@@ -144,7 +145,7 @@ class Requests:
                 if not progress.state.is_over
             )
             await parts.runner.bounce(entry, outcomes)
-        parts.recorder.noted(entry, "deleted", "The sender was told." if bounce else "")
+        parts.recorder.noted(entry, phrase("deleted"), "The sender was told." if bounce else "")
         await parts.threads.carry_out(parts.queue.finish([entry]))
         await parts.threads.carry_out(parts.queue.durable())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from appliance import words
+from appliance.speech import quantities
+from appliance.speech.language import LANGUAGES, Language
 from appliance.web import language
 from appliance.web.desk import Desk
-from appliance.web.language import Language
 from appliance.web.menu import MENU
 from appliance.web.operations.table import BY_NAME
 from appliance.web.roles import Role, Visitor
@@ -37,27 +37,13 @@ def environment(code: str) -> Environment:
     translating: Any = made  # the extension gives it one method more
     translating.install_gettext_translations(language.catalogue(code), newstyle=True)
     made.filters |= {
-        "say": lambda text: say(str(text), code),
-        "size": lambda octets: words.size(int(octets)),
-        "moment": lambda at: moment(float(at or 0), code),
-        "duration": lambda seconds: words.duration(float(seconds)),
+        "say": lambda text: language.say(str(text), code),
+        "size": lambda octets: language.say(words.size(int(octets)), code),
+        "moment": lambda at: quantities.moment(float(at or 0), code),
+        "duration": lambda seconds: language.say(words.duration(float(seconds)), code),
     }
-    made.globals |= {"operations": BY_NAME, "languages": tuple(language.LANGUAGES.values())}
+    made.globals |= {"operations": BY_NAME, "languages": tuple(LANGUAGES.values())}
     return made
-
-
-def say(text: str, code: str) -> str:
-    """A text of ours in a language; what no catalogue has stays as it is."""
-    return language.catalogue(code).gettext(text) if text else ""
-
-
-def moment(at: float, code: str) -> str:
-    """A point in time as people of a language write it; nothing for never."""
-    if not at:
-        return ""
-    from babel.dates import format_datetime  # noqa: PLC0415 - brings the data of languages
-
-    return str(format_datetime(datetime.fromtimestamp(at), "medium", locale=code))  # noqa: DTZ006 - the office's own time is meant
 
 
 def language_of(request: Request) -> Language:
