@@ -29,7 +29,7 @@ from appliance.sections import DAYS
 from appliance.store.runs import boot_id
 from appliance.threads import in_own_thread
 from appliance.trace.archive import Archive
-from appliance.words import phrase
+from appliance.words import Say, phrase
 
 log = logging.getLogger("pillarbox.health")
 
@@ -279,9 +279,9 @@ class Caring:
             log.warning("what was told is not kept: %s", error)
 
     async def _by_post(
-        self, form: Callable[[Notice], tuple[bytes, dict[str, str]]], url: str, told: Notice
+        self, form: Callable[[Notice, Say], tuple[bytes, dict[str, str]]], url: str, told: Notice
     ) -> None:
-        body, headers = form(told)
+        body, headers = form(told, self._parts.voice.say)
         await in_own_thread(partial(post.post, url, body, headers, self._chosen.ca_file))
 
     async def _by_mail(self, told: Notice) -> None:

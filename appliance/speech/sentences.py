@@ -24,9 +24,10 @@ from appliance.speech.language import ENGLISH, LANGUAGES, entries
 LOCALE = Path(__file__).parent / "locale"
 PLACE = re.compile(r"\{(\w+)\}")
 _LONGEST = 4000
-_DEEPEST = 4
+_DEEPEST = 8
 _MOST_SENTENCES = 12
 _END = re.compile(r"(?<=[.!?]) +(?=\S)")
+_MARK = re.compile(r"- +|[^\s:]+: ")
 _ITEM = re.compile(r"([^()]*) \((.*)\)")
 
 
@@ -54,6 +55,8 @@ class Template:
             found.append(text[at:here])
             at = here + len(part)
         found.append(text[at:end])
+        if any("\n" in each for each in found):
+            return None
         if self.is_of_numbers and not all(re.fullmatch(r"[\d.,-]+", each) for each in found):
             return None
         return dict(zip(self.names, found, strict=True))
@@ -97,6 +100,8 @@ class Speaker:
             said = self._several(bare, depth)
         if said is None:
             said = self._sentences(bare, depth)
+        if said is None:
+            said = self._behind_a_mark(bare, depth)
         if said is None and depth == 0:
             said = self._by_template(bare, depth, strictly=False)
         return None if said is None else text.replace(bare, said, 1)
@@ -160,6 +165,12 @@ class Speaker:
         if all(new is None or not new.strip() for new in said):
             return None
         return mark.join(old if new is None else new for old, new in zip(pieces, said, strict=True))
+
+    def _behind_a_mark(self, text: str, depth: int) -> str | None:
+        """One of a list ("- "), or said of something that is named first ("NAME: ")."""
+        mark = _MARK.match(text)
+        said = self._find(text[mark.end() :], depth + 1) if mark else None
+        return None if said is None or mark is None else mark[0] + said
 
     def _sentences(self, text: str, depth: int) -> str | None:
         """One sentence after another; all have to be known."""

@@ -36,6 +36,7 @@ def build(desk: Desk) -> ASGIApp:
     """Everything behind the page's port. Blocks."""
     people.prepare(desk.database)
     desk.office.name = people.fact(desk.database, people.OFFICE)
+    desk.voice.chosen = people.fact(desk.database, people.LANGUAGE)
 
     async def failed(request: Request, error: Exception) -> Response:
         return await _failed(request, desk, error)

@@ -224,7 +224,7 @@ def _is_sentence(node: ast.expr) -> bool:
         or " " not in text
         or "|" in text
         or _HEAD.match(text)
-        or not re.match(r"\s?[A-Z{\"]", text)
+        or not re.match(r"(- )?\s?[A-Z{\"]", text)
     ):
         return False
     is_ended = re.search(r"[.?!:][\")]?(\s|\{\w+\})*\Z", text) is not None
@@ -261,4 +261,4 @@ def _name(node: ast.expr) -> str:
 
 def _paragraphs(text: str) -> list[str]:
     """Letters are translated paragraph by paragraph, as they are shown line by line."""
-    return [each.strip() for each in text.split("\n\n")]
+    return [each.strip().removeprefix("- ") for each in text.split("\n\n")]

@@ -15,6 +15,7 @@ from appliance.web.fields import Field, Kind, Values
 from appliance.web.language import N_
 from appliance.web.operation import Forbidden, Operation, beside
 from appliance.web.roles import Role, Visitor
+from appliance.words import phrase
 
 ADDRESS = Field("address", N_("E-mail address"), help=N_("Such as anna@example.org."))
 NAME = Field("name", N_("Name"), required=False, help=N_("As colleagues know the person."))
@@ -115,7 +116,7 @@ async def password_set(desk: Desk, visitor: Visitor, values: Values) -> None:
     with beside("password"):
         await desk.registry(lambda r: r.set_password(found.address, values["password"]))
     await desk.blocking(sessions.end_all, desk.database, found.address)
-    await _tell(desk, visitor, found.address, "set a new password")
+    await _tell(desk, visitor, found.address, phrase("set a new password"))
 
 
 async def role_set(desk: Desk, _visitor: Visitor, values: Values) -> None:
@@ -140,7 +141,7 @@ async def app_password_add(desk: Desk, visitor: Visitor, values: Values) -> dict
     made = await desk.registry(
         lambda r: r.add_app_password(found.address, values["name"], services)
     )
-    what = f"made a password for the device {values['name']!r}"
+    what = phrase(f"made a password for the device {values['name']!r}")
     await _tell(desk, visitor, found.address, what)
     return {"password": made}
 

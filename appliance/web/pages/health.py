@@ -15,7 +15,11 @@ async def show(request: Request, desk: Desk, _visitor: Visitor) -> Response:
     """All of it."""
     facts = await desk.ask("health")
     status = await desk.ask("status")
-    return render.page(request, desk, "health.html", facts=facts, status=status)
+    return render.page(
+        request, desk, "health.html", facts=facts, status=status, letters=desk.voice.code
+    )
 
 
-PAGE = Page("/health", show, does=("alert_test",), tells=frozenset(("alert_test",)))
+PAGE = Page(
+    "/health", show, does=("alert_test", "office_language"), tells=frozenset(("alert_test",))
+)
