@@ -75,6 +75,7 @@ class Adapting:
         tree = parts.in_force.tree = merged(wanted, parts.settings)
         logging.getLogger().setLevel(tree.server.log_level.upper())
         self._doors.change(tree)
+        parts.voice.fixed = tree.server.language
         parts.sending.change(tree.sending)
         parts.recorder.change(days=tree.trace.days, most=tree.trace.most_events)
         parts.reporting.sends = tree.reports.send

@@ -36,6 +36,7 @@ from appliance.errors import NotFound, PillarboxError, Refused
 from appliance.queue.queue import Queue
 from appliance.store.store import Store
 from appliance.threads import Threads
+from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.backup")
 
@@ -272,7 +273,7 @@ class BackupRequests:
             self._check_idle()
         self._watch = Watch(alive=alive, progress=self._note)
         self._is_run, self._whose = is_run, whose
-        self._progress, self._told = Progress(step="beginning"), {}
+        self._progress, self._told = Progress(step=phrase("beginning")), {}
         self._task = asyncio.create_task(self._carry(work))
 
     def _note(self, progress: Progress) -> None:

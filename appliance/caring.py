@@ -29,6 +29,7 @@ from appliance.sections import DAYS, Alerts
 from appliance.store.runs import boot_id
 from appliance.threads import in_own_thread
 from appliance.trace.archive import Archive
+from appliance.words import Say, phrase
 
 log = logging.getLogger("pillarbox.health")
 
@@ -245,7 +246,7 @@ class Caring:
         """One attempt; the channel stays taken until a request that hangs has ended."""
         attempt = asyncio.ensure_future(sending)
         done, _ = await asyncio.wait({attempt}, timeout=CHANNEL_SECONDS)
-        trouble = _trouble_of(attempt) if done else "the server did not answer in time"
+        trouble = _trouble_of(attempt) if done else phrase("the server did not answer in time")
         self._settle(pending, trouble)
         await self._save()
         if not done:
@@ -280,9 +281,9 @@ class Caring:
             log.warning("what was told is not kept: %s", error)
 
     async def _by_post(
-        self, form: Callable[[Notice], tuple[bytes, dict[str, str]]], url: str, told: Notice
+        self, form: Callable[[Notice, Say], tuple[bytes, dict[str, str]]], url: str, told: Notice
     ) -> None:
-        body, headers = form(told)
+        body, headers = form(told, self._parts.voice.say)
         await in_own_thread(partial(post.post, url, body, headers, self._chosen.ca_file))
 
     async def _by_mail(self, told: Notice) -> None:
@@ -306,7 +307,7 @@ class Caring:
         told = Notice(self._parts.host, self._parts.clock.wall(), is_test=True)
         attempts = {name: asyncio.ensure_future(send(told)) for name, send in channels.items()}
         done, _ = await asyncio.wait(attempts.values(), timeout=CHANNEL_SECONDS)
-        late = "the server did not answer in time"
+        late = phrase("the server did not answer in time")
         return {
             name: _trouble_of(each) if each in done else late for name, each in attempts.items()
         }
@@ -362,4 +363,4 @@ def _trouble_of(attempt: asyncio.Future[None]) -> str:
     if isinstance(error, PillarboxError):
         return str(error).rstrip(".")
     log.error("an alert", exc_info=error)
-    return "it could not be sent; the log says more"
+    return phrase("it could not be sent; the log says more")

@@ -15,6 +15,7 @@ from appliance.errors import NotFound, Refused
 from appliance.hardware.base import Drive
 from appliance.mailplace import FOLDER, MailPlace
 from appliance.store import arriving
+from appliance.words import phrase
 
 GOOD = frozenset(("ext4", FOLDER))
 MIB = 1024 * 1024
@@ -51,21 +52,21 @@ def use_of(
     """What a disk is used for, in words."""
     bound = place.bound
     if is_mail_disk(drive, place):
-        return "the mail disk"
+        return phrase("the mail disk")
     if not drive.is_removable:
-        return "the system"
+        return phrase("the system")
     if drive.path in backups:
-        return f"backup drive {backups[drive.path]}"
+        return phrase(f"backup drive {backups[drive.path]}")
     if place.target is not None and place.target.path == drive.path:
-        return "mail is being moved to it"
+        return phrase("mail is being moved to it")
     if bound is not None and any(each.uuid == drive.uuid != "" for each in bound.former):
-        return "the mail disk before; see disk forget-old"
+        return phrase("the mail disk before; see disk forget-old")
     if is_divided:
-        return "divided into partitions"
+        return phrase("divided into partitions")
     at = drive.mounted_at
     if at is not None and drive.file_system != FOLDER and not str(at).startswith("/run/pillarbox"):
-        return f"mounted at {at}"
-    return "free"
+        return phrase(f"mounted at {at}")
+    return phrase("free")
 
 
 def is_mail_disk(drive: Drive, place: MailPlace) -> bool:

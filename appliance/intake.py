@@ -256,7 +256,7 @@ def collector(parts: Parts, refusal: Callable[[], str]) -> Collector:
     context = ssl.create_default_context()
     if parts.settings.fetch.ca_file:
         context.load_verify_locations(parts.settings.fetch.ca_file)
-    return Collector(
+    made = Collector(
         FetchRegistry(parts.database),
         Ledger(parts.database),
         lambda loop: FromThreads(road, loop, refusal),
@@ -264,3 +264,5 @@ def collector(parts: Parts, refusal: Callable[[], str]) -> Collector:
         parts.clock,
         context,
     )
+    made.say = parts.voice.say
+    return made

@@ -35,6 +35,7 @@ class LanPage:
             clock=parts.clock,
             threads=parts.threads,
             backups=Backups(job),
+            voice=parts.voice,
             acts=acts,
         )
         self._secure = WebServer(app.build(self._desk))

@@ -17,6 +17,7 @@ from appliance.filters.arrived import Arrived
 from appliance.health import notice
 from appliance.parts import Parts
 from appliance.queue.envelope import Envelope, Notify, Recipient
+from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.letters")
 
@@ -52,15 +53,17 @@ class Letters:
 
     async def test(self, to: str) -> str:
         """Send a test to an address; its Message-ID, by which the trace finds it."""
-        return await self.post("Test", _TEST, canonical(to))
+        return await self.post(phrase("Test"), _TEST, canonical(to))
 
     async def post(self, subject: str, text: str, to: str, *, passes_on: bool = True) -> str:
-        """Put one into the queue; its Message-ID. Raises PillarboxError, OSError.
+        """Put one into the queue, in the language of the office; its Message-ID.
 
         Not `passes_on`: into the mailbox itself, wherever its mail is passed on to.
+
+        Raises:
+            PillarboxError, OSError: nobody has the address, or it could not be kept.
         """
-        parts = self._parts
-        people = parts.gate.directory
+        parts, people = self._parts, self._parts.gate.directory
         people = people if passes_on else people.without_forwards()
         if not parts.queue.is_started:
             raise Temporary("the mail disk is not available")
@@ -72,7 +75,10 @@ class Letters:
             raise Temporary("nobody has the address mail_to")
         domain = min(people.domains, default=parts.host)
         now = parts.clock.wall()
-        letter = notice.letter(f"[Pillarbox] {subject}", text, f"postmaster@{domain}", to, now)
+        say = parts.voice.say
+        letter = notice.letter(
+            f"[Pillarbox] {say(subject)}", say(text), f"postmaster@{domain}", to, now, say=say
+        )
         content = bytes(letter)
         end = content.index(b"\r\n\r\n")
         arrived = Arrived("", "", "", content[: end + 2], Path(), 0, content[end + 2 :])

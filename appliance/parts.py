@@ -28,6 +28,7 @@ from appliance.queue.runner import Runner
 from appliance.reporting import Means, Reporting
 from appliance.sending import Sending
 from appliance.settings import Settings
+from appliance.speech.voice import Voice
 from appliance.store.store import Store
 from appliance.threads import Threads
 from appliance.trace.archive import Archive
@@ -78,6 +79,7 @@ class Parts:
     reporting: Reporting
     sending: Sending
     tls: tls.ServerContext
+    voice: Voice
     arrivals: Arrivals = field(default_factory=Arrivals)
 
     @property
@@ -101,17 +103,16 @@ class Parts:
 
 def build(options: Options, tree: Settings, front: Front) -> Parts:
     """Build everything; nothing runs yet. Blocks."""
-    clock, threads = SystemClock(), Threads()
+    clock, threads, board = SystemClock(), Threads(), Board()
     host = tree.server.host_name or socket.gethostname()
-    place = MailPlace(options.state, tree)
+    place, voice = MailPlace(options.state, tree), Voice(tree.server.language)
     database = AccountsDatabase(options.state)
     people, pepper = database.directory(), database.secret("login")
     gate = Gate(people, clock, note_use=database.note_use, pepper=pepper)
-    board = Board()
     store = _store(options.state / HAD_MAIL_DISK, place.mail, clock)
     queue = Queue(place.mail / "queue", clock)
     resolve = lambda sender: postroom.reports_to(gate.directory, sender)  # noqa: E731 - the directory of then
-    runner = Runner(queue, threads, clock, host=host, resolve=resolve)
+    runner = Runner(queue, threads, clock, host=host, resolve=resolve, say=voice.say)
     world = outside.build(tree, database, clock, host, simulate=options.simulate)
     means = Means(
         database, gate, queue, threads, clock, world.resolver, world.relay, world.signer, host
@@ -135,6 +136,7 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
         recorder=_recorder(database, clock, tree),
         reporting=Reporting(means, sends=tree.reports.send),
         sending=Sending(database, tree.sending, queue, gate, board, clock),
+        voice=voice,
         tls=tls.server_context(options.state / TLS),
     )
     _wire(parts)
@@ -167,6 +169,7 @@ def _wire(parts: Parts) -> None:
     runner.outside = postroom.OutsideCarrier(queue, world.relay, gate, world.srs_secret)
     runner.on_attempt = parts.recorder.attempted
     parts.sending.on_held = parts.recorder.noted
+    parts.sending.say = parts.voice.say
     told = (runner.accepted, parts.recorder.accepted, parts.reporting.accepted)
     queue.on_accepted = partial(_each, told)
     world.relay.on_session = parts.reporting.session

@@ -27,6 +27,7 @@ from appliance.front import Front
 from appliance.hardware.base import Board, Led
 from appliance.panel import patterns
 from appliance.simulating import Simulating
+from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.recovery")
 
@@ -63,7 +64,7 @@ class Recovery:
         self._clock = clock
         self._done = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._progress = Progress(step="waiting for the words of the recovery sheet")
+        self._progress = Progress(step=phrase("waiting for the words of the recovery sheet"))
         self._told: dict[str, Any] = {}
 
     async def run(self) -> None:
@@ -99,7 +100,7 @@ class Recovery:
             raise Refused("Everything is being brought back already; wait until it is done.")
         opened = key.read(words)
         root = source or str(await asyncio.to_thread(self._drive))
-        self._told, self._progress = {}, Progress(step="looking at the drive")
+        self._told, self._progress = {}, Progress(step=phrase("looking at the drive"))
         find = partial(foreign_source, root, opened, Watch(progress=self._note), environment)
         self._task = asyncio.create_task(self._restore(find, version))
 

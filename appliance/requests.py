@@ -20,6 +20,7 @@ from appliance.queue.dsn import Outcome
 from appliance.relay.letter import Result
 from appliance.relay.options import Smarthost
 from appliance.store import check, names
+from appliance.words import phrase
 
 _COUNTING_SECONDS = 1.0
 
@@ -193,7 +194,7 @@ class Requests:
                 if not progress.state.is_over
             )
             await parts.runner.bounce(entry, outcomes)
-        parts.recorder.noted(entry, "deleted", "The sender was told." if bounce else "")
+        parts.recorder.noted(entry, phrase("deleted"), "The sender was told." if bounce else "")
         await parts.threads.carry_out(parts.queue.finish([entry]))
         await parts.threads.carry_out(parts.queue.durable())
 

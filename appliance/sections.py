@@ -52,6 +52,11 @@ class Server:
     """The box itself."""
 
     office: str = text("", "What people call the office; mail programs show it; empty: a domain.")
+    language: str = text(
+        "",
+        "The language of letters that the box writes; empty: as it was chosen on the page.",
+        choices=("", "ar", "de", "en"),
+    )
     host_name: str = text(
         "", "The name the box gives itself to other servers; empty: the machine's.", pattern=_HOST
     )

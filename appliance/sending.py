@@ -20,6 +20,7 @@ from appliance.queue.envelope import Entry, Envelope, Recipient
 from appliance.queue.queue import Queue
 from appliance.sections import Sending as SendingSettings
 from appliance.threads import Threads
+from appliance.words import Say, phrase
 
 log = logging.getLogger("pillarbox.smtp")
 _WRITE_SECONDS = 5.0
@@ -53,6 +54,7 @@ class Sending:
         clock: Clock,
     ) -> None:
         """Blocks."""
+        self.say: Say = str  # a text in the language of the office
         self._senders = Senders(database)
         self.allowance = Allowance(Limits(limits.recipients_per_hour, limits.recipients_per_day))
         self._queue = queue
@@ -133,16 +135,17 @@ class Sending:
         if owner is None:
             return
         letter = EmailMessage(policy=SMTP)
-        letter["From"] = f"Mail server <postmaster@{owner.rpartition('@')[2]}>"
+        say = self.say
+        sender = f"postmaster@{owner.rpartition('@')[2]}"
+        letter["From"] = email.utils.formataddr((say(phrase("Mail server")), sender))
         letter["To"] = owner
-        letter["Subject"] = f"{_name(key)} has been stopped"
+        letter["Subject"] = say(phrase(f"{_name(key)} has been stopped"))
         letter["Date"] = email.utils.formatdate(self._clock.wall(), localtime=True)
         letter["Message-ID"] = email.utils.make_msgid(domain=host)
         letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5
         account = _who(key)
-        letter.set_content(
-            _TEXT.format(who=_name(key), reason=reason, held=held, account=account, thaw=account)
-        )
+        text = _TEXT.format(who=_name(key), reason=reason, held=held, account=account, thaw=account)
+        letter.set_content(say(text))
         top = b"Return-Path: <>\r\n"
         incoming = await threads.carry_out(self._queue.incoming())
         await threads.carry_out(incoming.write(top + bytes(letter)))

@@ -29,11 +29,12 @@ from appliance.parts import Parts
 from appliance.store import arriving
 from appliance.store.copying import NewDiskTrouble, on_new_disk
 from appliance.store.moving import Copy, Pass
+from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.moving")
 
 _ALIVE_SECONDS = 0.5
-_COPYING = "copying"
+_COPYING = phrase("copying")
 _MOST_PASSES, _SHORT_PASS_SECONDS = 8, 1.0
 MIB = 1024 * 1024
 
@@ -65,7 +66,7 @@ class Around:
 class Progress:
     """How far it is; written by the thread that copies."""
 
-    step: str = "looking at the disk"
+    step: str = phrase("looking at the disk")
     total: int = 0
     done: float = 0.0
     before: float = 0.0  # octets that an earlier try had copied
@@ -106,10 +107,10 @@ class Move:
             await asyncio.to_thread(self._copy.make_pass)
             if number and time.monotonic() - began < _SHORT_PASS_SECONDS:
                 break
-            self._progress.step = "copying what has come since"
+            self._progress.step = phrase("copying what has come since")
             self._progress.done = self._progress.before = float(self._progress.total)
         self._check_unread()
-        self._progress.step = "waiting for a backup to end"
+        self._progress.step = phrase("waiting for a backup to end")
         backups = self._around.backups
         while backups.is_working:
             await asyncio.sleep(0.2)
@@ -178,7 +179,7 @@ class Move:
 
     async def _switch(self) -> None:
         parts, disk = self._parts, self._around.disk
-        self._progress.step = "changing over"
+        self._progress.step = phrase("changing over")
         await disk.pause()
         bound = self._bound()
         try:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from appliance.accounts.login import Login
+from appliance.words import phrase
 
 HOUR, DAY = 3600.0, 86_400.0
 _MOST_KEYS = 5_000
@@ -101,9 +102,11 @@ class Allowance:
             hour = sum(number for at, number in sent if at > now - HOUR) + recipients
             day = sum(number for _, number in sent) + recipients
             if hour > limits.per_hour or day > limits.per_day:
-                over = f"{hour} recipients within an hour" if hour > limits.per_hour else (
-                    f"{day} recipients within a day")  # fmt: skip
-                self.frozen[key] = over
+                self.frozen[key] = (
+                    phrase(f"{hour} recipients within an hour")
+                    if hour > limits.per_hour
+                    else phrase(f"{day} recipients within a day")
+                )
                 return key
             _add(sent, now, recipients)
             self._changed.add(key)

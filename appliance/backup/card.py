@@ -14,6 +14,7 @@ from appliance.backup.engine import Engine, Repository
 from appliance.backup.key import Key
 from appliance.backup.process import Watch
 from appliance.backup.view import Box
+from appliance.words import phrase
 
 FOLDER = "box"
 _BUILDING = "box-view"
@@ -22,7 +23,7 @@ KEPT = 14
 
 def engine(mail: Path, key: Key, watch: Watch | None = None) -> Engine:
     """restic for the copy on a mail disk."""
-    return Engine(Repository("the mail disk", str(mail / FOLDER)), key, watch=watch)
+    return Engine(Repository(phrase("the mail disk"), str(mail / FOLDER)), key, watch=watch)
 
 
 def seal(box: Box, key: Key, watch: Watch | None = None) -> None:

@@ -67,22 +67,23 @@ def sentence(target: Target, found: Coverage) -> str:
         return f"No backup on {target.name} was proven yet."
     if not found.is_recorded:
         return f"What is read back of {target.name} is written down from the next backup on."
-    return f"{_read(target.name, found)}; {_compared(found)}."
+    return f"{_read(target.name, found)} {_compared(found)}"
 
 
 def _read(name: str, found: Coverage) -> str:
     runs = "the last run" if found.oldest_reading == 1 else f"the last {found.oldest_reading} runs"
     if found.read_share < 1.0:
-        return f"Of what is on {name} {_percent(found.read_share)} was read back within {runs}"
-    within = "in" if found.oldest_reading == 1 else "within"
-    return f"Everything on {name} was read back {within} {runs}"
+        return f"Of what is on {name} {_percent(found.read_share)} was read back within {runs}."
+    if found.oldest_reading == 1:
+        return f"Everything on {name} was read back in the last run."
+    return f"Everything on {name} was read back within {runs}."
 
 
 def _compared(found: Coverage) -> str:
     if found.compared_since:
-        return f"every message that was there on {day(found.compared_since)} was compared since"
+        return f"Every message that was there on {day(found.compared_since)} was compared since."
     share = _percent(found.compared_share)
-    return f"the newest messages of everyone and {share} of the others were compared so far"
+    return f"The newest messages of everyone and {share} of the others were compared so far."
 
 
 def _percent(share: float) -> str:

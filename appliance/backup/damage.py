@@ -18,7 +18,7 @@ from appliance.backup.decisions import Reminder
 from appliance.backup.history import Target
 from appliance.backup.target import FOLDER
 from appliance.backup.trouble import drive_errors
-from appliance.words import size
+from appliance.words import phrase, size
 
 DAMAGED = "damaged"
 
@@ -32,7 +32,7 @@ class SetAside:
 
     def __str__(self) -> str:
         count = "1 file" if self.files == 1 else f"{self.files:,} files"
-        return f"{count} ({size(self.octets)})"
+        return phrase(f"{count} ({size(self.octets)})")
 
 
 def put_aside(repository: Path, path: str, name: str) -> None:
@@ -67,7 +67,7 @@ def reminder(targets: Sequence[Target]) -> Reminder | None:
     if not found:
         return None
     sentences = [
-        f"{one.name[:1].upper()}{one.name[1:]} did not give back "
+        f"{_at_the_start(one.name)} did not give back "
         f"{SetAside(one.damaged_files, one.damaged_octets)} as written; set aside on it in "
         f"{FOLDER}/{DAMAGED}. Earlier versions on it may lack what was in them."
         for one in found
@@ -78,3 +78,7 @@ def reminder(targets: Sequence[Target]) -> Reminder | None:
         f'the files: pillarbox backup target discard "{found[0].name}".'
     )
     return Reminder(found[0].identity, " ".join(sentences), remedy)
+
+
+def _at_the_start(name: str) -> str:
+    return name[:1].upper() + name[1:]

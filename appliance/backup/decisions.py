@@ -66,20 +66,20 @@ def reminders(targets: Sequence[Target], now: float, *, days: int, rotation: int
     if now - freshest.last_proven >= days * DAY:
         oldest = min(targets, key=lambda one: one.last_proven)
         remedy = f"Plug {oldest.name} in and press the button."
-        sentence = _age(freshest, now, "The last")
+        sentence = _age(freshest, now, is_last=True)
         found.append(Reminder(freshest.identity, sentence, remedy, is_urgent=True))
     for one in targets:
         if one is not freshest and now - max(one.last_proven, one.added) >= rotation * DAY:
             remedy = "Plug it in and press the button, or take it off the list."
-            found.append(Reminder(one.identity, _age(one, now, ""), remedy))
+            found.append(Reminder(one.identity, _age(one, now, is_last=False), remedy))
     return found
 
 
-def _age(target: Target, now: float, words: str) -> str:
+def _age(target: Target, now: float, *, is_last: bool) -> str:
     if not target.last_proven:
         return f"No backup on {target.name} was proven yet."
     count = int((now - target.last_proven) / DAY)
     age = "1 day old" if count == 1 else f"{count} days old"
-    if words:
-        return f"{words} proven backup, on {target.name}, is {age}."
+    if is_last:
+        return f"The last proven backup, on {target.name}, is {age}."
     return f"The backup on {target.name} is {age}."

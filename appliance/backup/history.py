@@ -14,10 +14,11 @@ from appliance.accounts.migrations import migrate_room
 from appliance.backup.record import Found, Record, make_table
 from appliance.backup.sample import Lap
 from appliance.errors import AlreadyExists, NotFound
+from appliance.words import phrase
 
 KEPT_RUNS = 1_000
-INTERRUPTED = "interrupted"
-RUNNING = "running"
+INTERRUPTED = phrase("interrupted")
+RUNNING = phrase("running")
 RESTORED = "restored"
 """A fact that stands from a whole restore until the box has begun to run."""
 SHEET_PROVEN = "sheet-proven"
@@ -101,7 +102,7 @@ class Target:
     @property
     def name(self) -> str:
         """In sentences."""
-        return f"drive {self.label}" if len(self.label) <= 2 else self.label
+        return phrase(f"drive {self.label}") if len(self.label) <= 2 else self.label
 
 
 @dataclass(frozen=True, slots=True)

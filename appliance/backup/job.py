@@ -37,10 +37,11 @@ from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 from appliance.backup.view import Box, Freeze
 from appliance.clock import Clock
 from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused
+from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.backup")
 
-PROVEN, FAILED, CANCELLED = "proven", "failed", "cancelled"
+PROVEN, FAILED, CANCELLED = phrase("proven"), phrase("failed"), phrase("cancelled")
 _LOCK = "backup.lock"
 _CACHE = "backup-cache"
 _KEPT_BADLY = {Kind.DAMAGED.value, Kind.FAILING.value, Kind.UNREADABLE.value}
@@ -88,7 +89,7 @@ class Job:
         Raises:
             TargetTrouble: it belongs to another box, or cannot be read.
         """
-        name = f"the drive at {root}"
+        name = phrase(f"the drive at {root}")
         patience = watch or within(PATIENCE_SECONDS)
         marker = beside(lambda: target.read_marker(root, name), patience, name)
         if marker is None:
@@ -116,7 +117,7 @@ class Job:
             raise AlreadyExists(f"{root} is {known.name} already.")
         label = self._checked_label(label)
         make = partial(target.adopt, root, self.box.identity, self.box.host, label)
-        marker = beside(make, within(PATIENCE_SECONDS), f"the drive at {root}")
+        marker = beside(make, within(PATIENCE_SECONDS), phrase(f"the drive at {root}"))
         return self._remember(marker.drive, label, str(root))
 
     def add_address(

@@ -8,7 +8,7 @@ from typing import Any
 from appliance.backup.job import CANCELLED, PROVEN
 from appliance.backup.reading import ROUNDS
 from appliance.backup.trouble import remedy
-from appliance.words import size
+from appliance.words import phrase, size
 
 ALL, NEVER = "all", "never"
 
@@ -36,7 +36,7 @@ def is_due(
 def written(told: Mapping[str, Any], target: str, host: str) -> tuple[str, str]:
     """Subject and text; `target` is the drive's name in sentences."""
     is_proven = told.get("outcome") == PROVEN
-    subject = f"{host}: the backup on {target} {'is proven' if is_proven else 'failed'}"
+    subject = phrase(f"{host}: the backup on {target} {'is proven' if is_proven else 'failed'}")
     lines = [str(told.get("sentence", "")), ""]
     if is_proven:
         lines += _checked(told.get("details") or {})
@@ -52,15 +52,20 @@ def _checked(details: Mapping[str, Any]) -> list[str]:
     read, of_all = count("read_octets"), count("repository_octets")
     lines = [
         "What was checked:",
-        f"- {count('messages_compared'):,} messages, among them the newest of everyone, and all",
-        f"  settings were restored ({size(count('octets_compared'))}) and were equal to what the",
-        "  box holds.",
+        (
+            f"- {count('messages_compared'):,} messages, among them the newest of everyone, and "
+            f"all settings were restored ({size(count('octets_compared'))}) and were equal to what "
+            "the box holds."
+        ),
     ]
     if of_all:
-        share = "all" if read >= of_all else f"{size(read)} of {size(of_all)}"
-        lines.append(f"- What is on the drive was read back from it: {share}.")
-        if read < of_all:
-            lines.append(f"  The rest is read in the next runs, all of it within {ROUNDS}.")
+        if read >= of_all:
+            lines.append("- All that is on the drive was read back from it.")
+        else:
+            lines.append(
+                f"- {size(read)} of {size(of_all)} on the drive were read back from it. "
+                f"The rest is read in the next runs, all of it within {ROUNDS}."
+            )
     lines += ["", f"Kept: {count('messages'):,} messages of {count('accounts'):,} people."]
     if given_up := count("given_up"):
         lines.append(f"The drive was full: the {given_up} oldest versions on it were given up.")

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from appliance.backup.key import WORDS, Key
 from appliance.errors import Refused
+from appliance.words import Say
 
 _COLUMNS = 3
 
 
-def text(key: Key, host: str, now: float) -> str:
-    """The sheet, to be printed and put away."""
+def text(key: Key, host: str, now: float, say: Say = str) -> str:
+    """The sheet, to be printed and put away, in the language of `say`."""
     rows = WORDS // _COLUMNS
     lines = [
         "".join(
@@ -24,15 +25,20 @@ def text(key: Key, host: str, now: float) -> str:
     day = time.strftime("%Y-%m-%d", time.gmtime(now))
     return "\n".join(
         [
-            f"Recovery sheet of {host}, {day}",
+            say(f"Recovery sheet of {host}, {day}"),
             "",
             *lines,
             "",
-            "Who has a backup drive of this box and these words can read all its mail.",
-            "Who has lost them cannot open any backup: keep the sheet apart from box and drives.",
+            say("Who has a backup drive of this box and these words can read all its mail."),
+            say(
+                "Who has lost them cannot open any backup: "
+                "keep the sheet apart from box and drives."
+            ),
             "",
-            "To get everything back on a new box: plug in the backup drive, choose",
-            '"restore from a backup", and type the words. On the command line:',
+            say(
+                "To get everything back on a new box: plug in the backup drive, choose\n"
+                '"restore from a backup", and type the words. On the command line:'
+            ),
             "    pillarbox --state STATE backup restore --all --from DRIVE --key-stdin",
             "",
         ]

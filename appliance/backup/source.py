@@ -13,6 +13,7 @@ from appliance.backup.key import Key
 from appliance.backup.process import Watch, within
 from appliance.backup.proof import beside
 from appliance.errors import NotFound
+from appliance.words import phrase
 
 PATIENCE_SECONDS = 30.0
 """How long a drive may take to say what it is."""
@@ -32,9 +33,11 @@ def foreign_source(
     """
     if is_address(named):
         check_address(named)
-        return Engine(Repository("the backup", named, environment or {}), opened, watch=watch)
+        return Engine(
+            Repository(phrase("the backup"), named, environment or {}), opened, watch=watch
+        )
     root = Path(named).absolute()
-    name = f"the drive at {root}"
+    name = phrase(f"the drive at {root}")
     patience = within(PATIENCE_SECONDS)
     if beside(lambda: target.read_marker(root, name), patience, name) is None:
         raise NotFound(f"There is no backup in {root}.")

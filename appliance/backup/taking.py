@@ -30,6 +30,7 @@ from appliance.backup.target import Proof
 from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.backup.view import About, Box, Freeze
 from appliance.errors import StorageFull, StorageOffline
+from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.backup")
 
@@ -95,7 +96,7 @@ class Taking:
             StorageFull, StorageOffline: what the mail disk did.
         """
         engine = self.engine
-        self._step("preparing")
+        self._step(phrase("preparing"))
         if not self._is_there():
             self._check_empty()
             engine.init()
@@ -153,7 +154,7 @@ class Taking:
 
     def _mend(self) -> None:
         """After a run that did not end well."""
-        self._step("looking at what the last run left")
+        self._step(phrase("looking at what the last run left"))
         folder = self.engine.repository.folder
         if folder is not None and self.target.needs_mending == EVERYTHING:
             for path in proof.damaged_files(self.engine):
@@ -206,7 +207,7 @@ class Taking:
         going = decisions.to_give_up(self.engine.versions(), self._proven())
         if not going:
             return False
-        self._step("making room")
+        self._step(phrase("making room"))
         log.info("the drive is full: %d old versions are given up", len(going))
         self.engine.forget(going)
         self._prune_on_a_full_drive()
@@ -231,7 +232,7 @@ class Taking:
     # --- copy
 
     def _copy(self, about: About) -> Taken:
-        self._step("copying")  # restic 0.18 says nothing of a short one
+        self._step(phrase("copying"))  # restic 0.18 says nothing of a short one
         tags = (
             f"messages={sum(about.messages.values())}",
             f"accounts={len(about.messages)}",
@@ -269,21 +270,21 @@ class Taking:
         """
         engine = self.engine
         read = ReadBack()
-        self._step("checking")
+        self._step(phrase("checking"))
         if engine.repository.folder is None:
             read = proof.read_part(engine, reading.part(last, taken.octets))
         else:
             self._check(taken, last)
-        self._step("restoring a sample")
+        self._step(phrase("restoring a sample"))
         scratch, start = self.box.mail / proof.SCRATCH, self.target.lap.at
         found = proof.restore_and_compare(engine, taken.identity, self.box.view, scratch, start)
         if engine.repository.folder is None:
             return replace(found, read=read)
         written = proof.look(engine)
         if remount is not None:
-            self._step("mounting again")
+            self._step(phrase("mounting again"))
             remount()
-        self._step("reading back")
+        self._step(phrase("reading back"))
         return replace(found, read=proof.read_back(engine, last, self.target.rounds, written))
 
     def _check(self, taken: Taken, last: Mapping[str, int]) -> None:

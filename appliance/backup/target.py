@@ -27,6 +27,7 @@ from appliance.backup.engine import Repository
 from appliance.backup.history import Target
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
 from appliance.errors import Refused
+from appliance.words import phrase
 
 FOLDER = "pillarbox-backup"
 FORMAT = 1
@@ -103,7 +104,7 @@ def check_marker(root: Path, known: Target, box: str) -> None:
 
 def adopt(root: Path, box: str, host: str, label: str) -> Marker:
     """Make a drive one of this box, and keep all that is on it. Blocks."""
-    name = f"drive {label}"
+    name = phrase(f"drive {label}")
     marker = Marker(box, secrets.token_hex(8), label, host)
     with drive_errors(name):
         if not root.is_dir():

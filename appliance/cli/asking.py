@@ -10,6 +10,8 @@ from typing import Any
 from appliance import control, files, mailplace, settings
 from appliance.accounts.database import AccountsDatabase
 from appliance.errors import Refused
+from appliance.speech.voice import Voice
+from appliance.web import people
 
 
 def ask(state: Path, act: str, **values: Any) -> Any:
@@ -34,3 +36,11 @@ def open_database(state: Path) -> Iterator[AccountsDatabase]:
         yield database
     finally:
         database.close()
+
+
+def office_voice(state: Path) -> Voice:
+    """The language of the office's letters, as it is chosen there. Raises BadSettings."""
+    tree = settings.load(state / "settings.toml")
+    with open_database(state) as database:
+        people.prepare(database)
+        return people.voice(database, tree.server.language)

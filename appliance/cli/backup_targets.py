@@ -15,7 +15,7 @@ from appliance.backup.coverage import Coverage
 from appliance.backup.history import SHEET_PROVEN, Target
 from appliance.backup.job import Job
 from appliance.backuping import open_job, target_of
-from appliance.cli.asking import open_database
+from appliance.cli.asking import office_voice, open_database
 from appliance.cli.drive import make_ready
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.errors import Refused
@@ -149,7 +149,8 @@ def _known(job: Job, named: str) -> str:
 
 def _key_show(arguments: argparse.Namespace) -> None:
     with opened_job(arguments.state) as job:
-        print(sheet.text(key.load_or_make(arguments.state), job.box.host, time.time()), end="")
+        words, say = key.load_or_make(arguments.state), office_voice(arguments.state).say
+        print(sheet.text(words, job.box.host, time.time(), say), end="")
 
 
 def _key_prove(arguments: argparse.Namespace) -> None:
@@ -173,7 +174,8 @@ def _key_add(arguments: argparse.Namespace) -> None:
     with opened_job(arguments.state) as job:
         second = key.make()
         job.add_key(target_of(job, _known(job, arguments.target)), second)
-        print(sheet.text(second, job.box.host, time.time()), end="")
+        say = office_voice(arguments.state).say
+        print(sheet.text(second, job.box.host, time.time(), say), end="")
     print(f"\nThis second sheet opens only {arguments.target}.")
 
 

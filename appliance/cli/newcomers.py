@@ -10,11 +10,11 @@ from typing import Any
 
 from appliance import control, files, settings
 from appliance.accounts.directory import Account
-from appliance.cli.asking import ask, open_database
+from appliance.cli.asking import ask, office_voice, open_database
 from appliance.cli.output import add_json_option, print_json
 from appliance.devices import apple
 from appliance.devices.service import Services
-from appliance.devices.sheet import Person, Words, start_sheet
+from appliance.devices.sheet import Person, in_language, start_sheet
 from appliance.errors import NotFound, Refused
 from appliance.net import certificates
 from appliance.parts import TLS, offered_here
@@ -45,7 +45,8 @@ def _sheet(arguments: argparse.Namespace) -> None:
     account, services = _who(arguments)
     password = sys.stdin.readline().rstrip("\r\n") if arguments.password_stdin else None
     person = Person(account.name, account.address, password)
-    _write(start_sheet(Words(), services, person, link=arguments.link, now=time.time()))
+    words = in_language(office_voice(arguments.state).say_on_paper)
+    _write(start_sheet(words, services, person, link=arguments.link, now=time.time()))
 
 
 def _profile(arguments: argparse.Namespace) -> None:
@@ -54,7 +55,14 @@ def _profile(arguments: argparse.Namespace) -> None:
     if not (tls / certificates.SERVER_FILE).is_file():
         raise Refused("The box has no certificate yet; start it first (pillarbox run).")
     ca = files.read(tls / certificates.CA_FILE) if certificates.is_of_own_ca(tls) else None
-    made = apple.profile(services, account.address, account.name, ca_certificate=ca)
+    say = office_voice(arguments.state).say
+    made = apple.profile(
+        services,
+        account.address,
+        account.name,
+        ca_certificate=ca,
+        say=say,
+    )
     _write(apple.signed_with(made, files.read(tls / certificates.SERVER_FILE)))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from appliance.devices.service import Services
 from appliance.errors import Refused
+from appliance.words import Say
 
 CONTENT_TYPE = "application/x-apple-aspen-config"
 _BOXES = uuid.UUID("5d7c1c4e-6f0b-4a57-9c11-9a1df2f0b6a3")
@@ -31,6 +32,7 @@ def profile(
     *,
     ca_certificate: bytes | None,
     password: str | None = None,
+    say: Say = str,
 ) -> bytes:
     """A mail account, and the box's CA (PEM) where the certificate is not one of a public CA."""
     payloads = [_mail(services, address, name, password)]
@@ -40,7 +42,7 @@ def profile(
         services,
         address,
         f"{services.title}: {address}",
-        f"Sets up mail for {address}: reading by IMAP and sending by SMTP, both encrypted.",
+        say(f"Sets up mail for {address}: reading by IMAP and sending by SMTP, both encrypted."),
         payloads,
     )
 

@@ -176,8 +176,8 @@ def _is_after(good: list[Arrival], moment: float) -> bool:
 
 def _distrust(at: float) -> str:
     return (
-        f"A program, perhaps this one, did not trust the box's certificate {_clock(at)}. Install "
-        "the profile or the box's own certificate on the device, and trust it there."
+        f"A program, perhaps this one, did not trust the box's certificate at {_clock(at)}. "
+        "Install the profile or the box's own certificate on the device, and trust it there."
     )
 
 
@@ -192,8 +192,10 @@ def _is_meant(arrival: Arrival, address: str, peers: set[str]) -> bool:
 def _success(arrival: Arrival) -> str:
     attempt = arrival.attempt
     client = f" ({arrival.client})" if arrival.client else ""
-    what = "Connected by" if attempt.service in _READING else "Ready to send by"
-    return f"{what} {_service(attempt)} {_where(arrival)}{client}."
+    return (
+        f"{'Connected by' if attempt.service in _READING else 'Ready to send by'} "
+        f"{_service(attempt)} at {_clock(arrival.at)} from {attempt.peer_host}{client}."
+    )
 
 
 def _failure(arrival: Arrival, address: str) -> str:
@@ -203,7 +205,7 @@ def _failure(arrival: Arrival, address: str) -> str:
 def _explained(arrival: Arrival, address: str) -> Iterator[str]:
     """What happened, then what to do."""
     attempt = arrival.attempt
-    tried = f"{_service(attempt)} {_where(arrival)}"
+    tried = f"{_service(attempt)} at {_clock(arrival.at)} from {attempt.peer_host}"
     match attempt.ending:
         case Ending.WRONG_PASSWORD:
             yield f"Wrong password: {tried}."
@@ -227,9 +229,5 @@ def _service(attempt: Attempt) -> str:
     return _NAMES.get(attempt.service, attempt.service.value)
 
 
-def _where(arrival: Arrival) -> str:
-    return f"{_clock(arrival.at)} from {arrival.attempt.peer_host}"
-
-
 def _clock(at: float) -> str:
-    return time.strftime("at %H:%M", time.localtime(at))
+    return time.strftime("%H:%M", time.localtime(at))

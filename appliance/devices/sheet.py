@@ -16,11 +16,12 @@ import datetime
 import os
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from appliance.devices.service import Services
 from appliance.errors import Refused
+from appliance.words import Say, phrase
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -53,21 +54,21 @@ class Chapter:
 class Words:
     """Everything that is printed; these are the English ones."""
 
-    title: str = "Your mail at {office}"
-    person: str = "Name"
-    address: str = "Address and user name"
-    password: str = "First password"  # noqa: S105 - a label
-    password_hint: str = "Change it soon; keep this sheet to yourself."  # noqa: S105 - a remark
-    code: str = "Point your phone's camera here. The link works once."
-    servers: str = "Servers"
-    reading: str = "Reading (IMAP)"
-    sending: str = "Sending (SMTP)"
-    fetching: str = "Fetching (POP3)"
-    port: str = "{host}, port {port}, {security}"
-    tls: str = "SSL/TLS"
-    starttls: str = "STARTTLS"
-    alternatively: str = "or"
-    made: str = "Made on {day}."
+    title: str = phrase("Your mail at {office}")
+    person: str = phrase("Name")
+    address: str = phrase("Address and user name")
+    password: str = phrase("First password")
+    password_hint: str = phrase("Change it soon; keep this sheet to yourself.")
+    code: str = phrase("Point your phone's camera here. The link works once.")
+    servers: str = phrase("Servers")
+    reading: str = phrase("Reading (IMAP)")
+    sending: str = phrase("Sending (SMTP)")
+    fetching: str = phrase("Fetching (POP3)")
+    port: str = phrase("{host}, port {port}, {security}")
+    tls: str = phrase("SSL/TLS")
+    starttls: str = phrase("STARTTLS")
+    alternatively: str = phrase("or")
+    made: str = phrase("Made on {day}.")
     chapters: tuple[Chapter, ...] = field(
         default=(
             Chapter(
@@ -105,6 +106,17 @@ class Words:
             ),
         )
     )
+
+
+def in_language(say: Say) -> Words:
+    """Everything that is printed in the language of `say`; names of programs stay."""
+    plain = Words()
+    texts = [each.name for each in fields(plain) if each.name != "chapters"]
+    said = {name: say(getattr(plain, name)) for name in texts}
+    chapters = tuple(
+        Chapter(each.title, tuple(say(step) for step in each.steps)) for each in plain.chapters
+    )
+    return replace(plain, chapters=chapters, **said)
 
 
 @dataclass(frozen=True, slots=True)

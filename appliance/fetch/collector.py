@@ -27,6 +27,7 @@ from appliance.fetch.remote import Trouble
 from appliance.fetch.source import Kind, Source
 from appliance.fetch.visit import Count, Hurt, Intake, Visit
 from appliance.threads import in_own_thread
+from appliance.words import Say
 
 log = logging.getLogger("pillarbox.fetch")
 
@@ -75,6 +76,7 @@ class Collector:
         self._board = board
         self._clock = clock
         self._context = context
+        self.say: Say = str  # a text in the language of the office
         self._running: dict[str, _Running] = {}
         self.standing: dict[str, Standing] = {}
 
@@ -182,7 +184,15 @@ class Collector:
         remote = remote_class(source, self._context, self._tokens(running))
         try:
             intake = self._make_intake(loop)
-            visit = Visit(source, remote, self._ledger, intake, self._clock.wall, hurt=running.hurt)
+            visit = Visit(
+                source,
+                remote,
+                self._ledger,
+                intake,
+                self._clock.wall,
+                hurt=running.hurt,
+            )
+            visit.say = self.say
             running.visit = visit
             while not running.stopped.is_set():
                 count = visit.run()

@@ -8,6 +8,7 @@ from email.policy import SMTP
 
 from appliance.fetch.source import MIB, Source
 from appliance.message.header import decoded_header, fields, first_values, unfold
+from appliance.words import Say, phrase
 
 _TEXT = """\
 A message is waiting in the mailbox {user} at {host}. It was not
@@ -22,25 +23,26 @@ Read it with the provider's web page or a mail program, or let larger messages i
 """
 
 
-def too_large(source: Source, header: bytes, size: int, now: float) -> bytes:
-    """The letter. `size` in octets."""
+def too_large(source: Source, header: bytes, size: int, now: float, say: Say = str) -> bytes:
+    """The letter, in the language of `say`. `size` in octets."""
     values = first_values(fields(header))
     said = {
         name: decoded_header(unfold(values.get(name.encode(), b""))) or "-"
         for name in ("from", "subject", "date")
     }
     letter = EmailMessage(policy=SMTP)
-    letter["From"] = f"Mail server <{source.user if '@' in source.user else 'postmaster'}>"
-    letter["Subject"] = "A message is too large to be collected"
+    sender = source.user if "@" in source.user else "postmaster"
+    letter["From"] = email.utils.formataddr((say(phrase("Mail server")), sender))
+    letter["Subject"] = say("A message is too large to be collected")
     letter["Date"] = email.utils.formatdate(now, localtime=True)
     letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5
-    letter.set_content(
+    letter.set_content(say(
         _TEXT.format(
             user=source.user, host=source.host, size=size / MIB, most=source.largest_octets / MIB,
             sender=_one_line(said["from"]), subject=_one_line(said["subject"]),
             date=_one_line(said["date"]), name=source.name,
         )
-    )  # fmt: skip
+    ))  # fmt: skip
     return bytes(letter)
 
 

@@ -26,6 +26,7 @@ from appliance.fetch.recipients import Named, named
 from appliance.fetch.remote import Gone, Listed, Remote, Trouble, Unreadable
 from appliance.fetch.source import Collected, Source
 from appliance.message.header import fields, first_values, unfold
+from appliance.words import Say
 
 _AT_ONCE = 50  # messages until the ledger is written
 _LONGEST_HEADER = 256 * 1024
@@ -91,6 +92,7 @@ class Visit:
         self._ledger = ledger
         self._intake = intake
         self._now = now
+        self.say: Say = str
         self._hurt = {} if hurt is None else hurt
         self._shown: frozenset[str] = frozenset()
         self._pending: dict[str, Taken] = {}  # by key: in the queue, not in the ledger yet
@@ -169,7 +171,7 @@ class Visit:
         name = self._source.name
         if self._ledger.take_over(name, taken.digest, each.mark, self._shown):
             return  # the same message under another mark
-        letter = content or notice.too_large(self._source, header, size, self._now())
+        letter = content or notice.too_large(self._source, header, size, self._now(), self.say)
         self._take(taken, letter, self._named(header), _identity(header, original))
         count.taken += outcome == TAKEN
         count.too_large += outcome == TOO_LARGE

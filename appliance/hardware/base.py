@@ -8,6 +8,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from appliance.words import phrase
+
 
 class Led(Enum):
     """The lamps on the box. A box with one lamp shows STATUS on it."""
@@ -19,10 +21,10 @@ class Led(Enum):
 class Color(Enum):
     """What a lamp can show."""
 
-    OFF = "off"
-    GREEN = "green"
-    AMBER = "amber"
-    RED = "red"
+    OFF = phrase("off")
+    GREEN = phrase("green")
+    AMBER = phrase("amber")
+    RED = phrase("red")
 
 
 @dataclass(frozen=True, slots=True)

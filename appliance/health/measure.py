@@ -18,6 +18,7 @@ from appliance.helper.requests import Smart as AskSmart
 from appliance.net import certificates
 from appliance.queue import listing
 from appliance.queue.envelope import Entry, State
+from appliance.words import phrase
 
 
 def memory() -> Memory:
@@ -38,7 +39,10 @@ def waiting(entries: Sequence[Entry]) -> Waiting:
 def disks(mail: Path | None, state: Path) -> tuple[Disk, ...]:
     """The file systems of mail and STATE; one, when they are the same."""
     found: dict[int, Disk] = {}
-    for key, name, path in (("mail", "The mail disk", mail), ("card", "The card", state)):
+    for key, name, path in (
+        ("mail", phrase("The mail disk"), mail),
+        ("card", phrase("The card"), state),
+    ):
         if path is not None:
             with contextlib.suppress(OSError):
                 room = vitals.room(path)

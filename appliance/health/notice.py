@@ -16,6 +16,7 @@ from typing import Any
 
 from appliance.conditions import Condition, Severity
 from appliance.health.alerts import Told
+from appliance.words import Say, phrase
 
 Item = dict[str, str]
 
@@ -39,11 +40,11 @@ class Notice:
     def subject(self) -> str:
         """One line."""
         if self.is_test:
-            return f"{self.host}: a test"
+            return phrase(f"{self.host}: a test")
         if not self.standing:
-            return f"{self.host}: it is over"
+            return phrase(f"{self.host}: it is over")
         if len(self.standing) > 1:
-            return f"{self.host}: {len(self.standing)} things need you"
+            return phrase(f"{self.host}: {len(self.standing)} things need you")
         return f"{self.host}: {self.standing[0]['sentence']}"
 
     @property
@@ -85,30 +86,33 @@ def from_json(values: dict[str, Any]) -> Notice:
     return Notice(**{**values, **lists})
 
 
-def for_webhook(notice: Notice) -> tuple[bytes, dict[str, str]]:
-    """Body and headers."""
-    values = {**asdict(notice), "subject": notice.subject, "text": notice.text}
+def for_webhook(notice: Notice, say: Say = str) -> tuple[bytes, dict[str, str]]:
+    """Body and headers; `say` says what people read in their language."""
+    values = {**asdict(notice), "subject": say(notice.subject), "text": say(notice.text)}
     body = json.dumps(values, ensure_ascii=False).encode()
     return body, {"Content-Type": "application/json"}
 
 
-def for_ntfy(notice: Notice) -> tuple[bytes, dict[str, str]]:
+def for_ntfy(notice: Notice, say: Say = str) -> tuple[bytes, dict[str, str]]:
     """Body and headers, as ntfy takes them; what is not ASCII is encoded (RFC 2047)."""
+    subject = _one_line(say(notice.subject))
     tag = "rotating_light" if notice.is_fault else "warning"
-    return notice.text.encode(), {
-        "Title": Header(_one_line(notice.subject), "utf-8", maxlinelen=10_000).encode()
-        if not notice.subject.isascii()
-        else _one_line(notice.subject),
+    return say(notice.text).encode(), {
+        "Title": subject
+        if subject.isascii()
+        else Header(subject, "utf-8", maxlinelen=10_000).encode(),
         "Priority": "urgent" if notice.is_fault else "default",
         "Tags": tag if notice.standing else "white_check_mark",
         "Content-Type": "text/plain; charset=utf-8",
     }
 
 
-def letter(subject: str, text: str, sender: str, to: str, at: float) -> EmailMessage:
-    """As a message."""
+def letter(
+    subject: str, text: str, sender: str, to: str, at: float, *, say: Say = str
+) -> EmailMessage:
+    """As a message; subject and text are in the reader's language already."""
     made = EmailMessage(policy=SMTP)
-    made["From"] = f"Mail server <{sender}>"
+    made["From"] = email.utils.formataddr((say(phrase("Mail server")), sender))
     made["To"] = to
     made["Subject"] = _one_line(subject)
     made["Date"] = email.utils.formatdate(at, localtime=True)

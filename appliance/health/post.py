@@ -13,6 +13,7 @@ import urllib.request
 from typing import Any
 
 from appliance.errors import Temporary
+from appliance.words import phrase
 
 SECONDS = 15.0
 
@@ -46,11 +47,13 @@ def post(url: str, body: bytes, headers: dict[str, str], ca_file: str = "") -> N
 
 def _why(error: object) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not good ({error.verify_message})"
+        return phrase(f"its certificate is not good ({error.verify_message})")
     if isinstance(error, TimeoutError):
-        return "the server did not answer in time"
+        return phrase("the server did not answer in time")
     if isinstance(error, ssl.SSLError):
-        return "no TLS connection was possible"
+        return phrase("no TLS connection was possible")
     if isinstance(error, OSError):
-        return error.strerror or "it cannot be reached"
-    return "the server's answer makes no sense" if isinstance(error, Exception) else str(error)
+        return error.strerror or phrase("it cannot be reached")
+    return (
+        phrase("the server's answer makes no sense") if isinstance(error, Exception) else str(error)
+    )

@@ -10,7 +10,7 @@ from appliance.conditions import Condition, Severity
 from appliance.health.facts import DAY, Disk, Facts, Point
 from appliance.health.power import since
 from appliance.health.trend import in_words, weeks_left
-from appliance.words import size
+from appliance.words import phrase, size
 
 WEEK = 7 * DAY
 _LATEST = 6 * DAY  # a box that was off so long waits for the next one
@@ -48,7 +48,7 @@ def written(week: Week, facts: Facts, now: float) -> str:
         "",
         f"Messages received: {week.received}",
         f"Messages sent: {week.sent}",
-        f"Refused: {week.refused}",
+        phrase(f"Refused: {week.refused}"),
         "",
         *_space(facts, now),
         _backup(week.last_proven, now),

@@ -40,10 +40,10 @@ def check(facts: Facts, now: float) -> list[Finding]:
     del now
     found = []
     for disk in facts.smart:
-        trouble = _trouble(disk, facts)
-        if trouble:
+        sentence = _trouble(disk, facts)
+        if sentence:
             key = f"health-disk-{disk.name}"
-            found.append(attention(key, f"The disk {disk.name} {trouble}.", _REMEDY))
+            found.append(attention(key, sentence, _REMEDY))
         elif disk.temperature is not None and disk.temperature >= HOT:
             key = f"health-disk-hot-{disk.name}"
             sentence = f"The disk {disk.name} is too hot ({disk.temperature} °C)."
@@ -52,17 +52,18 @@ def check(facts: Facts, now: float) -> list[Finding]:
 
 
 def _trouble(disk: Smart, facts: Facts) -> str:
+    name = disk.name
     if disk.passed is False or disk.critical_warning:
-        return "says that it is failing"
+        return f"The disk {name} says that it is failing."
     if disk.pending:
-        return f"cannot read {disk.pending} of its sectors any more"
+        return f"The disk {name} cannot read {disk.pending} of its sectors any more."
     if disk.spare is not None and disk.spare < disk.spare_threshold:
-        return f"has only {disk.spare} % of its spare room left"
+        return f"The disk {name} has only {disk.spare} % of its spare room left."
     if disk.percentage_used is not None and disk.percentage_used >= 90:
-        return f"is worn out ({disk.percentage_used} % of its life is used)"
+        return f"The disk {name} is worn out ({disk.percentage_used} % of its life is used)."
     earlier = facts.history.get(f"smart-reallocated-{disk.name}", ())
     if disk.reallocated and _grew(disk.reallocated, earlier):
-        return f"replaces more and more bad sectors ({disk.reallocated} by now)"
+        return f"The disk {name} replaces more and more bad sectors ({disk.reallocated} by now)."
     return ""
 
 

@@ -22,7 +22,7 @@ def _of(disk: Disk, facts: Facts, now: float) -> Finding | None:
     percent = int(disk.percent)
     if _is_over(disk.percent, URGENT, f"{key}-urgent", facts):
         sentence = f"{disk.name} is almost full ({percent} %).{in_words(weeks)}"
-        return attention(f"{key}-urgent", sentence, f"Do it today: {remedy[0].lower()}{remedy[1:]}")
+        return attention(f"{key}-urgent", sentence, f"{remedy} Do it today.")
     if _is_over(disk.percent, FULL, key, facts):
         return attention(key, f"{disk.name} is {percent} % full.{in_words(weeks)}", remedy)
     if weeks is not None and weeks <= SOON_WEEKS:

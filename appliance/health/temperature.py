@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.health.facts import Facts, Finding, attention
+from appliance.words import phrase
 
 WARM, HOT, BACK = 75.0, 82.0, 5.0
 _THROTTLED = 1 << 2
@@ -16,7 +17,10 @@ def check(facts: Facts, now: float) -> list[Finding]:
         return []
     degrees = facts.temperature
     slow = " It works slower to cool down." if (facts.throttled or 0) & _THROTTLED else ""
-    for limit, key, word in ((HOT, "health-hot", "too hot"), (WARM, "health-warm", "very warm")):
+    for limit, key, word in (
+        (HOT, "health-hot", phrase("too hot")),
+        (WARM, "health-warm", phrase("very warm")),
+    ):
         if degrees >= (limit - BACK if key in facts.standing else limit):
             return [attention(key, f"The box is {word} ({degrees:.0f} °C).{slow}", _REMEDY)]
     return []

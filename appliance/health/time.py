@@ -24,7 +24,9 @@ def check(facts: Facts, now: float) -> list[Finding]:
     ago = now - time.jumped_at
     at_start = time.jumped_by > 0 and time.running_seconds - ago < _SETTLING
     if abs(time.jumped_by) > LONGEST_JUMP and 0 <= ago < DAY and not at_start:
-        way = "forward" if time.jumped_by > 0 else "back"
-        sentence = f"The clock was set {way} by {abs(time.jumped_by) / 60:.0f} minutes."
+        sentence = (
+            f"The clock was set {'forward' if time.jumped_by > 0 else 'back'} "
+            f"by {abs(time.jumped_by) / 60:.0f} minutes."
+        )
         return [attention("health-clock-jump", sentence, f"Nothing, if it is right now. {_REMEDY}")]
     return []

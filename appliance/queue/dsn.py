@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import email.utils
 import os
+import quopri
 from dataclasses import dataclass
+from email.header import Header
 from enum import Enum
 
 from appliance.queue import schedule
 from appliance.queue.envelope import Envelope, Notify, Recipient
+from appliance.words import Say, phrase
 
 _MOST_RETURNED = 256 * 1024
 _RETURNED = {  # RFC 6522 §3, RFC 6533 §4.3
@@ -69,33 +72,39 @@ class Outcome:
     diagnostic: str = ""  # its reply, word for word
 
 
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who reports: the name of this host, and how it says a text in the office's language."""
+
+    host: str
+    say: Say = str
+
+
 def report(
     envelope: Envelope,
     action: Action,
     outcomes: tuple[Outcome, ...],
     *,
     original: bytes,
-    host: str,
+    by: Author,
     now: float,
 ) -> bytes:
     """The whole report as a message with CRLF line ends.
 
-    `original` is the message (or as much of it as was read) whose sender is told.
+    `original` is the message (or as much of it as was read) whose sender is told. The part for
+    people is in the author's language, the one for programs is the same in every language.
     """
     boundary = "report-" + os.urandom(12).hex()
     returned, kind = _returned(original, envelope, action)
     international = any(not each.recipient.address.isascii() for each in outcomes)
-    programs = _for_programs(envelope, action, outcomes, host, now)
+    programs = _for_programs(envelope, action, outcomes, by.host, now)
     lines = [
-        *_header(envelope, action, host, now),
+        *_header(envelope, action, by, now),
         'Content-Type: multipart/report; report-type="delivery-status";',
         f' boundary="{boundary}"',
         "",
         f"--{boundary}",
-        "Content-Type: text/plain; charset=utf-8",
-        "Content-Transfer-Encoding: 8bit",
-        "",
-        *_for_people(action, outcomes),
+        *_text("\n".join(_for_people(action, outcomes, by.say))),
         "",
         f"--{boundary}",
         f"Content-Type: message/{'global-' if international else ''}delivery-status",
@@ -111,26 +120,48 @@ def report(
     return b"%b\r\n%b\r\n--%b--\r\n" % (head, returned, boundary.encode())
 
 
-def _header(envelope: Envelope, action: Action, host: str, now: float) -> list[str]:
+def _header(envelope: Envelope, action: Action, by: Author, now: float) -> list[str]:
+    sender = email.utils.formataddr((by.say(phrase("Mail delivery")), f"postmaster@{by.host}"))
     return [
-        f"From: Mail delivery <postmaster@{host}>",
+        f"From: {sender}",
         f"To: <{envelope.sender}>",
-        f"Subject: {_SUBJECTS[action]}",
+        f"Subject: {_encoded(by.say(_SUBJECTS[action]))}",
         f"Date: {email.utils.formatdate(now)}",
-        f"Message-ID: <{os.urandom(12).hex()}@{host}>",
+        f"Message-ID: <{os.urandom(12).hex()}@{by.host}>",
         "Auto-Submitted: auto-replied",  # RFC 3834 §5
         "MIME-Version: 1.0",
     ]
 
 
-def _for_people(action: Action, outcomes: tuple[Outcome, ...]) -> list[str]:
-    lines = [*_WORDS[action].split("\n"), ""]
+def _encoded(text: str) -> str:
+    """RFC 2047 where it is not ASCII; lines after the first begin with a blank."""
+    if text.isascii():
+        return text
+    return Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
+
+
+def _text(text: str) -> list[str]:
+    """A part of plain text: as it is where it is ASCII, else so that any server can carry it."""
+    if text.isascii():
+        return ["Content-Type: text/plain; charset=us-ascii", "", *text.split("\n")]
+    packed = quopri.encodestring(text.encode("utf-8", "surrogateescape")).decode("ascii")
+    return [
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: quoted-printable",
+        "",
+        *packed.split("\n"),
+    ]
+
+
+def _for_people(action: Action, outcomes: tuple[Outcome, ...], say: Say) -> list[str]:
+    lines = [say(_WORDS[action]), ""]
     for each in outcomes:
         lines.append(f"    {each.recipient.named or each.recipient.address}")
         if each.reason:
-            lines.append(f"        {_one_line(each.reason)}")
+            lines.append(f"        {_one_line(say(each.reason))}")
         if each.diagnostic and each.remote:
-            lines.append(f"        The server {_one_line(each.remote)} said:")
+            said = say(phrase(f"The server {_one_line(each.remote)} said:"))
+            lines.append(f"        {said}")
             lines.append(f"        {_one_line(each.diagnostic)}")
     return lines
 

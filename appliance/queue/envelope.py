@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from appliance.words import phrase
+
 
 class Notify(StrEnum):
     """RFC 3461 §4.1: when the sender wants to hear."""
@@ -62,11 +64,11 @@ class State(StrEnum):
     """Where a message is for one recipient."""
 
     PENDING = "pending"  # due as soon as somebody gets to it
-    DEFERRED = "deferred"  # tried; will be tried again
-    HELD = "held"  # waits until the owner lets it go
+    DEFERRED = phrase("deferred")  # tried; will be tried again
+    HELD = phrase("held")  # waits until the owner lets it go
     PLACED = "placed"  # in the mailbox, and gone again if the power goes now
-    DELIVERED = "delivered"
-    FAILED = "failed"  # given up; the sender was told
+    DELIVERED = phrase("delivered")
+    FAILED = phrase("failed")  # given up; the sender was told
 
     @property
     def is_over(self) -> bool:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from appliance import files
 from appliance.clock import Clock
 from appliance.queue import dsn
-from appliance.queue.dsn import Action, Outcome
+from appliance.queue.dsn import Action, Author, Outcome
 from appliance.queue.envelope import Entry, Envelope, Recipient
 from appliance.queue.queue import Queue
 from appliance.threads import Steps, in_thread
+from appliance.words import Say
 
 log = logging.getLogger("pillarbox.queue")
 _MOST_READ = 512 * 1024
@@ -19,7 +20,8 @@ _TOP = b"Return-Path: <>\r\n"
 
 
 class Reporter:
-    """Makes reports. `resolve` tells where one to a sender goes."""
+    """Makes reports. `resolve` tells where one to a sender goes,
+    `say` says a text in the language of the office."""
 
     def __init__(
         self,
@@ -27,10 +29,11 @@ class Reporter:
         clock: Clock,
         host: str,
         resolve: Callable[[str], tuple[Recipient, ...]],
+        say: Say = str,
     ) -> None:
         self._queue = queue
         self._clock = clock
-        self._host = host
+        self._author = Author(host, say)
         self._resolve = resolve
 
     def tell(self, entry: Entry, told: Iterable[tuple[Action, Outcome]]) -> Steps[None]:
@@ -53,7 +56,12 @@ class Reporter:
         original = yield from in_thread(lambda: self._beginning(entry))
         now = self._clock.wall()
         message = _TOP + dsn.report(
-            entry.envelope, action, outcomes, original=original, host=self._host, now=now
+            entry.envelope,
+            action,
+            outcomes,
+            original=original,
+            by=self._author,
+            now=now,
         )
         incoming = yield from self._queue.incoming()
         yield from incoming.write(message)

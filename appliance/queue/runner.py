@@ -28,6 +28,7 @@ from appliance.queue.queue import Queue
 from appliance.queue.reporter import Reporter
 from appliance.queue.settling import Settled, overdue, settle
 from appliance.threads import Shared, Threads
+from appliance.words import Say
 
 log = logging.getLogger("pillarbox.queue")
 
@@ -57,11 +58,12 @@ class Runner:
         *,
         host: str,
         resolve: Callable[[str], tuple[Recipient, ...]],
+        say: Say = str,
     ) -> None:
         self._queue = queue
         self._threads = threads
         self._clock = clock
-        self._reporter = Reporter(queue, clock, host, resolve)
+        self._reporter = Reporter(queue, clock, host, resolve, say)
         self.local: Carrier = NoMailboxes()
         self.outside: Outside = NoWayOut()
         self.on_attempt: Attempted = lambda _entry, _number, _carried, _progress: None

@@ -94,7 +94,7 @@ class Client:
             client.abort()
             if isinstance(error.__cause__, ssl.SSLError):
                 raise TlsTrouble(tls_verdict(nobody, name, error.__cause__)) from None
-            raise Trouble(explained(nobody, error, "the connection")) from None
+            raise Trouble(explained(nobody, error, replies.CONNECTION)) from None
         except BaseException:
             client.abort()
             raise
@@ -155,7 +155,7 @@ class Client:
             reason = f"{smarthost.host} offers no way to log in that is known here."
             raise Trouble(self._no_login("4.7.8", reason)) from None
         except Failures as error:
-            raise Trouble(explained(self.base, error, "our login")) from None
+            raise Trouble(explained(self.base, error, replies.LOGIN)) from None
         if said.code == _LOGGED_IN:
             return
         status, reason = "4.7.8", f"{smarthost.host} does not accept our user name and password."
@@ -201,7 +201,7 @@ class Client:
             async with asyncio.timeout(limit):
                 return await self._transaction(letter, needs, offers, recipients)
         except TimeoutError as error:  # it answers, but so slowly that it would never end
-            raise Trouble(explained(self.base, error, "the message")) from None
+            raise Trouble(explained(self.base, error, replies.MESSAGE)) from None
 
     async def _transaction(
         self, letter: Letter, needs: Needs, offers: frozenset[str], recipients: Sequence[To]
@@ -212,12 +212,12 @@ class Client:
         try:
             reply = await self._say(mail_command(letter, needs, offers))
         except Failures as error:
-            raise Trouble(explained(base, error, "the message"), stale=not is_first) from None
+            raise Trouble(explained(base, error, replies.MESSAGE), stale=not is_first) from None
         if reply.code == 421 and not is_first:
-            raise Trouble(replies.verdict(421, reply.message, "the message", base), stale=True)
+            raise Trouble(replies.verdict(421, reply.message, replies.MESSAGE, base), stale=True)
         if not 200 <= reply.code < 300:
             await self._reset()
-            return [replies.verdict(reply.code, reply.message, "the sender", base)] * len(
+            return [replies.verdict(reply.code, reply.message, replies.SENDER, base)] * len(
                 recipients
             )
         return await self._send_to(letter, needs, offers, recipients, base)
@@ -234,7 +234,7 @@ class Client:
         try:
             for each in recipients:
                 reply = await self._say(rcpt_command(each, needs, offers))
-                verdicts.append(replies.verdict(reply.code, reply.message, "the recipient", base))
+                verdicts.append(replies.verdict(reply.code, reply.message, replies.RECIPIENT, base))
                 if reply.code == 421:
                     raise ConnectionResetError("421")
             verdicts = replies.overflowing(verdicts)
@@ -244,7 +244,7 @@ class Client:
             final = await self._transfer(letter, needs, base)
         except Failures as error:
             self.abort()
-            lost = explained(base, error, "the message")
+            lost = explained(base, error, replies.MESSAGE)
             verdicts += [lost] * (len(recipients) - len(verdicts))
             return [lost if each.result is Result.DONE else each for each in verdicts]
         return [final if each.result is Result.DONE else each for each in verdicts]
@@ -257,19 +257,19 @@ class Client:
             reply = await self._say("DATA")
             if reply.code != 354:
                 await self._reset()
-                return replies.not_taken(reply.code, reply.message, "the message", base)
+                return replies.not_taken(reply.code, reply.message, replies.MESSAGE, base)
             await self._stream(letter, Stuffing())
             try:
                 # RFC 5321 §4.5.3.2.6: twice the patience, or there are second copies
                 reply = await self._say(".", 2 * self._options.patience_seconds)
             except Failures as error:
                 self.abort()
-                said = explained(base, error, "the message")
+                said = explained(base, error, replies.MESSAGE)
                 reason = f"{said.reason} It had the whole message by then and may have kept it."
                 return replace(said, reason=reason)
         if not self._smtp.is_connected:
             self.abort()
-        return replies.verdict(reply.code, reply.message, "the message", base)
+        return replies.verdict(reply.code, reply.message, replies.MESSAGE, base)
 
     async def _chunk(self, letter: Letter) -> aiosmtplib.SMTPResponse:
         """BDAT (RFC 3030 §2), the whole message as one chunk."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from appliance.words import phrase
+
 
 @dataclass(frozen=True, slots=True)
 class To:
@@ -44,11 +46,11 @@ class Result(Enum):
 class Security(Enum):
     """How a connection was secured, in words for people."""
 
-    NONE = "not encrypted"
-    ENCRYPTED = "encrypted"
-    DANE = "encrypted, server proven by DANE"
-    STS = "encrypted, server proven by MTA-STS"
-    NAMED = "encrypted, server proven by its certificate"
+    NONE = phrase("not encrypted")
+    ENCRYPTED = phrase("encrypted")
+    DANE = phrase("encrypted, server proven by DANE")
+    STS = phrase("encrypted, server proven by MTA-STS")
+    NAMED = phrase("encrypted, server proven by its certificate")
 
     @property
     def is_verified(self) -> bool:

@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 
 from appliance.relay.letter import Result, Verdict
+from appliance.words import phrase
 
 _STATUS = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
 _ABOUT_US = re.compile(
@@ -33,7 +34,8 @@ _NOT_ABOUT_US = re.compile(
     re.IGNORECASE,
 )
 _BANNED = re.compile(r"60[0-9]\Z|6[1-4][0-9]\Z|511\Z")  # 5.7.606-649: Microsoft's lists
-CONNECTION = "the connection"
+CONNECTION, LOGIN = phrase("the connection"), phrase("our login")
+MESSAGE, SENDER, RECIPIENT = phrase("the message"), phrase("the sender"), phrase("the recipient")
 _TOO_MANY = re.compile(r"(?:452|552|550) (?:[45]\.5\.3\b|.*too many (?:rcpt|recipients))", re.I)
 _LONGEST = 700
 

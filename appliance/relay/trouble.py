@@ -9,6 +9,7 @@ import aiosmtplib
 
 from appliance.relay import replies
 from appliance.relay.letter import Result, Verdict
+from appliance.words import phrase
 
 Failures = (aiosmtplib.SMTPException, OSError, ssl.SSLError, TimeoutError, ValueError)
 
@@ -56,12 +57,11 @@ _FAILURES = {10: "certificate-expired", 62: "certificate-host-mismatch"}
 
 def tls_verdict(base: Verdict, name: str, error: ssl.SSLError) -> Verdict:
     """Why encryption with a server failed."""
-    reason = f"{name} could not prove that it is the right server"
     failure = "validation-failure"
     if isinstance(error, ssl.SSLCertVerificationError):
         failure = _FAILURES.get(error.verify_code, "certificate-not-trusted")
-        words = str(error.verify_message or "its certificate is not valid").rstrip(".")
-        reason = f"{reason}: {words}."
+        words = str(error.verify_message or phrase("its certificate is not valid")).rstrip(".")
+        reason = f"{name} could not prove that it is the right server: {words}."
     else:
         reason = f"Encryption with {name} failed ({error.reason or 'TLS'})."
     return replace(base, result=Result.LATER, status="4.7.5", reason=reason, tls_failure=failure)

@@ -17,6 +17,7 @@ from appliance.queue.carriers import Carried
 from appliance.queue.envelope import Entry, Progress, State
 from appliance.trace.archive import Archive, Event, Message
 from appliance.trace.tally import Tally
+from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.trace")
 
@@ -92,7 +93,7 @@ class Recorder:
         self._events.append(
             Event(
                 self._clock.wall(),
-                "refused",
+                phrase("refused"),
                 sender=_short(sender),
                 recipient=_short(recipient),
                 words=_short(reply[found.end() :] if found else reply),

@@ -14,6 +14,7 @@ from appliance.accounts.registry import Registry
 from appliance.clock import Clock
 from appliance.conditions import Board
 from appliance.settings import Settings
+from appliance.speech.voice import Voice
 from appliance.threads import Threads
 from appliance.web import audit, people
 from appliance.web.backups import Backups
@@ -50,6 +51,7 @@ class Desk:
     clock: Clock
     threads: Threads
     backups: Backups
+    voice: Voice
     acts: Mapping[str, Act]
     """What the running daemon does when asked; the command line asks for the same."""
     presence: Presence = field(default_factory=Presence)
@@ -82,6 +84,11 @@ class Desk:
         """Give the office a name."""
         await self.blocking(people.note, self.database, people.OFFICE, name)
         self.office.name = name
+
+    async def choose_language(self, code: str) -> None:
+        """Have the letters of the box in another language."""
+        await self.blocking(people.note, self.database, people.LANGUAGE, code)
+        self.voice.chosen = code
 
     async def note(self, deed: audit.Deed) -> None:
         """Write down who did what."""

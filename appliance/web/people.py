@@ -16,11 +16,12 @@ from appliance.accounts import passwords
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.migrations import migrate_room
 from appliance.errors import AlreadyExists, NotFound, Refused
+from appliance.speech.voice import Voice
 from appliance.web.roles import Role
 from appliance.web.tables import ROOM, STEPS
 
 _LONGEST_LOGIN = 100
-OFFICE = "office"
+OFFICE, LANGUAGE = "office", "language"
 """The fact that holds the office's name."""
 
 
@@ -171,6 +172,11 @@ def fact(database: AccountsDatabase, name: str) -> str:
     with database.read() as db:
         row = db.execute("select value from web_facts where name = ?", [name]).fetchone()
         return str(row[0]) if row else ""
+
+
+def voice(database: AccountsDatabase, fixed: str) -> Voice:
+    """In which language letters are; `fixed` is the setting. Blocks."""
+    return Voice(fixed, fact(database, LANGUAGE))
 
 
 def note(database: AccountsDatabase, name: str, value: str) -> None:

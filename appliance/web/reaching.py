@@ -62,7 +62,7 @@ def found_account(desk: Desk, address: str) -> Account:
 
 
 def _is_ours(desk: Desk, address: str) -> bool:
-    return desk.gate.directory.is_our_domain(address.rpartition("@")[2])
+    return desk.gate.directory.is_here(address)
 
 
 def _others(visitor: Visitor, reached: Sequence[str], desk: Desk) -> list[str]:

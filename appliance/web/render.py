@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from appliance import words
+from appliance.speech import quantities
+from appliance.speech.language import LANGUAGES, Language
 from appliance.web import language
 from appliance.web import menu as menus
 from appliance.web.desk import Desk
 from appliance.web.fields import typed_size
-from appliance.web.language import Language
 from appliance.web.operations.table import BY_NAME
 from appliance.web.roles import Role, Visitor
 
@@ -38,51 +38,18 @@ def environment(code: str) -> Environment:
     translating: Any = made  # the extension gives it one method more
     translating.install_gettext_translations(language.catalogue(code), newstyle=True)
     made.filters |= {
-        "say": lambda text: say(str(text), code),
-        "size": lambda octets: words.size(int(octets)),
+        "say": lambda text: language.say(str(text), code),
+        "size": lambda octets: language.say(words.size(int(octets)), code),
         "typed_size": lambda octets: typed_size(int(octets or 0)),
-        "moment": lambda at: moment(float(at or 0), code),
-        "hour": lambda at: moment_by("Hm", float(at), code),
-        "weekday": lambda at: moment_by("E", float(at), code),
-        "date": lambda at: moment_by("MMMd", float(at), code),
-        "occasion": lambda at: occasion(float(at or 0), code),
-        "duration": lambda seconds: words.duration(float(seconds)),
+        "moment": lambda at: quantities.moment(float(at or 0), code),
+        "hour": lambda at: quantities.moment_by("Hm", float(at), code),
+        "weekday": lambda at: quantities.moment_by("E", float(at), code),
+        "date": lambda at: quantities.moment_by("MMMd", float(at), code),
+        "occasion": lambda at: quantities.occasion(float(at or 0), code),
+        "duration": lambda seconds: language.say(words.duration(float(seconds)), code),
     }
-    made.globals |= {"operations": BY_NAME, "languages": tuple(language.LANGUAGES.values())}
+    made.globals |= {"operations": BY_NAME, "languages": tuple(LANGUAGES.values())}
     return made
-
-
-def say(text: str, code: str) -> str:
-    """A text of ours in a language; what no catalogue has stays as it is."""
-    return language.catalogue(code).gettext(text) if text else ""
-
-
-def moment(at: float, code: str) -> str:
-    """A point in time as people of a language write it; nothing for never."""
-    if not at:
-        return ""
-    from babel.dates import format_datetime  # noqa: PLC0415 - brings the data of languages
-
-    return str(format_datetime(datetime.fromtimestamp(at), "medium", locale=code))  # noqa: DTZ006 - the office's own time is meant
-
-
-def moment_by(skeleton: str, at: float, code: str) -> str:
-    """A part of a point in time, in the order and with the words of a language (UTS 35)."""
-    from babel.dates import format_skeleton  # noqa: PLC0415 - brings the data of languages
-
-    here = datetime.fromtimestamp(at)  # noqa: DTZ006 - the office's own time is meant
-    return str(format_skeleton(skeleton, here, locale=code))
-
-
-_WEEKDAY = {"de": "EEEE, d. MMMM, HH:mm"}
-
-
-def occasion(at: float, code: str) -> str:
-    """A point in time of the last months as people would say it."""
-    from babel.dates import format_datetime  # noqa: PLC0415 - brings the data of languages
-
-    when = datetime.fromtimestamp(at)  # noqa: DTZ006 - the office's own time is meant
-    return str(format_datetime(when, _WEEKDAY.get(code, "EEEE d MMMM, HH:mm"), locale=code))
 
 
 def language_of(request: Request) -> Language:

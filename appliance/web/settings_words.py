@@ -9,6 +9,7 @@ from appliance.web.language import N_
 
 LABELS = {
     "server.office": N_("Name of the office"),
+    "server.language": N_("Language of letters"),
     "server.host_name": N_("Name of the box"),
     "server.proxies": N_("Proxies"),
     "server.log_level": N_("What is logged"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from appliance.net import blocklists
 from appliance.net.blocklists import Standing
 from appliance.net.resolver import Outcome, Resolver, reverse_name
+from appliance.words import phrase
 from appliance.zone.records import Wanted
 from appliance.zone.verdicts import State, Verdict, verdict
 
@@ -44,10 +45,10 @@ async def reach(
 ) -> list[Finding]:
     """What this box can do; `address` is its address as the world sees it, if known."""
     address = address or await _address_of(resolver, host)
-    found = [Finding("sending directly", await _out(resolver, far, port))]
-    found.append(Finding("address", _kind_of(host, address)))
+    found = [Finding(phrase("sending directly"), await _out(resolver, far, port))]
+    found.append(Finding(phrase("address"), _kind_of(host, address)))
     if address and ipaddress.ip_address(address).is_global:
-        found.append(Finding("reverse name", await _reverse(resolver, address)))
+        found.append(Finding(phrase("reverse name"), await _reverse(resolver, address)))
         found += [Finding(each, await _listed(resolver, each, address)) for each in lists]
     return found
 

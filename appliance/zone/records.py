@@ -6,27 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from appliance.words import phrase
+
 
 class Topic(Enum):
     """What a record is for."""
 
-    MX = "mail comes here"
-    SPF = "who may send in its name (RFC 7208)"
-    DKIM = "the key of its signatures (RFC 6376)"
-    DMARC = "what others do with forgeries (RFC 9989)"
-    TLS_RPT = "reports about encryption (RFC 8460)"
-    STS = "encryption is demanded (RFC 8461)"
-    AUTOCONFIG = "mail programs set themselves up"
-    PACC = "they can tell that what sets them up is true (PACC)"
-    SRV = "mail programs find the servers (RFC 6186, RFC 8314)"
+    MX = phrase("mail comes here")
+    SPF = phrase("who may send in its name (RFC 7208)")
+    DKIM = phrase("the key of its signatures (RFC 6376)")
+    DMARC = phrase("what others do with forgeries (RFC 9989)")
+    TLS_RPT = phrase("reports about encryption (RFC 8460)")
+    STS = phrase("encryption is demanded (RFC 8461)")
+    AUTOCONFIG = phrase("mail programs set themselves up")
+    PACC = phrase("they can tell that what sets them up is true (PACC)")
+    SRV = phrase("mail programs find the servers (RFC 6186, RFC 8314)")
 
 
 class Need(Enum):
     """How much it matters."""
 
-    NEEDED = "needed"
-    ADVISED = "advised"
-    OPTIONAL = "optional"
+    NEEDED = phrase("needed")
+    ADVISED = phrase("advised")
+    OPTIONAL = phrase("optional")
 
 
 @dataclass(frozen=True, slots=True)

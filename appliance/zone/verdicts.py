@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from enum import Enum
 
 from appliance.net.resolver import Answer, Mx, Outcome
+from appliance.words import phrase
 from appliance.zone.records import Topic, Wanted
 
 
 class State(Enum):
     """How it stands with a record."""
 
-    GOOD = "good"
-    MISSING = "missing"
-    WRONG = "wrong"
-    UNKNOWN = "unknown"  # the DNS does not answer
+    GOOD = phrase("good")
+    MISSING = phrase("missing")
+    WRONG = phrase("wrong")
+    UNKNOWN = phrase("unknown")  # the DNS does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,9 @@ def _dmarc(wanted: Wanted, records: Sequence[object]) -> Verdict:
             "Others watch and report forgeries but let them through; when the reports show only "
             "your own mail, change p=none to p=quarantine and later to p=reject.",
         )
-    return Verdict(State.GOOD, f"Others {policy[1].lower()} forgeries of this domain.")
+    if policy[1].lower() == "reject":
+        return Verdict(State.GOOD, "Others reject forgeries of this domain.")
+    return Verdict(State.GOOD, "Others put forgeries of this domain aside.")
 
 
 def _tls_rpt(wanted: Wanted, records: Sequence[object]) -> Verdict:

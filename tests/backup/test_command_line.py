@@ -70,7 +70,7 @@ def test_from_a_bought_stick_to_one_mailbox_back(box: Box) -> None:
     assert box.type("list") == 0
     assert re.search(r"^[0-9a-f]{8}  .*13 messages  2 accounts  proven$", box.said, re.M)
     covered = (
-        "Everything on drive A was read back in the last run; every message that was there on "
+        "Everything on drive A was read back in the last run. Every message that was there on "
         f"{time.strftime('%Y-%m-%d')} was compared since."
     )
     assert box.said.splitlines()[-1] == covered

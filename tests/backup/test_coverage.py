@@ -50,10 +50,10 @@ def test_how_much_was_read_back(readings: list[ReadIn], words: str) -> None:
 
 def test_since_when_messages_were_compared() -> None:
     read = [ReadIn(8, 4, 400)]
-    assert said(read).endswith("; every message that was there on 2026-05-03 was compared since.")
+    assert said(read).endswith(". Every message that was there on 2026-05-03 was compared since.")
     first = Lap(RING // 4 + 9, MAY_3, 0.0)
     assert said(read, lap=first).endswith(
-        "; the newest messages of everyone and 25 % of the others were compared so far."
+        ". The newest messages of everyone and 25 % of the others were compared so far."
     )
 
 

@@ -58,11 +58,10 @@ def test_it_says_what_is_safe_and_what_was_checked() -> None:
         "1,200 messages of 3 people are safe on drive A.\n"
         "\n"
         "What was checked:\n"
-        "- 200 messages, among them the newest of everyone, and all\n"
-        "  settings were restored (30.0 MB) and were equal to what the\n"
-        "  box holds.\n"
-        "- What is on the drive was read back from it: 8.0 GB of 20.0 GB.\n"
-        "  The rest is read in the next runs, all of it within 10.\n"
+        "- 200 messages, among them the newest of everyone, and all settings were restored "
+        "(30.0 MB) and were equal to what the box holds.\n"
+        "- 8.0 GB of 20.0 GB on the drive were read back from it. "
+        "The rest is read in the next runs, all of it within 10.\n"
         "\n"
         "Kept: 1,200 messages of 3 people.\n"
         "The drive was full: the 2 oldest versions on it were given up.\n"
@@ -86,5 +85,5 @@ def test_where_the_backup_itself_is_gone_earlier_versions_are_not_said_to_be_the
 def test_a_drive_read_whole_is_said_so() -> None:
     details = {**PROVEN["details"], "read_octets": 20 << 30, "given_up": 0}
     _, text = letter.written({**PROVEN, "details": details}, "drive A", "box")
-    assert "read back from it: all." in text
+    assert "All that is on the drive was read back" in text
     assert "given up" not in text

@@ -1,7 +1,8 @@
-"""The catalogues of the page's text: what is in the code, and what each language has of it.
+"""The catalogues: what is in the code, and what each language has of it.
 
-`python -m tests.house.catalogue` brings appliance/web/locale/*.po up to date; a test in
-`tests/house/test_catalogue.py` says when that was forgotten, or when German is not complete.
+There are two a language: the page's text (appliance/web/locale) and what the rooms below say
+(appliance/speech/locale; `sentences.py` here finds it). `python -m tests.house.catalogue` brings
+both up to date; `test_catalogue.py` says when that was forgotten, or what has no translation yet.
 """
 
 from __future__ import annotations
@@ -17,29 +18,26 @@ from babel.messages.pofile import read_po, write_po
 
 from appliance import settings
 from appliance.web.pages.settings import title
+from tests.house import sentences
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "appliance" / "web"
-LOCALE = WEB / "locale"
-PANEL = ROOT / "appliance" / "panel"
-"""What each light means stands there; the page says it too."""
+PAGES = WEB / "locale"
+SENTENCES = ROOT / "appliance" / "speech" / "locale"
 _METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
 _OPTIONS = {"templates/**.html": {"extensions": "jinja2.ext.i18n", "trimmed": "true",
                                   "newstyle_gettext": "true", "silent": "false"}}  # fmt: skip
-_KEYWORDS = {"N_": None, "_": None, "gettext": None, "ngettext": (1, 2)}
+_KEYWORDS = {"N_": None, "_": None, "gettext": None, "ngettext": (1, 2),
+             "pgettext": ((1, "c"), 2)}  # fmt: skip
 
 
-def extracted() -> Catalog:
+def of_the_pages() -> Catalog:
     """Every text that the page shows, as the code has it."""
     found = Catalog(project="Pillarbox", charset="utf-8")
     for _file, _line, message, comments, context in extract_from_dir(
         WEB, _METHODS, _OPTIONS, keywords=_KEYWORDS
     ):
         found.add(message, auto_comments=comments, context=context)
-    for _file, _line, message, _comments, _context in extract_from_dir(
-        PANEL, [("patterns.py", "python")], keywords={"Light": (3,)}
-    ):
-        found.add(message)
     for text in _of_the_settings():
         found.add(text)
     return found
@@ -53,6 +51,19 @@ def _of_the_settings() -> Iterator[str]:
         yield from (settings.help_of(kind, each.name).help for each in dataclasses.fields(kind))
 
 
+def of_the_rooms_below() -> Catalog:
+    """Every sentence of the rooms below; the file where it stands first is beside it."""
+    found = Catalog(project="Pillarbox", charset="utf-8")
+    for text, place in sentences.of_the_house().items():
+        found.add(text, auto_comments=[place.partition(":")[0]])
+    return found
+
+
+def template_of(path: Path) -> Catalog:
+    """What a catalogue should have."""
+    return of_the_pages() if path.parent == PAGES else of_the_rooms_below()
+
+
 def updated(path: Path, template: Catalog) -> bytes:
     """A catalogue with every text of the template, and no other."""
     with path.open("rb") as file:
@@ -60,18 +71,28 @@ def updated(path: Path, template: Catalog) -> bytes:
     made = Catalog(locale=path.stem, charset="utf-8", header_comment=f"# {path.stem}")
     for message in template:
         if message.id:
-            known = there.get(message.id)
-            made.add(message.id, known.string if known is not None else "", flags=message.flags)
+            known = there.get(message.id, message.context)
+            made.add(
+                message.id,
+                known.string if known is not None else "",
+                flags=message.flags,
+                context=message.context,
+                auto_comments=message.auto_comments,
+            )
     out = io.BytesIO()
     write_po(out, made, sort_output=True, omit_header=True, width=0)
     heading = f'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Plural-Forms: {made.plural_forms}\\n"\n\n'
     return heading.encode() + out.getvalue()
 
 
+def paths() -> list[Path]:
+    """All catalogues."""
+    return sorted([*PAGES.glob("*.po"), *SENTENCES.glob("*.po")])
+
+
 def main() -> None:
-    template = extracted()
-    for path in sorted(LOCALE.glob("*.po")):
-        path.write_bytes(updated(path, template))
+    for path in paths():
+        path.write_bytes(updated(path, template_of(path)))
 
 
 if __name__ == "__main__":

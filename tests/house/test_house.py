@@ -43,6 +43,7 @@ FLOORS = {
             "trace",
             "reports",
             "devices",
+            "speech",
         ),
         5,
     ),
@@ -106,7 +107,7 @@ ADDRESS_OF_LIBRARY = {
     "starlette": "appliance/web/",
     "uvicorn": "appliance/web/server.py",
     "jinja2": "appliance/web/render.py",
-    "babel": "appliance/web/",
+    "babel": "appliance/speech/",
     "pyotp": "appliance/web/entry.py",
 }
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and

@@ -15,6 +15,7 @@ from appliance.web.operations.own import NOW, own_account
 from appliance.web.operations.people import ADDRESS
 from appliance.web.reaching import found_account, tell
 from appliance.web.roles import Role, Visitor
+from appliance.words import phrase
 
 ALIAS = Field(
     "alias", N_("Further address"), help=N_("info@example.org; @example.org for the rest.")
@@ -48,7 +49,7 @@ async def alias_add(desk: Desk, visitor: Visitor, values: Values) -> None:
         told = await reaching.check(desk, visitor, values["alias"])
         name = await desk.registry(lambda r: r.add_alias(values["alias"], targets))
     for each in told:
-        what = f"has mail for {name}, which reaches you, go to {', '.join(targets)} as well"
+        what = phrase(f"has mail for {name}, which reaches you, go to {', '.join(targets)} as well")
         await tell(desk, visitor, each, what)
 
 
@@ -87,7 +88,7 @@ async def forward_end(desk: Desk, visitor: Visitor, values: Values) -> None:
     if found.address not in desk.gate.directory.forwards:
         raise Refused(N_("This person's mail is not passed on."))
     await desk.registry(lambda r: r.remove_forward(found.address))
-    await tell(desk, visitor, found.address, "has your mail passed on no more")
+    await tell(desk, visitor, found.address, phrase("has your mail passed on no more"))
 
 
 _HELPER, _PEOPLE, _READ, _USER, _OWN = Role.HELPER, "people", "read", Role.USER, "own"

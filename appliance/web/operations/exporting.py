@@ -15,6 +15,7 @@ from appliance.web.operations.own import NOW, own_account
 from appliance.web.operations.people import ADDRESS
 from appliance.web.reaching import found_account, tell
 from appliance.web.roles import Role, Visitor
+from appliance.words import phrase
 
 
 async def my_export(desk: Desk, visitor: Visitor, values: Values) -> dict[str, Any]:
@@ -30,7 +31,7 @@ async def mail_export(desk: Desk, visitor: Visitor, values: Values) -> dict[str,
     """The same for somebody else's, who is told."""
     address = found_account(desk, values["address"]).address
     desk.grants.give(visitor, grant(address), desk.clock.monotonic())
-    await tell(desk, visitor, address, "takes a copy of all your mail")
+    await tell(desk, visitor, address, phrase("takes a copy of all your mail"))
     return await told(desk, address, f"/people/{address}/mail.zip")
 
 

@@ -16,6 +16,7 @@ from appliance.web.language import N_
 from appliance.web.operation import Forbidden, Operation, beside
 from appliance.web.reaching import found_account, tell
 from appliance.web.roles import Role, Visitor
+from appliance.words import phrase
 
 ADDRESS = Field("address", N_("E-mail address"), help=N_("Such as anna@example.org."))
 NAME = Field("name", N_("Name"), required=False, help=N_("As colleagues know the person."))
@@ -40,7 +41,7 @@ ROLES = Field(
 )  # fmt: skip
 
 
-_CAN_READ = "whoever has that password can read your mail"
+_CAN_READ = phrase("whoever has that password can read your mail")
 
 
 async def accounts(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
@@ -86,7 +87,8 @@ async def account_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str,
             )
         )
     for each in told:
-        await tell(desk, visitor, each, f"has made the account {address}, whose mail you got")
+        what = phrase(f"has made the account {address}, whose mail you got")
+        await tell(desk, visitor, each, what)
     return await account(desk, visitor, Values(address=address))
 
 
@@ -116,7 +118,8 @@ async def password_set(desk: Desk, visitor: Visitor, values: Values) -> None:
     with beside("password"):
         await desk.registry(lambda r: r.set_password(found.address, values["password"]))
     await desk.blocking(sessions.end_all, desk.database, found.address)
-    await tell(desk, visitor, found.address, f"has set a new password; {_CAN_READ}")
+    what = phrase(f"has set a new password; {_CAN_READ}")
+    await tell(desk, visitor, found.address, what)
 
 
 async def role_set(desk: Desk, _visitor: Visitor, values: Values) -> None:
@@ -141,7 +144,7 @@ async def app_password_add(desk: Desk, visitor: Visitor, values: Values) -> dict
     made = await desk.registry(
         lambda r: r.add_app_password(found.address, values["name"], services)
     )
-    what = f"has made a password for the device {values['name']!r}; {_CAN_READ}"
+    what = phrase(f"has made a password for the device {values['name']!r}; {_CAN_READ}")
     await tell(desk, visitor, found.address, what)
     return {"password": made}
 

@@ -20,6 +20,7 @@ from appliance.web.operations.own import own_account
 from appliance.web.operations.people import ADDRESS
 from appliance.web.reaching import found_account, tell
 from appliance.web.roles import Role, Visitor
+from appliance.words import phrase
 
 EACH = 25
 """Mails on one page."""
@@ -88,7 +89,7 @@ async def look(desk: Desk, visitor: Visitor, values: Values) -> None:
     """Let an owner see, for half an hour, what somebody had in which folder."""
     found = found_account(desk, values["address"])
     desk.grants.give(visitor, _grant(found.address), desk.clock.monotonic())
-    await tell(desk, visitor, found.address, "looks at which mail you had in the backups")
+    await tell(desk, visitor, found.address, phrase("looks at which mail you had in the backups"))
 
 
 async def their_folders(desk: Desk, visitor: Visitor, values: Values) -> list[dict[str, Any]]:
@@ -105,7 +106,7 @@ async def their_restore(desk: Desk, visitor: Visitor, values: Values) -> None:
     """Bring back what is missing of somebody's mail."""
     found = found_account(desk, values["address"])
     await _restore(desk, found.address, values)
-    await tell(desk, visitor, found.address, "brings back mail of yours from a backup")
+    await tell(desk, visitor, found.address, phrase("brings back mail of yours from a backup"))
 
 
 async def all_restore(desk: Desk, _visitor: Visitor, values: Values) -> None:

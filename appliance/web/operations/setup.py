@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.backup import key, sheet
+from appliance.speech.language import LANGUAGES
 from appliance.trace.archive import Archive, Wanted
 from appliance.web import people, setup
 from appliance.web.desk import Desk
@@ -27,6 +28,11 @@ WHAT = Field(
 FIRST = Field("first", N_("First word"), is_private=True)
 SECOND = Field("second", N_("Second word"), is_private=True)
 MESSAGE_ID = Field("message_id", N_("Message"))
+LANGUAGE = Field(
+    "language", N_("Language of letters"), Kind.CHOICE,
+    choices=tuple((each.code, each.name) for each in LANGUAGES.values()),
+    help=N_("Reports to senders, alerts and sheets to print are written in it."),
+)  # fmt: skip
 OFFICE = Field("office", N_("Name of the office"), help=N_("It stands on every page."))
 
 
@@ -40,13 +46,18 @@ async def office_name(desk: Desk, _visitor: Visitor, values: Values) -> None:
     await desk.name_office(values["office"])
 
 
+async def office_language(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """Have the box write its letters in another language."""
+    await desk.choose_language(values["language"])
+
+
 async def recovery_sheet(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
     """The words that open every backup, and which two of them prove that the sheet is there."""
     found = await desk.blocking(key.load_or_make, desk.state)
     first, second = await desk.blocking(_question, desk)
     return {
         "words": list(found.words),
-        "text": sheet.text(found, desk.host, desk.now),
+        "text": sheet.text(found, desk.host, desk.now, desk.voice.say),
         "first": first,
         "second": second,
         "is_proven": await desk.blocking(desk.backups.sheet_is_proven),
@@ -101,6 +112,8 @@ OPERATIONS = (
               N_("Note what became of a first step"), step_note, (STEP, WHAT)),
     Operation("office_name", "PUT", "/office", _OWNER, _BOX, N_("Name the office"), office_name,
               (OFFICE,)),
+    Operation("office_language", "PUT", "/office/language", _OWNER, _BOX,
+              N_("Choose the language of letters"), office_language, (LANGUAGE,)),
     Operation("recovery_sheet", "GET", "/backups/recovery-sheet", _OWNER, "backups",
               N_("The recovery sheet"), recovery_sheet),
     Operation("sheet_prove", "POST", "/backups/recovery-sheet/prove", _OWNER, "backups",

@@ -7,7 +7,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from appliance.errors import PillarboxError
-from appliance.web import entry, language, people, render, sessions
+from appliance.speech.language import LANGUAGES
+from appliance.web import entry, people, render, sessions
 from appliance.web.audit import Deed
 from appliance.web.desk import Desk
 from appliance.web.entry import CodeWanted
@@ -103,7 +104,7 @@ async def _speak(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=5) as form:
         code, then = str(form.get("language", "")), str(form.get("then", "/"))
     answer = RedirectResponse(then if is_local(then) else "/", 303)
-    if code in language.LANGUAGES:
+    if code in LANGUAGES:
         answer.set_cookie(
             render.LANGUAGE_COOKIE, code, max_age=_A_YEAR, path="/",
             secure=True, httponly=True, samesite="lax",

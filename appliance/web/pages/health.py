@@ -25,6 +25,7 @@ async def show(request: Request, desk: Desk, _visitor: Visitor) -> Response:
         status=await desk.ask("status"),
         span=span,
         spans=SPAN.choices,
+        letters=desk.voice.code,
         **graphs(measured, span, desk.now),
     )  # fmt: skip
 
@@ -44,4 +45,6 @@ def graphs(measured: dict[str, Any], span: str, now: float) -> dict[str, Any]:
     }
 
 
-PAGE = Page("/health", show, does=("alert_test",), tells=frozenset(("alert_test",)))
+PAGE = Page(
+    "/health", show, does=("alert_test", "office_language"), tells=frozenset(("alert_test",))
+)

@@ -12,10 +12,10 @@ from starlette.routing import Route
 from appliance.errors import AuthenticationFailed, PillarboxError, Refused
 from appliance.web import entry, passkeys
 from appliance.web.desk import Desk
-from appliance.web.language import N_
+from appliance.web.language import N_, say
 from appliance.web.page import is_local
 from appliance.web.pages import door
-from appliance.web.render import language_of, say
+from appliance.web.render import language_of
 from appliance.web.roles import Visitor
 
 _LONGEST = 64 << 10

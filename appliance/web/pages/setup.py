@@ -77,6 +77,7 @@ async def _make_owner(request: Request, desk: Desk) -> Response:
         request.state.problem = Problem("", str(error))
         return _first(request, desk, {**given, "password": ""})
     await desk.name_office(values["office"])
+    await desk.choose_language(render.language_of(request).code)
     peer = request.state.visitor.peer
     agent = request.headers.get("user-agent", "")
     secret = await desk.blocking(sessions.begin, desk.database, person.login, peer, agent, desk.now)

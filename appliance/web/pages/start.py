@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from appliance.devices import apple, autoconfig, autodiscover, pacc, sheet
 from appliance.devices.service import Services
-from appliance.devices.sheet import Person, Words
+from appliance.devices.sheet import Person
 from appliance.devices.tickets import Tickets
 from appliance.errors import PillarboxError, Refused
 from appliance.filters.worker import Worker
@@ -113,7 +113,7 @@ def _profile(desk: Desk, services: Services, address: str, name: str) -> bytes:
     tls = desk.state / "tls"
     own = certificates.is_of_own_ca(tls)
     ca = (tls / certificates.CA_FILE).read_bytes() if own else None
-    made = apple.profile(services, address, name, ca_certificate=ca)
+    made = apple.profile(services, address, name, ca_certificate=ca, say=desk.voice.say)
     return apple.signed_with(made, (tls / certificates.SERVER_FILE).read_bytes())
 
 
@@ -125,7 +125,9 @@ async def show_sheet(request: Request, desk: Desk, visitor: Visitor) -> Response
     person = Person(found["name"], found["address"])
     sheet.must_be_printable(person, link)
     draw = partial(sheet.start_sheet, link=link, now=desk.now)
-    drawn = await Worker().run(draw, Words(), await services_of(desk), person)
+    drawn = await Worker().run(
+        draw, sheet.in_language(desk.voice.say_on_paper), await services_of(desk), person
+    )
     return Response(drawn, media_type=sheet.CONTENT_TYPE)
 
 

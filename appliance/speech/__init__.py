@@ -1,0 +1,1 @@
+"""What the box says to people, in their language: pages and letters alike."""
