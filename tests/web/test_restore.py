@@ -117,7 +117,6 @@ def test_a_restore_that_a_power_cut_ended_goes_on_by_itself(safe):
     wanted = {"version": "latest", "account": "dora@office.test", "mailbox": "Secret plans"}
     pending.keep(History(database), Pending(wanted, "A"))
     database.close()
-    safe.box.start()
-    safe.box.cli("sim", "plug", str(safe.drive))
+    safe.start_again()
     there = ["Secret plans 1", "Secret plans 2"]
     wait_until(lambda: subjects(safe.box, "dora", "Secret plans") == there, "it went on")
