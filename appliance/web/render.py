@@ -39,7 +39,7 @@ def environment(code: str) -> Environment:
     translating.install_gettext_translations(language.catalogue(code), newstyle=True)
     made.filters |= {
         "say": lambda text: say(str(text), code),
-        "size": lambda octets: words.size(int(octets)),
+        "size": lambda octets: words.size(int(octets)).replace(" octets", " B"),
         "typed_size": lambda octets: typed_size(int(octets or 0)),
         "moment": lambda at: moment(float(at or 0), code),
         "weekday": lambda at: weekday(float(at or 0), code),
