@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import files
-from appliance.backup import damage, decisions, key, proof, target, view
+from appliance.backup import damage, decisions, key, looking, proof, target, view
 from appliance.backup.address import check as check_address
 from appliance.backup.address import is_address
 from appliance.backup.coverage import Coverage, coverage
@@ -80,6 +80,7 @@ class Job:
         with self._alone():
             self.history.settle()
             view.remove(self.box)
+            looking.tidy(self.box.mail)
 
     # --- targets
 

@@ -10,7 +10,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance import files
@@ -18,6 +18,7 @@ from appliance.backup import contents
 from appliance.backup.contents import Kept
 from appliance.backup.engine import HEAD_OCTETS, Engine
 from appliance.backup.merge import need_room
+from appliance.backup.process import within
 from appliance.message import addresses, header, words
 from appliance.store import names
 
@@ -28,6 +29,7 @@ AT_ONCE = 100
 _OCTETS_AT_ONCE = 32 << 20
 _WHOLE_UP_TO = 1 << 20  # larger ones are not fetched whole for the sake of their head
 _LONGEST = 200
+_PATIENCE_SECONDS = 120.0  # for one act of a drive; nobody else reads meanwhile
 _reading = threading.Lock()  # one at a time: drives are slow, and the scratch folder is one
 
 
@@ -80,9 +82,10 @@ class Look:
         self._home = mail / "people" / names.account_directory(account)
         self._mail = mail
         self._kept: dict[str, list[Kept]] = defaultdict(list)
+        engine.watch = within(_PATIENCE_SECONDS)
         for one in contents.messages(engine, version, account):
             if one.mailbox is not None and _is_text(one):
-                self._kept[one.directory].append(one)
+                self._kept[one.directory].append(replace(one, modified=""))
         for kept in self._kept.values():
             kept.sort(key=lambda one: names.sort_key(one.permanent), reverse=True)
         self._heads: dict[str, tuple[str, str]] = {}
@@ -92,7 +95,7 @@ class Look:
         found = []
         for directory in sorted(self._kept):
             kept, here = self._kept[directory], self._here(directory)
-            missing = sum(not names_of(one) & here.keys() for one in kept)
+            missing = sum(not contents.names_after(one) & here.keys() for one in kept)
             found.append(Shelf(kept[0].mailbox or "", len(kept), missing))
         return found
 
@@ -126,7 +129,7 @@ class Look:
     def _seen(self, one: Kept, here: dict[bytes, str]) -> Seen:
         sender, subject = self._heads[one.path]
         date = names.sort_key(one.permanent)[0]
-        is_here = bool(names_of(one) & here.keys())
+        is_here = bool(contents.names_after(one) & here.keys())
         return Seen(os.fsdecode(one.permanent), date, sender, subject, one.size, is_here)
 
     def _here(self, directory: str) -> dict[bytes, str]:
@@ -147,13 +150,14 @@ class Look:
         here = self._here(directory)
         fetched = []
         for one in kept:
-            path = next((here[name] for name in names_of(one) if name in here), "")
+            path = next((here[name] for name in contents.names_after(one) if name in here), "")
             head = _head_of(Path(path)) if path else None
             if head is not None:
                 self._heads[one.path] = summary(head)
             elif one.size <= _WHOLE_UP_TO:
                 fetched.append(one)
             else:
+                self._engine.watch = within(_PATIENCE_SECONDS)
                 head = self._engine.head(self._version, one.path)
                 self._heads[one.path] = summary(head)
         self._fetch(fetched)
@@ -165,6 +169,7 @@ class Look:
         need_room(self._mail, sum(one.size for one in kept))
         files.remove_tree(scratch)
         files.make_directory(scratch)
+        self._engine.watch = within(_PATIENCE_SECONDS)
         try:
             self._engine.restore(self._version, scratch, [one.path for one in kept])
             for one in kept:
@@ -177,11 +182,6 @@ class Look:
 def tidy(mail: Path) -> None:
     """At the start: what a killed process left."""
     files.remove_tree(mail / SCRATCH)
-
-
-def names_of(one: Kept) -> set[bytes]:
-    """Permanent names under which a message may be here."""
-    return contents.names_after(one)
 
 
 def summary(head: bytes) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from appliance.accounts.registry import SERVICES, Registry
 from appliance.cli.asking import open_database
 from appliance.cli.device import add_account_acts
 from appliance.cli.dns import add_domain_acts
+from appliance.cli.many import add_many_acts
 from appliance.cli.newcomers import add_setup_acts
 from appliance.cli.output import add_json_option, moment, parse_size, print_json, print_table, size
 from appliance.errors import NotFound, Refused
@@ -67,6 +68,7 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
     quota.set_defaults(handler=lambda a: _change(a, lambda r: r.set_quota(a.address, a.size)))
     add_account_acts(acts)
     add_setup_acts(acts)
+    add_many_acts(acts)
     _add_app_passwords(acts)
 
 

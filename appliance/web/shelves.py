@@ -16,10 +16,12 @@ Key = tuple[str, ...]
 
 PATIENCE_SECONDS = 1.5
 MOST_KEPT = 12
+MOST_OF_A_KIND = {"look": 2}
+"""Of what is large: the list of all messages of an account takes some 12 MB for 50,000."""
 
 
 class Shelves:
-    """Answers by what was asked."""
+    """Answers by what was asked; the first word of a key is its kind."""
 
     def __init__(self) -> None:
         self._asked: OrderedDict[Key, asyncio.Task[Any]] = OrderedDict()
@@ -54,7 +56,12 @@ class Shelves:
             self._asked.pop(key, None)
 
     def _make_room(self) -> None:
-        for key in [key for key, task in self._asked.items() if task.done()]:
-            if len(self._asked) <= MOST_KEPT:
-                return
-            del self._asked[key]
+        for kind, most in MOST_OF_A_KIND.items():
+            self._leave([key for key in self._asked if key[0] == kind], most)
+        self._leave(list(self._asked), MOST_KEPT)
+
+    def _leave(self, keys: list[Key], most: int) -> None:
+        """Let go of the oldest answers; what is still worked at stays."""
+        for key in keys[: max(0, len(keys) - most)]:
+            if self._asked[key].done():
+                del self._asked[key]

@@ -16,6 +16,11 @@ class Safe:
     box: Box
     drive: Path
 
+    def start_again(self) -> None:
+        """After a power cut; a simulated drive has to be plugged in anew."""
+        self.box.start()
+        self.box.cli("sim", "plug", str(self.drive))
+
 
 @contextmanager
 def imap(box: Box, who: str) -> Iterator[imaplib.IMAP4_SSL]:

@@ -158,7 +158,7 @@ def test_a_restart_in_the_middle_goes_on(safe):
     reader.do("/people/import", "import_make", rows=[str(number) for number in range(1, 61)])
     assert reader.api("GET", "/import").json["state"] == "making"
     safe.box.kill()
-    safe.box.start()
+    safe.start_again()
     told = _made(reader)
     assert (told["made"], told["chosen"]) == (60, 60)
     assert reader.get("/people").says("p59@office.test")

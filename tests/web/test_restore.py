@@ -4,6 +4,10 @@ import re
 
 import pytest
 
+from appliance.accounts.database import AccountsDatabase
+from appliance.backup import pending
+from appliance.backup.history import History
+from appliance.backup.pending import Pending
 from tests.support.box import wait_until
 from tests.web.browser import Reader
 from tests.web.safe import lose, subjects
@@ -89,10 +93,30 @@ def test_an_owner_chooses_among_mails_only_after_the_button_and_is_seen_doing_it
 
 def test_everybodys_mail_at_once_waits_for_the_button(safe, olga):
     wait_until(lambda: olga.get("/restore").says("Get everybody's mail back"), "it is listed")
-    asked = olga.do("/restore", "mail_restore_all", target="A", version="latest")
+    lose(safe.box, "dora", "Secret plans")
+    wanted = {"target": "A", "version": "latest"}
+    asked = olga.do("/restore", "mail_restore_all", **wanted)
     assert asked.says("Press the button on the box within a minute")
+    assert subjects(safe.box, "dora", "Secret plans") == []
+    safe.box.cli("sim", "press")
+    begun = lambda: olga.do("/restore", "mail_restore_all", **wanted).says("Done.")  # noqa: E731 - one line
+    wait_until(begun, "it was pressed")
+    assert _over(olga, "/backups/progress")["outcome"] == "restored"
+    assert subjects(safe.box, "dora", "Secret plans") == ["Secret plans 1", "Secret plans 2"]
 
 
 def test_anybody_may_have_a_drive_that_was_let_go_of_read_again(anna):
     assert anna.do("/me/restore", "my_drives_ready").says("Done.")
     assert _version(anna, "/me/restore")
+
+
+def test_a_restore_that_a_power_cut_ended_goes_on_by_itself(safe):
+    lose(safe.box, "dora", "Secret plans")
+    safe.box.kill()
+    database = AccountsDatabase(safe.box.state)
+    wanted = {"version": "latest", "account": "dora@office.test", "mailbox": "Secret plans"}
+    pending.keep(History(database), Pending(wanted, "A"))
+    database.close()
+    safe.start_again()
+    there = ["Secret plans 1", "Secret plans 2"]
+    wait_until(lambda: subjects(safe.box, "dora", "Secret plans") == there, "it went on")

@@ -25,7 +25,7 @@ from appliance.words import phrase
 EACH = 25
 """Mails on one page."""
 _LISTED_SECONDS = 20.0
-_LOOKED_SECONDS = 600.0
+_LOOKED_SECONDS = 300.0
 _READ_AHEAD = 100
 _LATER = N_("The drive is still being read; ask again in a moment.")
 T = TypeVar("T")
