@@ -16,6 +16,7 @@ PAGES = {
     "home": "/",
     "people": "/people",
     "person": "/people/anna@office.test",
+    "domain": "/domains/office.test",
     "flow": "/flow",
     "disks": "/disks",
     "trace": "/trace?hours=24",
