@@ -69,6 +69,8 @@ class Words:
     starttls: str = phrase("STARTTLS")
     alternatively: str = phrase("or")
     made: str = phrase("Made on {day}.")
+    day: str = phrase("%Y-%m-%d")
+    """How a day is written (strftime)."""
     chapters: tuple[Chapter, ...] = field(
         default=(
             Chapter(
@@ -179,7 +181,7 @@ def _draw(
         day = datetime.datetime.fromtimestamp(now).astimezone()  # the office's own day
         page.pdf.set_creation_date(day)
         page.pdf.ln(4)
-        page.small(words.made.replace("{day}", day.date().isoformat()), page.pdf.epw)
+        page.small(words.made.replace("{day}", day.strftime(words.day)), page.pdf.epw)
 
 
 def must_be_printable(person: Person, link: str = "") -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gettext
 import io
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
 
 ENGLISH = "en"
+_PLACE = re.compile(r"%\(\w+\)s|\{\w+\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +68,16 @@ def _read(folder: Path, code: str) -> Catalog | None:
     from babel.messages.pofile import read_po  # noqa: PLC0415 - the same
 
     with path.open("rb") as file:
-        return read_po(file, locale=code)
+        found = read_po(file, locale=code)
+    if LANGUAGES[code].direction == "rtl":
+        for each in found:
+            each.string = _isolated(each.string or "")
+    return found
+
+
+def _isolated(said: str | Sequence[str]) -> str | tuple[str, ...]:
+    """Places with the signs around them that keep an address or a number in one piece between
+    words that run the other way (UAX #9: first strong isolate, pop directional isolate)."""
+    if isinstance(said, str):
+        return _PLACE.sub("\u2068\\g<0>\u2069", said)
+    return tuple(_PLACE.sub("\u2068\\g<0>\u2069", each) for each in said)

@@ -47,12 +47,16 @@ def day(text: str, code: str) -> str | None:
 
 
 def moment(at: float, code: str) -> str:
-    """A point in time (seconds since the epoch) in the office's own time; nothing for never."""
+    """A point in time (seconds since the epoch) in the office's own time, to the minute; nothing
+    for never."""
     if not at:
         return ""
-    from babel.dates import format_datetime  # noqa: PLC0415 - the same
+    from babel.dates import format_date, format_time  # noqa: PLC0415 - the same
 
-    return str(format_datetime(datetime.fromtimestamp(at), "medium", locale=code))  # noqa: DTZ006 - the office's own time is meant
+    when = datetime.fromtimestamp(at)  # noqa: DTZ006 - the office's own time is meant
+    comma = "،" if code == "ar" else ","
+    hour = format_time(when, "short", locale=code)
+    return f"{format_date(when, 'medium', locale=code)}{comma} {hour}"
 
 
 def moment_by(skeleton: str, at: float, code: str) -> str:

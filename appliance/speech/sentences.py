@@ -26,6 +26,8 @@ PLACE = re.compile(r"\{(\w+)\}")
 _LONGEST = 4000
 _DEEPEST = 8
 _MOST_SENTENCES = 12
+_MOST_TOGETHER = 5  # sentences that are one entry of the catalogue
+_BEGINNING = 5  # letters by which templates are found
 _END = re.compile(r"(?<=[.!?]) +(?=\S)")
 _MARK = re.compile(r"- +|[^\s:]+: ")
 _ITEM = re.compile(r"([^()]*) \((.*)\)")
@@ -40,6 +42,7 @@ class Template:
     said: str
     weight: int  # letters that do not change: the most exact template goes first
     is_of_numbers: bool  # it has hardly a word of its own
+    longest: str  # of its parts
 
     def values(self, text: str) -> dict[str, str] | None:
         """What stands at the places of a text; None: it is another sentence."""
@@ -68,7 +71,7 @@ def template(english: str, said: str) -> Template:
     parts = tuple(PLACE.split(english)[::2])
     letters = "".join(parts)
     is_of_numbers = re.fullmatch(r" \w+", letters) is not None
-    return Template(parts, names, said, len(letters), is_of_numbers)
+    return Template(parts, names, said, len(letters), is_of_numbers, max(parts, key=len))
 
 
 class Speaker:
@@ -79,6 +82,9 @@ class Speaker:
         self._known = {each: said for each, said in catalogue.items() if not PLACE.search(each)}
         made = (template(each, said) for each, said in catalogue.items() if PLACE.search(each))
         self._templates = sorted(made, key=lambda each: (-each.weight, each.parts))
+        self._by_beginning: dict[str, list[int]] = {}
+        for number, each in enumerate(self._templates):
+            self._by_beginning.setdefault(each.parts[0][:_BEGINNING], []).append(number)
         self._find = lru_cache(maxsize=2048)(self._sought)
 
     def say(self, text: str) -> str:
@@ -118,7 +124,7 @@ class Speaker:
 
     def _by_template(self, text: str, depth: int, *, strictly: bool = True) -> str | None:
         """Held against the templates; in the end also with words of others filled in."""
-        for each in self._templates:
+        for each in self._candidates(text):
             values = each.values(text)
             if values is None:
                 continue
@@ -128,6 +134,16 @@ class Speaker:
             if None not in filled.values():
                 return _filled(each.said, filled)
         return None
+
+    def _candidates(self, text: str) -> list[Template]:
+        """Those that can fit: a look at how a text begins spares most of the comparing."""
+        found = [
+            number
+            for length in range(_BEGINNING + 1)
+            for number in self._by_beginning.get(text[:length], ())
+            if self._templates[number].longest in text
+        ]
+        return [self._templates[number] for number in sorted(set(found))]
 
     def _value(self, value: str, depth: int) -> str | None:
         """What was filled in; None: it is more than one thing, so this is another sentence."""
@@ -180,7 +196,7 @@ class Speaker:
         said: list[str] = []
         at = 0
         while at < len(pieces):
-            for end in range(len(pieces), at, -1):
+            for end in range(min(len(pieces), at + _MOST_TOGETHER), at, -1):
                 found = self._one(" ".join(pieces[at:end]), depth + 1)
                 if found is not None:
                     said.append(found)

@@ -22,7 +22,7 @@ _SILENT_FILES = frozenset((
     "store/check.py", "store/log.py", "reports/letters.py", "reports/dmarc.py", "reports/tls.py",
     "devices/autodiscover.py", "net/proxy.py", "filters/signatures.py", "filters/spf.py",
     "filters/worker.py", "helper/requests.py", "web/server.py", "web/guard.py",
-        "web/openapi.py", "web/metrics.py", "store/takeout.py", "relay/policy.py",
+    "web/openapi.py", "web/metrics.py", "store/takeout.py", "relay/policy.py",
 ))  # fmt: skip
 """Files that speak to programs, to the command line or to the log only."""
 _HEAD = re.compile(
@@ -100,11 +100,13 @@ class _Module:
         """The literals, in the order in which they stand."""
         found: dict[ast.expr, None] = {}
         for scope in (self._tree, *self._functions_of(self._tree)):
-            for node in _own(scope):
+            nodes = list(_own(scope))
+            told = set(_told(nodes))
+            for node in nodes:
                 if (
                     isinstance(node, ast.expr)
                     and node not in self._skipped
-                    and (_is_sentence(node) or _is_told(node, scope))
+                    and (node in told or _is_sentence(node))
                 ):
                     self._take(node, scope, found)
         return sorted(found, key=lambda each: (each.lineno, each.col_offset))
@@ -135,10 +137,14 @@ class _Module:
                     yield from _literals(node.value)
             return
         for node in _own(scope):
-            targets = node.targets if isinstance(node, ast.Assign) else ()
-            for target in targets:
-                if any(isinstance(t, ast.Name) and t.id == name for t in ast.walk(target)):
-                    yield from _literals(node.value)  # type: ignore[attr-defined]
+            if isinstance(node, ast.Assign) and name in _names(node.targets):
+                yield from _literals(node.value)
+
+
+def _names(targets: list[ast.expr]) -> set[str]:
+    return {
+        each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)
+    }
 
 
 def _own(scope: ast.AST) -> Iterator[ast.AST]:
@@ -189,26 +195,21 @@ def _arms(node: ast.expr) -> list[ast.expr]:
     return []
 
 
-def _is_told(node: ast.AST, scope: ast.AST) -> bool:
-    """Whether it is what an error or a condition says."""
-    for call in _calls(scope):
-        if node in call.args:
-            return isinstance(node, ast.JoinedStr) or (
-                isinstance(node, ast.Constant)
-                and isinstance(node.value, str)
-                and (" " in node.value or ast.unparse(call.func).endswith("phrase"))
-            )
-    return False
-
-
-def _calls(scope: ast.AST) -> list[ast.Call]:
-    raised = [each.exc for each in _own(scope) if isinstance(each, ast.Raise)]
-    marked = [
-        each
-        for each in _own(scope)
-        if isinstance(each, ast.Call) and ast.unparse(each.func).split(".")[-1] in _SPEAKING
-    ]
-    return [each for each in raised if isinstance(each, ast.Call)] + marked
+def _told(nodes: list[ast.AST]) -> Iterator[ast.expr]:
+    """What an error or a condition says; a single word only where it is marked."""
+    raised = [each.exc for each in nodes if isinstance(each, ast.Raise)]
+    for call in (*nodes, *raised):
+        if not isinstance(call, ast.Call):
+            continue
+        name = ast.unparse(call.func).split(".")[-1]
+        if call not in raised and name not in _SPEAKING:
+            continue
+        for each in call.args:
+            is_text = isinstance(each, ast.Constant) and isinstance(each.value, str)
+            if isinstance(each, ast.JoinedStr) or (
+                is_text and (" " in each.value or name == "phrase")
+            ):
+                yield each
 
 
 def _is_sentence(node: ast.expr) -> bool:
@@ -249,9 +250,9 @@ def _name(node: ast.expr) -> str:
     if isinstance(node, ast.Call):
         return _name(node.args[0]) if node.args else _name(node.func)
     if isinstance(node, ast.Subscript):
-        key = node.slice
-        is_named = isinstance(key, ast.Constant) and isinstance(key.value, str)
-        return str(key.value) if is_named else _name(node.value)  # type: ignore[attr-defined]
+        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            return node.slice.value
+        return _name(node.value)
     if isinstance(node, (ast.BinOp, ast.UnaryOp)):
         return _name(node.left if isinstance(node, ast.BinOp) else node.operand)
     if isinstance(node, (ast.BoolOp, ast.IfExp)):

@@ -181,6 +181,7 @@ def test_sheets_are_german():
     said += [step for chapter in words.chapters for step in chapter.steps]
     assert english_in("\n".join(said)) == []
     assert words.title == "Ihre Post bei {office}"
+    assert words.day == "%d.%m.%Y"
     assert all("{address}" in each for each in said if "Geben Sie" in each)
     text = sheet.text(key.make(), "box.office.test", 1_795_000_000.0, GERMAN.say)
     assert text.startswith("Notfallblatt von box.office.test, 18.11.2026\n")

@@ -1,5 +1,7 @@
 """Sentences of the rooms below, said in German."""
 
+import time
+
 import pytest
 
 from appliance.backup.trouble import Kind, TargetTrouble
@@ -129,9 +131,39 @@ def test_every_template_is_found_again_with_what_was_filled_in():
 def test_no_text_takes_long():
     """Time grows with the length, not with what might fit."""
     speaker = sentences.speaker("de")
-    for text in ("a " * 1900, ". A" * 1300, "(" * 3900, ", " * 1900, "\n" * 3900):
+    texts = (
+        "a " * 1900,
+        ". A" * 1300,
+        "(" * 3900,
+        ", " * 1900,
+        "\n" * 3900,
+        "- " * 1900,
+        "x: " * 1300,
+    )
+    began = time.process_time()
+    for text in texts:
         assert speaker.say(text) == text
+    for begins in ("This is over: ", "The backup failed: ", "Nothing, if it is right now. "):
+        assert speaker.say(begins * 100)
     assert speaker.say("x" * 100_000) == "x" * 100_000
+    assert time.process_time() - began < 2.0
+
+
+def test_a_moment_is_written_as_the_language_does(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    at = 1_795_529_100.0
+    assert quantities.moment(at, "de") == "24.11.2026, 14:05"
+    assert quantities.moment(at, "en").startswith("Nov 24, 2026, 2:05")
+    assert quantities.moment(0.0, "de") == ""
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_what_is_filled_in_stays_in_one_piece_between_arabic_words():
+    said = sentences.say("There is no backup on /media/stick.", "ar")
+    assert "\u2068/media/stick\u2069" in said
+    assert sentences.say("/media/stick is damaged (x).", "de").startswith("/media/stick ist")
 
 
 def test_what_cannot_be_known_comes_back_as_it_was():

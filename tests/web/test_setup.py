@@ -41,6 +41,18 @@ def test_whoever_comes_first_becomes_the_owner_and_nobody_after(empty):
     assert second.log_in("mallory", "another password").status == 401
 
 
+def test_the_box_writes_letters_in_the_language_of_the_first_steps(empty):
+    reader = Reader(empty, language="de")
+    owner = {"office": "Müller", "name": "Olga", "login": "olga", "password": PASSWORD}
+    reader.post("/setup", owner)
+    assert 'value="de" selected' in reader.get("/health").text
+    assert empty.cli("backup", "key", "show").startswith("Notfallblatt von ")
+    reader.do("/health", "office_language", language="ar")
+    assert 'value="ar" selected' in reader.get("/health").text
+    empty.write_settings('[server]\nlanguage = "en"\n')
+    assert empty.cli("backup", "key", "show").startswith("Recovery sheet of ")
+
+
 def test_what_cannot_be_used_is_said_beside_the_field_and_nothing_is_made(empty):
     reader = Reader(empty)
     typed = {"office": "", "name": "Olga", "login": "two words", "password": "short"}
