@@ -182,12 +182,12 @@ def download(host: str, addresses: list[str], context: ssl.SSLContext, port: int
         try:
             with socket.create_connection((address, port), _FETCH_SECONDS) as plain:
                 # a timeout counts for one octet, and a server may send one now and then for ever
-                copy = plain.dup()
-                timer = threading.Timer(_FETCH_SECONDS, _cut, [copy])
+                copy, is_cut = plain.dup(), threading.Event()
+                timer = threading.Timer(_FETCH_SECONDS, _cut, [copy, is_cut])
                 timer.start()
                 try:
                     text = _policy_from(plain, host, context)
-                    if timer.finished.is_set():
+                    if is_cut.is_set():
                         raise TimeoutError(f"{host} is too slow")
                     return text
                 finally:
@@ -198,7 +198,8 @@ def download(host: str, addresses: list[str], context: ssl.SSLContext, port: int
     raise trouble
 
 
-def _cut(connection: socket.socket) -> None:
+def _cut(connection: socket.socket, is_cut: threading.Event) -> None:
+    is_cut.set()  # before whoever reads can see the end
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
