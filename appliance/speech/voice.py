@@ -21,6 +21,10 @@ class Voice:
         """The language."""
         return next((each for each in (self.fixed, self.chosen) if each in LANGUAGES), ENGLISH)
 
+    def prepare(self) -> None:
+        """Read the catalogue now, so that nobody waits for it later. Blocks."""
+        sentences.speaker(self.code)
+
     def say(self, text: str) -> str:
         """A text of ours, line by line where it has several; what is not known stays English."""
         return sentences.say(text, self.code)

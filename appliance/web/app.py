@@ -38,6 +38,7 @@ def build(desk: Desk) -> ASGIApp:
     settings_history.prepare(desk.database)
     desk.office.name = people.fact(desk.database, people.OFFICE)
     desk.voice.chosen = people.fact(desk.database, people.LANGUAGE)
+    desk.voice.prepare()
 
     async def failed(request: Request, error: Exception) -> Response:
         return await _failed(request, desk, error)

@@ -89,6 +89,7 @@ class Desk:
         """Have the letters of the box in another language."""
         await self.blocking(people.note, self.database, people.LANGUAGE, code)
         self.voice.chosen = code
+        await self.blocking(self.voice.prepare)
 
     async def note(self, deed: audit.Deed) -> None:
         """Write down who did what."""
