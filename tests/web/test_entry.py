@@ -71,6 +71,8 @@ def test_a_helper_gets_no_password_to_anybodys_mail_without_a_word_to_them(offic
     helper.do(f"/people/{person.address}", "password_set", password="known to the helper")
     (told,) = wait_for_mail(office, person, 1)
     assert b"hanna has set a new password" in told
+    again = helper.do(f"/people/{person.address}", "password_set", password="once more for it")
+    assert again.says("This person has mail; only an owner may set the password.")
 
 
 def test_where_codes_are_asked_for_a_password_alone_does_not_do(office):

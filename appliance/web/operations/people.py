@@ -115,6 +115,7 @@ async def password_set(desk: Desk, visitor: Visitor, values: Values) -> None:
     """A new password for somebody; they are logged out of the page."""
     found = found_account(desk, values["address"])
     await _spare_the_greater(desk, visitor, found.address)
+    await _spare_mail(desk, visitor, found.address)
     with beside("password"):
         await desk.registry(lambda r: r.set_password(found.address, values["password"]))
     await desk.blocking(sessions.end_all, desk.database, found.address)
@@ -177,6 +178,15 @@ async def domain_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
 async def domain_remove(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Take no more mail for a domain."""
     await desk.registry(lambda r: r.remove_domain(values["domain"]))
+
+
+async def _spare_mail(desk: Desk, visitor: Visitor, address: str) -> None:
+    """A password opens the mail behind it, and helpers see nobody's."""
+    if visitor.role >= Role.OWNER or visitor.account == address:
+        return
+    kept = (await usage_of(desk, [address])).get(address)
+    if kept is None or kept["messages"]:
+        raise Forbidden(N_("This person has mail; only an owner may set the password."))
 
 
 async def _spare_the_greater(desk: Desk, visitor: Visitor, address: str) -> None:
