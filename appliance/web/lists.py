@@ -118,7 +118,7 @@ def _checked(row: Row, people: Directory, refusal: Callable[[str], str]) -> Row:
 
 
 def _problem(row: Row, people: Directory) -> str:
-    if not people.is_our_domain(row.address.rpartition("@")[2]):
+    if row.address.rpartition("@")[2] not in people.domains | people.shared:
         return N_("This domain is none of this box.")
     if row.address in people.accounts:
         return N_("There is an account of this address already.")
