@@ -74,6 +74,10 @@ LABELS = {
 }
 """By section.name. What has none here is shown by its name."""
 CHOICES = {
+    "": N_("as it was chosen on the page"),
+    "ar": "العربية",
+    "de": "Deutsch",
+    "en": "English",
     "debug": N_("everything, for finding faults"),
     "info": N_("what happens"),
     "warning": N_("what is not as it should be"),

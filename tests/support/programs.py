@@ -89,11 +89,12 @@ def run_on_terminal(
         )
     finally:
         os.close(slave)
-    shown = bytearray()
+    shown, heard = bytearray(), select.poll()
+    heard.register(master, select.POLLIN)
     end = time.monotonic() + _SECONDS
     try:
         while (left := end - time.monotonic()) > 0:
-            if not select.select([master], [], [], left)[0]:
+            if not heard.poll(left * 1000):
                 break
             try:
                 piece = os.read(master, 65536)

@@ -76,11 +76,14 @@ def _is_english(text: str) -> bool:
     return bool(english_in(text)) or OURS.get(text, text) != text
 
 
+_SETTINGS = '[sending]\nrecipients_per_hour = 2\n[dns]\nservers = "127.0.0.1@9"\n'  # nobody there
+
+
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A box with mail that waits, mail that was refused, a bad source, drives and conditions."""
     folder = tmp_path_factory.mktemp("troubled")
-    with Box(folder / "box", settings="[sending]\nrecipients_per_hour = 2\n") as box:
+    with Box(folder / "box", settings=_SETTINGS) as box:
         make_owner(box)
         reader = Reader(box, language="de")
         assert reader.log_in().status == 200

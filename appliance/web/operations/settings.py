@@ -53,7 +53,7 @@ def _field(kind: type, name: str, full: str, default: Any) -> Field:
         return made(Kind.SECRET)
     if limits.choices:
         choices = tuple((each, CHOICES.get(each, each)) for each in limits.choices)
-        return made(Kind.CHOICE, required=True, choices=choices)
+        return made(Kind.CHOICE, required="" not in limits.choices, choices=choices)
     return made()
 
 
