@@ -101,11 +101,18 @@ def provider(tmp_path):
         yield running
 
 
-def test_mailboxes_at_a_provider_are_tried_collected_and_sent_from(provider, tmp_path):
+@pytest.fixture
+def customer(provider, tmp_path):
+    """An empty box that trusts the provider."""
     trust = f'ca_file = "{provider.ca}"\n'
-    office = Box(tmp_path / "office", settings=f"[relay]\n{trust}[fetch]\n{trust}")
-    office.start()
-    reader = Reader(office)
+    box = Box(tmp_path / "customer", settings=f"[relay]\n{trust}[fetch]\n{trust}")
+    box.start()
+    yield box
+    box.__exit__(None, None, None)
+
+
+def test_mailboxes_at_a_provider_are_tried_collected_and_sent_from(provider, customer):
+    reader = Reader(customer)
     _steps(reader)
     typed = {
         "address": "anna@office.test", "name": "Anna", "password": "anna's password here",
@@ -125,13 +132,12 @@ def test_mailboxes_at_a_provider_are_tried_collected_and_sent_from(provider, tmp
 
     ben, anna = provider.account("ben"), provider.account("anna")
     mine = Person("anna@office.test", "anna's password here")
-    submit(office, mine, ["ben@office.test"], letter("out", mine.address, ben.address))
+    submit(customer, mine, ["ben@office.test"], letter("out", mine.address, ben.address))
     assert b"About out" in wait_for_mail(provider, ben, 1)[0]
     submit(provider, ben, [anna.address], letter("in", ben.address, anna.address))
     wait_until(lambda: reader.do("/flow", "source_visit", name="anna-office-test")
-               and len(stored_messages(office, mine)) == 1, "it is collected")  # fmt: skip
+               and len(stored_messages(customer, mine)) == 1, "it is collected")  # fmt: skip
     assert reader.get("/people").says("office.test shared with its provider")
-    office.terminate()
 
 
 def _awaits(reader, words):
