@@ -180,9 +180,10 @@ class Networking:
 
     async def run(self) -> None:
         """Go back when nobody confirmed in time, and at the start from what was left over."""
-        async with self._turn:
-            if await self._is_left_over():
+        while await self._is_left_over():
+            async with self._turn:
                 await self._go_back("a change of the network was not confirmed before the restart")
+            await asyncio.sleep(_LOOK_SECONDS)
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             async with self._turn:
@@ -262,5 +263,8 @@ class Networking:
         self._trial, self._last = None, _UNDONE
 
     async def _is_left_over(self) -> bool:
+        """Whether something is tried that no trial of ours speaks for."""
+        if self._trial is not None:
+            return False
         tried, kept = await asyncio.to_thread(lambda: (self._network.tried(), self._network.kept()))
         return tried is not None and tried != kept

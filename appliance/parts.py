@@ -22,7 +22,7 @@ from appliance.hardware import vitals
 from appliance.mailplace import MailPlace
 from appliance.net import certificates, tls
 from appliance.outside import Outside
-from appliance.queue.envelope import Entry
+from appliance.queue.envelope import Entry, Recipient
 from appliance.queue.queue import Queue
 from appliance.queue.runner import Runner
 from appliance.reporting import Means, Reporting
@@ -111,7 +111,7 @@ def build(options: Options, tree: Settings, front: Front) -> Parts:
     gate = Gate(people, clock, note_use=database.note_use, pepper=pepper)
     store = _store(options.state / HAD_MAIL_DISK, place.mail, clock)
     queue = Queue(place.mail / "queue", clock)
-    resolve = lambda sender: postroom.reports_to(gate.directory, sender)  # noqa: E731 - the directory of then
+    resolve = partial(_resolve, gate)
     runner = Runner(queue, threads, clock, host=host, resolve=resolve, say=voice.say)
     world = outside.build(tree, database, clock, host, simulate=options.simulate)
     means = Means(
@@ -151,6 +151,11 @@ def offered_here(
     if not host:  # what the machine calls itself means nothing to a phone; in a LAN .local does
         host = "localhost" if simulate else in_lan(socket.gethostname())
     return service.offered(tree.server.office or min(domains, default=""), host, port_base)
+
+
+def _resolve(gate: Gate, sender: str) -> tuple[Recipient, ...]:
+    """Where a report goes, by who is here at that time."""
+    return postroom.reports_to(gate.directory, sender)
 
 
 def in_lan(host: str) -> str:

@@ -127,7 +127,7 @@ def _problem(row: Row, people: Directory) -> str:
     if len(row.name) > _LONGEST_NAME or not row.name.isprintable():
         return N_("This name cannot be used.")
     try:
-        row.quota_octets  # noqa: B018 - it is read to see whether it can be
+        read((_QUOTA,), {"quota": row.quota})
     except Refused as error:
         return str(error)
     return ""

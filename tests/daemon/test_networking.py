@@ -131,6 +131,28 @@ def test_going_back_is_tried_until_it_works(story: Story, monkeypatch: pytest.Mo
     story.tell(happens)
 
 
+def test_going_back_at_the_start_is_tried_until_it_works_too(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.tell(Story.tried)
+    undo, failures = story.paper.undo, [1, 2]
+
+    def at_last() -> None:
+        if failures:
+            failures.pop()
+            raise Temporary("The part of the system that may do this does not answer.")
+        undo()
+
+    monkeypatch.setattr(story.paper, "undo", at_last)
+    story.network = Networking(story.paper, story.clock, "pillarbox.local")
+
+    async def happens(story: Story) -> None:
+        await story.until("undone")
+        assert story.paper.tried() is None
+
+    story.tell(happens)
+
+
 def test_what_is_wrong_is_refused_before_anything_changes(story: Story) -> None:
     async def happens(story: Story) -> None:
         with pytest.raises(Refused, match="not in the same network"):

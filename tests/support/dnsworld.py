@@ -7,7 +7,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _NSD = """
@@ -52,6 +55,21 @@ $TTL 1
 @ IN NS ns.{name}.
 ns IN A 127.0.0.1
 """
+
+
+@contextmanager
+def office_zone() -> Iterator[DnsWorld]:
+    """The zone of an office that has nothing but a host for its box yet."""
+    folder = Path(tempfile.mkdtemp(prefix="zone-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    found = DnsWorld(folder)
+    found.zone("office.test", "mail A 127.0.0.1")
+    found.start()
+    try:
+        yield found
+    finally:
+        found.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class DnsWorld:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from tests.support.box import Box
-from tests.support.dnsworld import DnsWorld
+from tests.support.dnsworld import DnsWorld, office_zone
 from tests.web.browser import OWNER, OWNER_PASSWORD, make_owner
 from tests.web.chromium import Chromium, chromium
 
@@ -21,14 +19,8 @@ pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
 
 @pytest.fixture
 def dns() -> Iterator[DnsWorld]:
-    folder = Path(tempfile.mkdtemp(prefix="zone-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    found = DnsWorld(folder)
-    found.zone("office.test", "mail A 127.0.0.1")
-    found.start()
-    yield found
-    found.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with office_zone() as found:
+        yield found
 
 
 def _records(window: Chromium) -> list[str]:

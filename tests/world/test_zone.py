@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.box import Box, wait_until
-from tests.support.dnsworld import DnsWorld
+from tests.support.dnsworld import DnsWorld, office_zone
 from tests.support.mail import letter, submit, wait_for_mail
 
 HOST = "mail.office.test"
@@ -19,14 +17,8 @@ HOST = "mail.office.test"
 
 @pytest.fixture
 def dns() -> Iterator[DnsWorld]:
-    folder = Path(tempfile.mkdtemp(prefix="zone-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    found = DnsWorld(folder)
-    found.zone("office.test", "mail A 127.0.0.1")
-    found.start()
-    yield found
-    found.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with office_zone() as found:
+        yield found
 
 
 def test_records_are_printed_checked_and_the_keys_used_once_published(
