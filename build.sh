@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one entry for people: run, test, check, bench. Works from a fresh clone on Debian 12/13 or
+# The one entry for people: run, test, check, bench, image, test-image. Works from a fresh clone on Debian 12/13 or
 # Ubuntu with Python 3.11 or newer; installs what is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -15,6 +15,9 @@ BROWSER="chromium chromium-driver"
 HARDWARE="umockdev smartmontools systemd dbus iproute2"
 DRIVES="restic openssh-sftp-server openssh-client rclone bindfs exfat-fuse exfatprogs ntfs-3g dosfstools"
 PAPER="poppler-utils zbar-tools fonts-dejavu-core libplist-utils"
+RECIPE="nftables shellcheck unbound"
+IMAGE="mmdebstrap qemu-user-static binfmt-support erofs-utils mtools dosfstools e2fsprogs fdisk zstd swig gcc-aarch64-linux-gnu libc6-dev-arm64-cross debian-archive-keyring"
+MACHINE="qemu-system-arm qemu-utils mtools"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -144,7 +147,7 @@ TEXT
 install_for_tests() {
   # shellcheck disable=SC2086 # lists of words on purpose
   install_packages $MAIL_PROGRAMS $WORLD $SECOND_OPINIONS $PROVIDER $ROOTS $HARDWARE $DRIVES \
-    $BROWSER $PAPER
+    $BROWSER $PAPER $RECIPE
   install_sshd
   if ! command -v node >/dev/null; then install_packages nodejs; fi
   if ! command -v npm >/dev/null; then install_packages npm; fi
@@ -178,7 +181,23 @@ command_bench() {
   exec .venv/bin/python -m tests.bench "$@"
 }
 
+command_image() {
+  [ "$(id -u)" -eq 0 ] || fail "The image is made as root, because files of the box have owners: sudo $0 image"
+  set_up requirements-dev.lock
+  # shellcheck disable=SC2086
+  install_packages $IMAGE
+  exec image/make.sh
+}
+
+# The card of dist/, started in QEMU.
+command_test_image() {
+  set_up requirements-dev.lock
+  # shellcheck disable=SC2086
+  install_packages $MACHINE
+  exec .venv/bin/python -m pytest -s -m image tests/image "$@"
+}
+
 case "${1:-}" in
-  run | test | check | bench) name=$1; shift; "command_$name" "$@" ;;
-  *) fail "usage: ./build.sh run | test [ARGS for pytest] | check | bench [NAME]" ;;
+  run | test | check | bench | image | test-image) name=${1//-/_}; shift; "command_$name" "$@" ;;
+  *) fail "usage: ./build.sh run | test [ARGS for pytest] | check | bench [NAME] | image | test-image" ;;
 esac

@@ -77,4 +77,14 @@ def test_the_daemon_sees_the_places_where_disks_are_mounted() -> None:
     assert f"-{disks.MAIL}" in service["ReadWritePaths"].split()
     assert any(disks.DRIVES.is_relative_to(each.lstrip("-")) for each in
                service["ReadWritePaths"].split() if "run" in each)  # fmt: skip
-    assert service["MountFlags"] == "slave"
+    # root's mounts reach it, nothing of its own reaches root
+    assert (service["PrivateMounts"], service.get("MountFlags", "slave")) == ("yes", "slave")
+
+
+def test_the_daemon_is_shut_in_well_enough(tmp_path: Path) -> None:
+    """systemd's own judgement, 0 (shut in) to 10: below 2.0."""
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=yes", "--threshold=19", UNITS / NAMES[0]],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Layer 3: the card from the layers below, without loop mounts. card.sh BASE APP writes
+# dist/pillarbox-VERSION.img and what belongs to it.
+#
+#   1  64 MiB FAT     which of the two boots (autoboot.txt), bootcode.bin for a Pi 3
+#   2  256 MiB FAT    firmware, kernel, initramfs of system A      3  the same of system B
+#   5  1 GiB erofs    root file system A, never written            6  the same of system B
+#   7  rest, ext4     state: grown to the whole card at the first start
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+base=$1 app=$2
+SIGNATURE=50696c6c # of the partition table; the kernel calls partition N PARTUUID=50696c6c-0N
+STATE_MIB=64
+starts=(0 4 68 324 580 584 1612 2640) # MiB; 4 is the extended partition
+sizes=(0 64 256 256 0 1024 1024 "$STATE_MIB")
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/pillarbox-card.XXXXXX")
+trap 'rm -rf --one-file-system "$work"' EXIT
+root=$work/root
+
+unpack_root() {
+  mkdir "$root"
+  tar -xf "$base" -C "$root"
+  tar -xf "$app" -C "$root"
+  rm -rf --one-file-system "${root:?}"/var/cache/* "${root:?}"/var/lib/apt/lists/* "${root:?}"/var/log/* "${root:?}/etc/resolv.conf"
+  cp -r --preserve=mode "$RECIPE/rootfs/." "$root/"
+  cp "$ROOT"/systemd/* "$root/usr/lib/systemd/system/"
+  mkdir -p "$root/state" "$root/srv/pillarbox" "$root/var/lib/pillarbox" "$root/usr/share/doc/pillarbox"
+  cp "$ROOT/README.md" "$ROOT/LICENSE" "$root/usr/share/doc/pillarbox/"
+  chmod -R u=rwX,go=rX "$root/usr/share/doc/pillarbox"
+  touch -d "@$(git -C "$ROOT" log -1 --format=%ct)" "$root/usr/lib/clock-epoch" # systemd's earliest time
+}
+
+choose_units() {
+  local disabled=(apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
+    e2scrub_reap.service getty@.service iwd.service)
+  local enabled=(systemd-networkd.service systemd-timesyncd.service nftables.service unbound.service
+    avahi-daemon.service pillarbox.service pillarbox-helper.socket pillarbox-grow.service)
+  systemd-sysusers --root="$root" "$root/usr/lib/sysusers.d/pillarbox.conf"
+  systemctl --root="$root" --quiet disable "${disabled[@]}"
+  systemctl --root="$root" --quiet enable "${enabled[@]}"
+  systemctl --root="$root" --quiet mask unbound-resolvconf.service console-getty.service
+}
+
+# The kernel is read from the FAT partition; here it would only take room.
+split_boot() {
+  local kernel modules
+  modules=$(find "$root/usr/lib/modules" -mindepth 1 -maxdepth 1 -type d | sort | tail -n 1)
+  kernel=$(basename "$modules")
+  mkdir "$work/boot"
+  cp "$root"/usr/lib/raspi-firmware/{bootcode.bin,start*.elf,fixup*.dat} "$work/boot/"
+  cp "$modules"/dtb/broadcom/{bcm2837,bcm2711,bcm2712}*.dtb "$work/boot/"
+  if [ -f "$modules/vmlinuz" ]; then mv "$modules/vmlinuz" "$work/boot/vmlinuz"; else mv "$root/boot/vmlinuz-$kernel" "$work/boot/vmlinuz"; fi
+  mv "$root/boot/initrd.img-$kernel" "$work/boot/initrd.img"
+  cp "$RECIPE/firmware/config.txt" "$work/boot/"
+  rm -rf --one-file-system "${modules:?}/dtb" "${root:?}"/boot/* "${root:?}/usr/lib/raspi-firmware" "${root:?}"/{vmlinuz,initrd.img}{,.old}
+}
+
+fat() { # FILE LABEL ID MIB FOLDER
+  truncate -s "$4M" "$1"
+  mkfs.vfat --invariant -F 32 -n "$2" -i "$3" "$1" >/dev/null
+  find "$5" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
+  (cd "$5" && find . -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | xargs -I{} mcopy -s -p -m -i "$1" {} ::)
+}
+
+make_partitions() {
+  mkdir "$work/select"
+  cp "$RECIPE/firmware/autoboot.txt" "$work/boot/bootcode.bin" "$work/select/"
+  fat "$work/1" PILLARBOX 50420001 "${sizes[1]}" "$work/select"
+  printf 'root=PARTUUID=%s-05 rootfstype=erofs ro rootwait pillarbox.state=PARTUUID=%s-07 net.ifnames=0 panic=10 console=tty0\n' \
+    $SIGNATURE $SIGNATURE >"$work/boot/cmdline.txt"
+  fat "$work/2" BOOT-A 50420002 "${sizes[2]}" "$work/boot"
+  mkfs.erofs -zlz4hc,12 -C65536 -T "$SOURCE_DATE_EPOCH" -U 50696c6c-0000-4000-8000-000000000005 "$work/5" "$root" >/dev/null
+  [ "$(stat -c %s "$work/5")" -le $((sizes[5] << 20)) ] || fail "The root file system is larger than its partition."
+  E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -L pillarbox-state -m 1 -U 50696c6c-0000-4000-8000-000000000007 \
+    -E hash_seed=50696c6c-0000-4000-8000-000000000008,lazy_itable_init=0 "$work/7" "${STATE_MIB}M"
+}
+
+write_card() { # FILE
+  local number
+  truncate -s $((starts[7] + STATE_MIB + 4))M "$1"
+  {
+    printf 'label: dos\nlabel-id: 0x%s\nunit: sectors\n' $SIGNATURE
+    for number in 1 2 3; do partition $number c; done
+    printf '4: start=%d, size=%d, type=f\n' $((starts[4] * 2048)) $(((starts[7] + STATE_MIB - starts[4]) * 2048))
+    for number in 5 6 7; do partition $number 83; done
+  } | sfdisk --quiet "$1"
+  for number in 1 2 5 7; do
+    dd if="$work/$number" of="$1" bs=1M seek="${starts[$number]}" conv=notrunc,sparse status=none
+  done
+}
+
+partition() { printf '%d: start=%d, size=%d, type=%s\n' "$1" $((starts[$1] * 2048)) $((sizes[$1] * 2048)) "$2"; }
+
+# Every Debian package with its version and licence file, every Python package with its version.
+write_manifest() {
+  dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${Package} ${Version} ${Architecture}\n' | sort >"$1.packages"
+  find "$root/opt/pillarbox" -maxdepth 4 -name '*.dist-info' -printf '%f\n' | sed 's/\.dist-info$//; s/-/ /' | sort >"$1.python"
+}
+
+version=$("$ROOT/.venv/bin/python" -c 'import appliance; print(appliance.__version__)')
+mkdir -p "$ROOT/dist"
+name=$ROOT/dist/pillarbox-$version
+unpack_root
+choose_units
+split_boot
+write_manifest "$name"
+make_partitions
+write_card "$name.img.new"
+mv "$name.img.new" "$name.img"
+say "Packing the card ..."
+zstd -q -T0 -12 -f "$name.img" -o "$name.img.zst"
+(cd "$ROOT/dist" && sha256sum "pillarbox-$version".{img,img.zst,packages,python} >"pillarbox-$version.sha256")
+ls -l --block-size=M "$name".* >&2
+printf '%s\n' "$name.img"

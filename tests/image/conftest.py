@@ -1,0 +1,35 @@
+"""One box in QEMU for all tests of this folder, started from the card that ./build.sh image made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.image.machine import ROOT, Machine, boot_files, layer
+
+PORTS = (25, 80, 110, 143, 443, 465, 587, 993, 995)
+
+
+@pytest.fixture(scope="session")
+def card() -> Path:
+    found = sorted((ROOT / "dist").glob("pillarbox-*.img"))
+    assert found, "There is no image: ./build.sh image makes it."
+    return found[-1]
+
+
+@pytest.fixture(scope="session")
+def boot(card: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return boot_files(card, tmp_path_factory.mktemp("boot"))
+
+
+@pytest.fixture(scope="session")
+def box(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    folder = tmp_path_factory.mktemp("box")
+    machine = Machine(folder, layer(card, folder / "card.qcow2"), boot, ports=PORTS)
+    try:
+        machine.wait_for_agent()
+        yield machine
+    finally:
+        machine.close()

@@ -1,0 +1,152 @@
+"""A box in QEMU: the very card file as the disk of the machine `virt`, whose kernel and initramfs are
+taken from the card's own boot partition. Commands reach it over a virtio port, not over a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+_UNIT = r"""[Unit]
+DefaultDependencies=no
+After=systemd-udevd.service dev-virtio\x2dports-test.agent.device
+Requires=dev-virtio\x2dports-test.agent.device
+[Service]
+Type=exec
+ImportCredential=agent.py
+Environment=HOME=/root
+ExecStart=/usr/bin/python3 -u ${CREDENTIALS_DIRECTORY}/agent.py
+"""
+_BOOT_A = 68 << 20  # where the boot partition of system A begins on the card (image/card.sh)
+
+
+def qemu() -> list[str]:
+    """How QEMU is started here."""
+    done = subprocess.run([ROOT / "image/qemu.sh"], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def boot_files(card: Path, folder: Path) -> Path:
+    """vmlinuz, initrd.img and cmdline.txt of the card, in a folder."""
+    for name in ("vmlinuz", "initrd.img", "cmdline.txt"):
+        subprocess.run(
+            ["mcopy", "-n", "-i", f"{card}@@{_BOOT_A}", f"::{name}", folder / name], check=True
+        )
+    return folder
+
+
+def layer(card: Path, path: Path, size: str = "8G") -> Path:
+    """A disk that begins as the card and keeps its own changes."""
+    subprocess.run(
+        ["qemu-img", "create", "-q", "-f", "qcow2", "-b", card, "-F", "raw", path, size], check=True
+    )
+    return path
+
+
+class Machine:
+    """One start of a box; `ports` maps the box's ports to ports here."""
+
+    def __init__(
+        self, folder: Path, card: Path, boot: Path, *,
+        ports: Sequence[int] = (), more: Sequence[str] = (), kernel_words: str = "",
+    ) -> None:  # fmt: skip
+        self.folder, self.started = folder, time.monotonic()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.serial = folder / "serial.log"
+        self.ports: Mapping[int, int] = {each: free_port() for each in ports}
+        self._process = subprocess.Popen(
+            [*qemu(), *self._arguments(card, boot, kernel_words), *more],
+            stdin=subprocess.DEVNULL, stderr=(folder / "stderr").open("wb"),
+        )  # fmt: skip
+        self._monitor = self._connect("monitor")
+        json.loads(self._monitor.readline())
+        self.monitor("qmp_capabilities")
+        self._agent = self._connect("agent")
+
+    def _arguments(self, card: Path, boot: Path, words: str) -> list[str]:
+        for name, text in (
+            ("agent.py", (Path(__file__).parent / "agent.py").read_text()),
+            ("t.service", _UNIT),
+        ):
+            (self.folder / name).write_text(text)
+        cmdline = (boot / "cmdline.txt").read_text().strip().replace("console=tty0", "")
+        forwards = "".join(
+            f",hostfwd=tcp:127.0.0.1:{here}-:{box}" for box, here in self.ports.items()
+        )
+        credential = "name=opt/io.systemd.credentials"
+        return shlex.split(
+            "-machine virt -accel tcg,thread=multi -cpu cortex-a72 -smp 2 -m 1024 -nodefaults"
+            f" -display none -no-reboot -serial file:{self.serial}"
+            f" -qmp unix:{self.folder}/monitor,server=on,wait=off"
+            f" -kernel {boot}/vmlinuz -initrd {boot}/initrd.img"
+            f" -append '{cmdline} console=ttyAMA0 systemd.wants=t.service {words}'"
+            f" -drive if=none,id=card,format=qcow2,file={card},cache=writeback"
+            " -device virtio-blk-pci,drive=card,serial=card -device virtio-rng-pci"
+            " -device virtio-serial-pci"
+            f" -chardev socket,id=agent,path={self.folder}/agent,server=on,wait=off"
+            " -device virtserialport,chardev=agent,name=test.agent"
+            f" -netdev user,id=net,restrict=on{forwards} -device virtio-net-pci,netdev=net,romfile="
+            " -device qemu-xhci,id=usb"
+            f" -fw_cfg {credential}/agent.py,file={self.folder}/agent.py"
+            f" -fw_cfg {credential}/systemd.extra-unit.t.service,file={self.folder}/t.service"
+        )
+
+    def _connect(self, name: str) -> Any:
+        end = time.monotonic() + 30
+        while True:
+            made = socket.socket(socket.AF_UNIX)
+            try:
+                made.connect(os.fspath(self.folder / name))
+                return made.makefile("rwb")
+            except OSError:
+                made.close()
+                if self._process.poll() is not None or time.monotonic() > end:
+                    raise AssertionError((self.folder / "stderr").read_text()) from None
+                time.sleep(0.02)
+
+    def monitor(self, command: str, **arguments: object) -> Any:
+        """A command of QEMU's monitor (QMP); what it returns."""
+        self._monitor.write(
+            json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n"
+        )
+        self._monitor.flush()
+        while True:
+            said = json.loads(self._monitor.readline())
+            if "return" in said:
+                return said["return"]
+            assert "error" not in said, said
+
+    def wait_for_agent(self, seconds: float = 400) -> float:
+        """Seconds from power on until commands are taken."""
+        self._agent.raw._sock.settimeout(seconds)
+        json.loads(self._agent.readline())
+        return time.monotonic() - self.started
+
+    def run(self, command: str, *, seconds: float = 120, accept: Sequence[int] = (0,)) -> str:
+        """What a shell command in the box printed."""
+        self._agent.raw._sock.settimeout(seconds + 30)
+        asked = {"command": command, "seconds": seconds}
+        self._agent.write(json.dumps(asked).encode() + b"\n")
+        self._agent.flush()
+        said = json.loads(self._agent.readline())
+        assert said["status"] in accept, f"{command}: {said['status']}\n{said['output']}"
+        return str(said["output"])
+
+    def cut_power(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    close = cut_power

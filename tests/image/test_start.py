@@ -1,0 +1,88 @@
+"""From power on to a box that serves: what runs, who runs it, what is open, what is kept."""
+
+from __future__ import annotations
+
+import socket
+import time
+import pytest
+
+from tests.image.conftest import PORTS
+from tests.image.machine import Machine
+
+pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
+
+# Who may be root: systemd's own, and what cannot do its work as somebody else.
+ROOTS = {"systemd", "systemd-journal", "systemd-udevd", "systemd-logind", "login", "agetty"}
+
+
+def test_the_page_and_all_mail_ports_answer(box: Machine, capsys) -> None:
+    end = time.monotonic() + 300
+    for port in PORTS:
+        while not _answers(box.ports[port]):
+            assert time.monotonic() < end, (port, box.run("journalctl -b -n 60 --no-pager"))
+            time.sleep(1)
+    with capsys.disabled():
+        print(f"\nall ports answer {time.monotonic() - box.started:.0f} s after power on")
+
+
+def _answers(port: int) -> bool:
+    """A greeting, or a handshake where TLS comes first."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+            plain.settimeout(20)
+            try:
+                return bool(plain.recv(1)) if port else False
+            except TimeoutError:
+                return True
+    except OSError:
+        return False
+
+
+def test_nothing_failed(box: Machine) -> None:
+    state = box.run("systemctl is-system-running --wait", seconds=300, accept=(0, 1)).strip()
+    failed = box.run("systemctl --failed --no-legend --plain")
+    assert (state, failed) == ("running", "")
+
+
+def test_only_what_serves_listens(box: Machine) -> None:
+    lines = box.run("ss -H -ltn").splitlines()
+    places = {line.split()[3].rpartition(":") for line in lines}
+    assert {int(port) for host, _, port in places if not host.startswith("127.")} == {*PORTS}
+
+
+def test_only_a_few_programs_are_root(box: Machine) -> None:
+    lines = box.run("ps -U root -u root -o pid=,ppid=,comm= --ppid 2 -p 2 -N").splitlines()
+    names = {line.split(None, 2)[2] for line in lines}
+    assert names <= ROOTS | {"python3", "ps", "sh"}
+
+
+def test_no_secret_can_be_read_by_everybody(box: Machine) -> None:
+    assert (
+        box.run(
+            "find /state /var/lib/pillarbox -xdev -type f -perm /o+r "
+            r"\( -name '*key*' -o -name '*.db' -o -name '*secret*' \) 2>/dev/null"
+        ).strip()
+        == ""
+    )
+
+
+def test_the_card_is_used_to_its_end(box: Machine) -> None:
+    box.run("for i in $(seq 60); do [ -e /state/grown ] && exit 0; sleep 1; done; exit 1")
+    assert int(box.run("df --output=size -BM /state | tail -1").strip().rstrip("M")) > 4000
+
+
+def test_the_root_file_system_is_never_written(box: Machine) -> None:
+    assert "erofs" in box.run("findmnt -n -o FSTYPE,OPTIONS /")
+    box.run("touch /usr/x", accept=(1,))
+    box.run("touch /etc/x && rm /etc/x && touch /var/x && rm /var/x")
+
+
+def test_memory_is_left_for_mail(box: Machine, capsys) -> None:
+    used = int(
+        box.run(
+            "awk '/MemTotal/{t=$2} /MemAvailable/{a=$2} END{print int((t-a)/1024)}' /proc/meminfo"
+        )
+    )
+    with capsys.disabled():
+        print(f"\n{used} MiB of memory in use")
+    assert used < 220

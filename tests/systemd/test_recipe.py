@@ -1,0 +1,85 @@
+"""The recipe of the image, as far as it can be judged without building it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from appliance.helper import disks, network
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "image"
+FILES = RECIPE / "rootfs"
+PORTS = {25, 80, 110, 143, 443, 465, 587, 993, 995, 4190}
+
+
+def test_a_linter_finds_nothing_wrong_with_the_scripts() -> None:
+    scripts = [path for path in RECIPE.rglob("*") if path.is_file() and _is_shell(path)]
+    assert len(scripts) > 5
+    done = subprocess.run(
+        ["shellcheck", "-x", "-P", "SCRIPTDIR", "-S", "warning", *scripts],
+        capture_output=True, text=True, cwd=RECIPE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def _is_shell(path: Path) -> bool:
+    return path.read_bytes()[:64].startswith((b"#!/usr/bin/env bash", b"#!/bin/sh"))
+
+
+def test_the_firewall_is_understood_and_lets_in_what_the_box_serves() -> None:
+    rules = FILES / "etc/nftables.conf"
+    done = subprocess.run(
+        ["unshare", "-n", "nft", "-c", "-f", rules], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (office,) = re.findall(r"tcp dport \{ ([^}]+) \} accept", rules.read_text())
+    assert {int(port) for port in office.split(",")} == PORTS
+    assert "policy drop" in rules.read_text()
+
+
+def test_the_resolver_understands_its_settings(tmp_path: Path) -> None:
+    text = (FILES / "etc/unbound/unbound.conf.d/pillarbox.conf").read_text()
+    config = tmp_path / "unbound.conf"
+    config.write_text(text + f'    directory: "{tmp_path}"\n    chroot: ""\n    username: ""\n')
+    done = subprocess.run(
+        ["unbound-checkconf", config], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_address_by_dhcp_is_the_file_that_the_page_changes() -> None:
+    kept = FILES / network.KEPT.relative_to("/")
+    plan = network.read(kept.read_text())
+    assert (plan.device, plan.is_automatic) == ("eth0", True)
+    assert "net.ifnames=0" in (RECIPE / "card.sh").read_text()  # so that it is eth0 on every board
+
+
+def test_what_is_announced_on_the_network_is_served() -> None:
+    tree = ET.parse(FILES / "etc/avahi/services/pillarbox.service")
+    assert {int(each.text or "") for each in tree.iter("port")} <= PORTS
+
+
+def test_user_and_places_are_those_that_the_program_knows() -> None:
+    assert f"u {disks.USER} " in (FILES / "usr/lib/sysusers.d/pillarbox.conf").read_text()
+    assert str(disks.MAIL) in (RECIPE / "card.sh").read_text()
+
+
+def test_systemd_understands_the_units_of_the_image(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed here")
+    for path in (FILES / "usr/lib/systemd/system").iterdir():
+        copy = tmp_path / path.name
+        copy.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", path.read_text()))
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", copy],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert [line for line in done.stderr.splitlines() if path.name in line] == []
