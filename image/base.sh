@@ -3,12 +3,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-inputs() {
-  find "$RECIPE/base.sh" "$RECIPE/packages.txt" "$RECIPE/initramfs" -type f -print0 | sort -z | xargs -0 sha256sum \
-    | sed "s|$ROOT/||"
-}
-
-base=$CACHE/base-$(inputs | sha256sum | cut -c1-16).tar
+base=$CACHE/base-$(cat "$RECIPE/base.sh" "$RECIPE/packages.txt" | sha256sum | cut -c1-16).tar
 if [ ! -f "$base" ]; then
   say "Making the base layer from Debian's packages (about twenty minutes, once) ..."
   allow_foreign_programs
@@ -19,18 +14,19 @@ if [ ! -f "$base" ]; then
       "$KEYRING" "$from" "$RELEASE" "$KEYRING" "$from" "$RELEASE-updates" \
       "$KEYRING" "$from" "$RELEASE-backports" "$KEYRING" "$from-security" "$RELEASE-security"
   }
-  # Manuals and translations are not read on the box. The hook of raspi-firmware would write a boot
-  # partition of its own making; card.sh makes ours.
-  mmdebstrap --mode=root --variant=minbase --architectures=$ARCH --quiet \
+  # Manuals and translations are not read on the box. The boot partition and the initramfs are made
+  # by the layers above, once, instead of by the hooks of each package.
+  mmdebstrap --mode=root --variant=minbase --architectures="$ARCH" --logfile="$CACHE/base.log" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-    --dpkgopt='path-exclude=/etc/kernel/postinst.d/z50-raspi-firmware' \
-    --dpkgopt='path-exclude=/etc/initramfs/post-update.d/z50-raspi-firmware' \
-    --setup-hook="mkdir -p \"\$1/etc/initramfs-tools/conf.d\" && cp -r '$RECIPE/initramfs/.' \"\$1/etc/initramfs-tools/\"" \
-    --setup-hook='printf "MODULES=list\nCOMPRESS=zstd\n" >"$1/etc/initramfs-tools/conf.d/pillarbox"' \
-    --include="$(packages)" "$RELEASE" "$base.new.tar" - < <(sources) >&2
+    --dpkgopt='path-exclude=/etc/kernel/postinst.d/*' --dpkgopt='path-exclude=/etc/initramfs/post-update.d/*' \
+    --dpkgopt=force-confold \
+    --setup-hook='mkdir -p "$1/etc/initramfs-tools"' \
+    --setup-hook='echo update_initramfs=no >"$1/etc/initramfs-tools/update-initramfs.conf"' \
+    --include="$(packages)" "$RELEASE" "$base.new.tar" - < <(sources) >&2 ||
+    fail "Debian's packages could not be put together: $CACHE/base.log"
   mv "$base.new.tar" "$base"
 fi
 printf '%s\n' "$base"

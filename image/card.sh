@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Layer 3: the card from the layers below, without loop mounts. card.sh BASE APP writes
+# Layer 3: the card from the layers below, without loop mounts. card.sh BASE INITRAMFS APP writes
 # dist/pillarbox-VERSION.img and what belongs to it.
 #
 #   1  64 MiB FAT     which of the two boots (autoboot.txt), bootcode.bin for a Pi 3
@@ -8,7 +8,7 @@
 #   7  rest, ext4     state: grown to the whole card at the first start
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-base=$1 app=$2
+base=$1 initramfs=$2 app=$3
 SIGNATURE=50696c6c # of the partition table; the kernel calls partition N PARTUUID=50696c6c-0N
 STATE_MIB=64
 starts=(0 4 68 324 580 584 1612 2640) # MiB; 4 is the extended partition
@@ -44,14 +44,13 @@ choose_units() {
 
 # The kernel is read from the FAT partition; here it would only take room.
 split_boot() {
-  local kernel modules
-  modules=$(find "$root/usr/lib/modules" -mindepth 1 -maxdepth 1 -type d | sort | tail -n 1)
-  kernel=$(basename "$modules")
+  local modules
+  modules=$(find "$root/usr/lib/modules" -mindepth 1 -maxdepth 1 -type d)
   mkdir "$work/boot"
   cp "$root"/usr/lib/raspi-firmware/{bootcode.bin,start*.elf,fixup*.dat} "$work/boot/"
   cp "$modules"/dtb/broadcom/{bcm2837,bcm2711,bcm2712}*.dtb "$work/boot/"
-  if [ -f "$modules/vmlinuz" ]; then mv "$modules/vmlinuz" "$work/boot/vmlinuz"; else mv "$root/boot/vmlinuz-$kernel" "$work/boot/vmlinuz"; fi
-  mv "$root/boot/initrd.img-$kernel" "$work/boot/initrd.img"
+  mv "$modules/vmlinuz" "$work/boot/vmlinuz"
+  cp "$initramfs" "$work/boot/initrd.img"
   cp "$RECIPE/firmware/config.txt" "$work/boot/"
   rm -rf --one-file-system "${modules:?}/dtb" "${root:?}"/boot/* "${root:?}/usr/lib/raspi-firmware" "${root:?}"/{vmlinuz,initrd.img}{,.old}
 }

@@ -4,4 +4,5 @@ set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 base=$("$here/base.sh")
 app=$("$here/app.sh" "$base")
-"$here/card.sh" "$base" "$app"
+initramfs=$("$here/initramfs.sh" "$base")
+"$here/card.sh" "$base" "$initramfs" "$app"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+
 import pytest
 
 from tests.image.conftest import PORTS

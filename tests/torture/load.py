@@ -15,9 +15,9 @@ from collections import Counter
 TOKEN = re.compile(rb"\r\nX-Token: (\S+)")
 
 
-def letter(token):
+def letter(token, sender="x@else.test"):
     filler = "line of text\r\n" * (hash(token) % 50)
-    return f"From: x@else.test\r\nSubject: {token}\r\nX-Token: {token}\r\n\r\n{filler}".encode()
+    return f"From: {sender}\r\nSubject: {token}\r\nX-Token: {token}\r\n\r\n{filler}".encode()
 
 
 class Ledger:
@@ -38,12 +38,31 @@ class Ledger:
                 self.trouble.append(f"UID {uid} of {mailbox} was {before} and is now {token}")
 
 
+class PlainWays:
+    """How clients reach a box on this machine: without TLS, mail as from a stranger."""
+
+    def __init__(self, box):
+        self.box = box
+
+    def sender(self, person):
+        return "x@else.test"
+
+    def smtp(self, person):
+        return smtplib.SMTP("127.0.0.1", self.box.port(25), timeout=10)
+
+    def imap(self):
+        return imaplib.IMAP4("127.0.0.1", self.box.port(143), timeout=10)
+
+    def pop3(self):
+        return poplib.POP3("127.0.0.1", self.box.port(110), timeout=10)
+
+
 class Worker(threading.Thread):
     """One client."""
 
-    def __init__(self, box, person, ledger, number, act):
+    def __init__(self, ways, person, ledger, number, act):
         super().__init__(daemon=True)
-        self.box, self.person, self.ledger, self.act = box, person, ledger, act
+        self.ways, self.person, self.ledger, self.act = ways, person, ledger, act
         self.random = random.Random(number)
         self.number, self.turn = number, 0
         self.ending = threading.Event()
@@ -72,12 +91,13 @@ class Worker(threading.Thread):
 
 def send(worker):
     """SMTP: a connection, some messages."""
-    with smtplib.SMTP("127.0.0.1", worker.box.port(25), timeout=10) as client:
+    with worker.ways.smtp(worker.person) as client:
         for _ in range(10):
             token = worker.token("smtp")
             with worker.ledger.lock:
                 worker.ledger.unknown.add(token)
-            client.sendmail("x@else.test", [worker.person.address], letter(token))
+            sender = worker.ways.sender(worker.person)
+            client.sendmail(sender, [worker.person.address], letter(token, sender))
             with worker.ledger.lock:
                 worker.ledger.unknown.discard(token)
                 worker.ledger.accepted.add(token)
@@ -104,7 +124,7 @@ def tokens_of(client, mailbox, worker):
 
 def read(worker):
     """IMAP: look, flag, append, copy, move, and sometimes remove."""
-    client = imaplib.IMAP4("127.0.0.1", worker.box.port(143), timeout=10)
+    client = worker.ways.imap()
     try:
         client.login(worker.person.address, worker.person.password)
         found = tokens_of(client, "INBOX", worker)
@@ -142,7 +162,7 @@ def read(worker):
 
 def collect(worker):
     """POP3: list, fetch some, delete one at QUIT."""
-    client = poplib.POP3("127.0.0.1", worker.box.port(110), timeout=10)
+    client = worker.ways.pop3()
     try:
         client.user(worker.person.address)
         client.pass_(worker.person.password)
@@ -164,15 +184,17 @@ def collect(worker):
 class Office:
     """Ten senders, five IMAP and two POP3 clients on a few accounts."""
 
-    def __init__(self, box, people):
+    def __init__(self, ways, people, *, first=0):
+        """`first` makes the tokens of offices that work on one box after another differ."""
         self.ledger = Ledger()
-        self.workers = [
-            Worker(box, people[n % len(people)], self.ledger, n, send) for n in range(10)
-        ]
-        self.workers += [
-            Worker(box, people[n % len(people)], self.ledger, 100 + n, read) for n in range(5)
-        ]
-        self.workers += [Worker(box, people[-1], self.ledger, 200 + n, collect) for n in range(2)]
+
+        def worker(number, act, person=None):
+            who = person or people[number % len(people)]
+            return Worker(ways, who, self.ledger, first + number, act)
+
+        self.workers = [worker(n, send) for n in range(10)]
+        self.workers += [worker(100 + n, read) for n in range(5)]
+        self.workers += [worker(200 + n, collect, people[-1]) for n in range(2)]
 
     def begin(self):
         for worker in self.workers:
@@ -188,11 +210,11 @@ class Office:
         return dict(sum((worker.done for worker in self.workers), Counter()))
 
 
-def everything(box, people):
+def everything(ways, people):
     """Every token that is now in any mailbox of these people, with how often."""
     found = Counter()
     for person in people:
-        client = imaplib.IMAP4("127.0.0.1", box.port(143), timeout=60)
+        client = ways.imap()
         client.login(person.address, person.password)
         for mailbox in ("INBOX", "Archive"):
             client.select(mailbox, readonly=True)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.support.box import wait_until
-from tests.torture.load import Office, everything
+from tests.torture.load import Office, PlainWays, everything
 
 GENEROUS = """
 [smtp]
@@ -24,7 +24,7 @@ def kill_often(own_box, times):
     own_box.write_settings(GENEROUS)
     people = [own_box.new_person(name) for name in ("kim", "lou", "max")]
     own_box.start()
-    office, moments = Office(own_box, people), random.Random(11)
+    office, moments = Office(PlainWays(own_box), people), random.Random(11)
     office.begin()
     for _ in range(times):
         threading.Event().wait(moments.uniform(0.2, 1.5))
@@ -37,7 +37,7 @@ def kill_often(own_box, times):
         "the queue is empty",
         seconds=60,
     )
-    found, ledger = everything(own_box, people), office.ledger
+    found, ledger = everything(PlainWays(own_box), people), office.ledger
     print(
         f"{times} kills; {office.done()}; acknowledged {len(ledger.accepted)}, unanswered {len(ledger.unknown)}, found {len(found)}"
     )

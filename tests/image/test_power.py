@@ -1,0 +1,141 @@
+"""The plug is pulled while everybody works: what was acknowledged is there, once, and nothing else is
+damaged. Most cuts go back to a snapshot of the running box; some start it again in full."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.image.conftest import PORTS
+from tests.image.machine import Machine, layer
+from tests.image.office import Remains, SecureWays, look_at
+from tests.support.box import Person
+from tests.torture.load import Ledger, Office, everything
+
+pytestmark = [pytest.mark.image, pytest.mark.timeout(7200)]
+CUTS = int(os.environ.get("PILLARBOX_CUTS", "300"))
+STARTS = int(os.environ.get("PILLARBOX_STARTS", "20"))
+PEOPLE = [Person(f"{name}@office.test", f"correct horse {name}") for name in ("kim", "lou", "max")]
+PILLARBOX = "runuser -u pillarbox -- /opt/pillarbox/bin/pillarbox --state /var/lib/pillarbox"
+
+
+@dataclass
+class Table:
+    """What the cuts did."""
+
+    cuts: int = 0
+    acknowledged: int = 0
+    missing: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    unclean: list[str] = field(default_factory=list)
+    uids: list[str] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
+
+    def add(self, ledger: Ledger, remains: Remains) -> None:
+        self.cuts += 1
+        self.acknowledged += len(ledger.accepted)
+        there = remains.mailboxes + remains.queued
+        self.missing += [t for t in ledger.accepted - ledger.removed if not there[t]]
+        self.doubled += [t for t, times in remains.mailboxes.items() if times > 1]
+        self.uids += [*remains.doubled_uids, *ledger.trouble]
+        if not remains.clean:
+            self.unclean.append(remains.said)
+
+    def __str__(self) -> str:
+        return (
+            f"cuts {self.cuts}, acknowledged {self.acknowledged}, missing {len(self.missing)}, "
+            f"doubled {len(self.doubled)}, UIDs used twice {len(self.uids)}, "
+            f"file systems unclean {len(self.unclean)}, "
+            f"starts {' '.join(f'{each:.0f}' for each in self.starts)} s"
+        )
+
+
+@pytest.fixture(scope="module")
+def snapshot(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A card with a snapshot, "working": the box serves, three people have logged in."""
+    folder = tmp_path_factory.mktemp("snapshot")
+    disk = layer(card, folder / "card.qcow2")
+    machine = Machine(folder, disk, boot, ports=PORTS)
+    try:
+        machine.wait_for_agent()
+        wait_until_it_serves(machine)
+        machine.run(f"{PILLARBOX} domain add office.test")
+        for person in PEOPLE:
+            machine.run(
+                f"echo '{person.password}' | {PILLARBOX} account add {person.address} --password-stdin"
+            )
+        ways = SecureWays(machine.ports)
+        for person in PEOPLE:
+            ways.smtp(person).quit()
+            client = ways.imap()
+            client.login(person.address, person.password)
+            client.create("Archive")
+            client.logout()
+        machine.run("sync")
+        assert machine.monitor("human-monitor-command", **{"command-line": "savevm working"}) == ""
+    finally:
+        machine.cut_power()
+    return disk
+
+
+def wait_until_it_serves(machine: Machine, seconds: float = 400) -> float:
+    """Seconds from power on until the daemon says that it is ready."""
+    machine.run(
+        f"for i in $(seq {seconds:.0f}); do systemctl is-active -q pillarbox && exit 0; sleep 1; done; "
+        "systemctl status pillarbox; journalctl -u pillarbox -n 40 --no-pager; exit 1",
+        seconds=seconds + 10,
+    )
+    return time.monotonic() - machine.started
+
+
+def work_until_the_cut(machine: Machine, seconds: float, round_number: int = 0) -> Ledger:
+    office = Office(SecureWays(machine.ports), PEOPLE, first=1000 * round_number)
+    office.begin()
+    time.sleep(seconds)
+    machine.cut_power()
+    office.end()
+    return office.ledger
+
+
+def test_the_plug_is_pulled_under_load(
+    snapshot: Path, boot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moments, table = random.Random(6), Table()
+    for _ in range(CUTS):
+        machine = Machine(
+            tmp_path / "cut", snapshot, boot, ports=PORTS, more=("-loadvm", "working")
+        )
+        ledger = work_until_the_cut(machine, moments.uniform(1.0, 6.0))
+        table.add(ledger, look_at(snapshot, tmp_path))
+    with capsys.disabled():
+        print(f"\n{table}")
+    assert (table.missing, table.doubled, table.uids, table.unclean) == ([], [], [], [])
+    assert table.acknowledged > CUTS
+
+
+def test_it_starts_again_after_each_cut_and_serves(
+    snapshot: Path, boot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moments, table = random.Random(7), Table()
+    accepted: set[str] = set()
+    removed: set[str] = set()
+    machine = Machine(tmp_path / "first", snapshot, boot, ports=PORTS, more=("-loadvm", "working"))
+    for number in range(STARTS):
+        ledger = work_until_the_cut(machine, moments.uniform(3.0, 15.0), number)
+        accepted |= ledger.accepted
+        removed |= ledger.removed
+        table.add(ledger, look_at(snapshot, tmp_path))
+        machine = Machine(tmp_path / f"start{number}", snapshot, boot, ports=PORTS)
+        machine.wait_for_agent()
+        table.starts.append(wait_until_it_serves(machine))
+        found = everything(SecureWays(machine.ports), PEOPLE)
+        assert sorted(t for t in accepted - removed if found[t] == 0) == []
+    machine.cut_power()
+    with capsys.disabled():
+        print(f"\n{table}")
+    assert (table.missing, table.uids, table.unclean) == ([], [], [])
