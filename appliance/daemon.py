@@ -48,6 +48,7 @@ from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
 from appliance.parts import TLS, Options, Parts, build, in_lan, names
 from appliance.recovery import Recovery
+from appliance.replying import Replying
 from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
 from appliance.sampling import Sampling
@@ -98,7 +99,8 @@ class Daemon:
         self._caring = Caring(parts, backups.job.history.targets)
         await self._caring.begin()
         self._sampling = await asyncio.to_thread(Sampling, parts, self._doors)
-        acts, chores = self._chores(backups, keeping, self._caring, self._sampling)
+        replying = await asyncio.to_thread(Replying, parts)
+        acts, chores = self._chores(backups, keeping, self._caring, self._sampling, replying)
         self._page = await asyncio.to_thread(LanPage, parts, backups.job, acts)
         self._page.begin()
         await self._doors.add(self._page.ports())
@@ -126,6 +128,7 @@ class Daemon:
         keeping: Safekeeping,
         caring: Caring,
         sampling: Sampling,
+        replying: Replying,
     ) -> tuple[Mapping[str, Act], tuple[tuple[str, Callable[[], Awaitable[None]]], ...]]:
         """What the box does when asked, and what goes on as long as it runs."""
         parts = self._parts
@@ -139,13 +142,14 @@ class Daemon:
         acts |= Adapting(parts, self._doors, self._requests.ways_changed, stop).acts()
         acts |= {"panel_test": self._panel.self_test} | moving.acts()
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
-        acts |= network.acts()
+        acts |= network.acts() | replying.acts()
         return acts, (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
             ("control", ControlServer(parts.options.state, acts).run),
             ("trace", parts.recorder.run),
             ("sending", parts.sending.run),
+            ("answers", replying.run),
             ("reports", parts.reporting.run),
             ("signing keys", parts.outside.publishing.run),
             ("certificate", self._renew_certificate),

@@ -64,8 +64,9 @@ class OutsideCarrier:
 
     def destination(self, entry: Entry, number: int) -> str:
         """Where it goes for recipient `number`."""
-        recipient = entry.envelope.recipients[number]
-        return self._relay.destination(entry.envelope.sender, recipient.address)
+        envelope = entry.envelope  # answers and receipts have no sender, and go their account's way
+        sender = envelope.sender or envelope.account
+        return self._relay.destination(sender, envelope.recipients[number].address)
 
     @asynccontextmanager
     async def carry(

@@ -10,6 +10,7 @@ from typing import Any
 
 from appliance import control
 from appliance.accounts.registry import SERVICES, Registry
+from appliance.cli.answering import add_answer_acts
 from appliance.cli.asking import open_database
 from appliance.cli.device import add_account_acts
 from appliance.cli.dns import add_domain_acts
@@ -69,6 +70,7 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
     add_account_acts(acts)
     add_setup_acts(acts)
     add_many_acts(acts)
+    add_answer_acts(acts)
     _add_app_passwords(acts)
 
 

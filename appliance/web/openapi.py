@@ -104,6 +104,8 @@ def _schema(field: Field) -> dict[str, Any]:
             return {"type": "integer", "minimum": field.low, "maximum": field.high}
         case Kind.SWITCH:
             return {"type": "boolean"}
+        case Kind.DATE:
+            return {"type": "string", **({} if not field.required else {"format": "date"})}
         case Kind.SIZE:
             return {
                 "oneOf": [

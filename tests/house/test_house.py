@@ -30,7 +30,7 @@ FLOORS = {
     **dict.fromkeys(("message", "net", "hardware", "helper"), 1),
     "sieve": 2,
     **dict.fromkeys(("store", "accounts"), 3),
-    **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters", "zone"), 4),
+    **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters", "zone", "answering"), 4),
     **dict.fromkeys(
         (
             "smtp",
@@ -67,6 +67,7 @@ FLOORS = {
             "intake",
             "publishing",
             "sending",
+            "replying",
             "reporting",
             "backuping",
             "postroom",
@@ -113,7 +114,7 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|panel|watch|daemon|doors|outside|intake|publishing|sending|reporting|maildisk|moving|switching|adapting|sampling|requests|control|threads|postroom|networking"
+    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|panel|watch|daemon|doors|outside|intake|publishing|sending|replying|reporting|maildisk|moving|switching|adapting|sampling|requests|control|threads|postroom|networking"
     r"|net/connection|net/proxy|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"

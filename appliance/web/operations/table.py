@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.web.operation import Operation
 from appliance.web.operations import (
     aliases,
+    answering,
     backups,
     box,
     devices,
@@ -29,6 +30,7 @@ ALL: tuple[Operation, ...] = (
     *box.OPERATIONS,
     *people.OPERATIONS,
     *aliases.OPERATIONS,
+    *answering.OPERATIONS,
     *importing.OPERATIONS,
     *zone.OPERATIONS,
     *mail.OPERATIONS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,9 +11,9 @@ from appliance.devices.code import as_image
 from appliance.web import render
 from appliance.web.desk import Desk
 from appliance.web.fields import Values
-from appliance.web.operations import aliases, devices, people
+from appliance.web.operations import aliases, answering, devices, people
 from appliance.web.page import Page
-from appliance.web.roles import Visitor
+from appliance.web.roles import Role, Visitor
 
 _NOTHING = Values()
 
@@ -38,11 +40,19 @@ async def show_one(request: Request, desk: Desk, visitor: Visitor) -> Response:
     return render.page(
         request, desk, "person.html",
         account=found,
+        answer=await _answer(desk, visitor, found["address"]),
         usage=(await people.usage_of(desk, [found["address"]])).get(found["address"]),
         link=link,
         code=as_image(link) if link else "",
         arrivals=await devices.arrivals(desk, visitor, Values(address=found["address"])),
     )  # fmt: skip
+
+
+async def _answer(desk: Desk, visitor: Visitor, address: str) -> dict[str, Any] | None:
+    """What is answered for them; for owners."""
+    if visitor.role < Role.OWNER:
+        return None
+    return await answering.answer(desk, visitor, Values(address=address))
 
 
 PAGES = (
@@ -53,7 +63,7 @@ PAGES = (
     Page(
         "/people/{address}", show_one,
         does=("account_change", "account_remove", "password_set", "role_set",
-              "app_password_add", "app_password_revoke", "start_link", "forward_end"),
+              "app_password_add", "app_password_revoke", "start_link", "forward_end", "answer_set"),
         tells=frozenset(("app_password_add", "start_link")),
     ),
 )  # fmt: skip
