@@ -20,7 +20,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from appliance import backuping, files, front, intake, recovery, safekeeping, settings
+from appliance import backuping, backupjob, files, front, intake, recovery, safekeeping, settings
 from appliance.accounts.directory import Directory
 from appliance.adapting import SETTINGS, Adapting
 from appliance.backup.newbox import Place
@@ -113,7 +113,7 @@ class Daemon:
         systemd.notify("STOPPING=1")
         try:
             async with asyncio.timeout(_LONGEST_STOP_SECONDS):
-                backups.stop()
+                await backups.stop()
                 if self._moving is not None:
                     self._moving.end()
                 await self._stop(tasks)
@@ -200,20 +200,22 @@ class Daemon:
     ) -> tuple[backuping.BackupRequests, Safekeeping]:
         """What makes backups. Blocks."""
         parts = self._parts
-        job = backuping.open_job(parts.options.state, parts.database, parts.clock)
+        job = backupjob.open_job(parts.options.state, parts.database, parts.clock)
         job.tidy()
         backups = backuping.BackupRequests(
             backuping.Means(
                 job,
+                parts.clock,
                 parts.store,
                 parts.threads,
-                backuping.freezer(parts.queue, parts.store, parts.threads, loop),
+                backupjob.freezer(parts.queue, parts.store, parts.threads, loop),
                 lambda address: address in parts.gate.directory.accounts,
                 lambda: parts.settings.backup.mail,
                 lambda: bool(parts.settings.alerts.mail_to),
                 Letters(parts).to_the_reader,
             )
         )
+        backups.recall()
         means = safekeeping.Means(
             backups, parts.front.drives, parts.board, parts.clock, lambda: parts.settings.backup,
             self._panel.show, parts.place.is_ours, parts.database.in_use_since,
