@@ -9,7 +9,7 @@ import hashlib
 import socket
 from pathlib import Path
 
-from appliance import mailplace, settings
+from appliance import lastgood, mailplace
 from appliance.accounts.database import AccountsDatabase
 from appliance.backup.history import History, Target
 from appliance.backup.job import Job
@@ -23,7 +23,7 @@ from appliance.threads import Threads
 
 def open_job(state: Path, database: AccountsDatabase, clock: Clock | None = None) -> Job:
     """The backups of the box in STATE. Blocks."""
-    tree = settings.load(state / "settings.toml")
+    tree = lastgood.load(state).tree
     mail = mailplace.mail_folder(state, tree)
     host = tree.server.host_name or socket.gethostname()
     identity = hashlib.sha256(b"box" + database.secret("box")).hexdigest()[:16]

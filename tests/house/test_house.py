@@ -70,6 +70,7 @@ FLOORS = {
             "reporting",
             "backuping",
             "backupjob",
+            "lastgood",
             "plugged",
             "postroom",
             "mounting",
