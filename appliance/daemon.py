@@ -18,11 +18,12 @@ import signal
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from appliance import backuping, files, front, intake, recovery, safekeeping, settings
+from appliance import backuping, backupjob, files, front, intake, lastgood, recovery, safekeeping
 from appliance.accounts.directory import Directory
-from appliance.adapting import SETTINGS, Adapting
+from appliance.adapting import Adapting
 from appliance.backup.newbox import Place
 from appliance.caring import Caring
 from appliance.clock import SystemClock
@@ -36,6 +37,7 @@ from appliance.hardware.simulated import SimulatedBoard
 from appliance.helper import client
 from appliance.helper.requests import PowerOff
 from appliance.lanpage import LanPage
+from appliance.lastgood import Loaded
 from appliance.letters import Letters
 from appliance.log import RING
 from appliance.maildisk import MailDisk
@@ -52,7 +54,6 @@ from appliance.replying import Replying
 from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
 from appliance.sampling import Sampling
-from appliance.settings import Settings
 from appliance.simulating import Simulating
 from appliance.switching import Around
 
@@ -67,8 +68,9 @@ _TURN_SECONDS = 0.0005
 class Daemon:
     """One appliance at work."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, loaded: Loaded) -> None:
         self._parts = parts
+        self._loaded = loaded
         self._disk = MailDisk(parts, lambda: self.change_people(parts.gate.directory))
         self._doors = Doors(parts, self._disk.refusal)
         self._collector = intake.collector(parts, self._disk.refusal)
@@ -87,11 +89,7 @@ class Daemon:
         """Serve until SIGTERM or SIGINT."""
         parts = self._parts
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(_log_stray)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        parts.board.on_change(self._show)
-        self._panel.start()
+        self._prepare(loop)
         await self._disk.bring_up()
         await self._doors.open()
         backups, keeping = await asyncio.to_thread(self._safekeeping, loop)
@@ -109,18 +107,29 @@ class Daemon:
         gc.collect()
         gc.freeze()
         self._show()
+        await self._note_settings()
         systemd.notify("READY=1")
         log.info("ready")
         await self._stopping.wait()
         systemd.notify("STOPPING=1")
         try:
             async with asyncio.timeout(_LONGEST_STOP_SECONDS):
-                backups.stop()
+                await backups.stop()
                 if self._moving is not None:
                     self._moving.end()
                 await self._stop(tasks)
         except TimeoutError:
             log.warning("not everything ended in time; nothing acknowledged is lost by that")
+
+    def _prepare(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hear signals, and show from the first moment what is wrong."""
+        loop.set_exception_handler(_log_stray)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        self._parts.board.on_change(self._show)
+        self._panel.start()
+        if self._loaded.complaint:
+            self._parts.board.put_up(self._loaded.condition(self._parts.clock.wall()))
 
     def _chores(
         self,
@@ -199,25 +208,36 @@ class Daemon:
         await asyncio.to_thread(parts.front.close)
         log.info("stopped")
 
+    async def _note_settings(self) -> None:
+        """What the box goes by; that it cannot be written down ends nothing."""
+        parts = self._parts
+        note = partial(lastgood.note_start, parts.database, parts.options.state, self._loaded)
+        try:
+            await asyncio.to_thread(note, parts.clock.wall())
+        except (PillarboxError, OSError) as error:
+            log.warning("the settings in force are not kept: %s", error)
+
     def _safekeeping(
         self, loop: asyncio.AbstractEventLoop
     ) -> tuple[backuping.BackupRequests, Safekeeping]:
         """What makes backups. Blocks."""
         parts = self._parts
-        job = backuping.open_job(parts.options.state, parts.database, parts.clock)
+        job = backupjob.open_job(parts.options.state, parts.database, parts.clock)
         job.tidy()
         backups = backuping.BackupRequests(
             backuping.Means(
                 job,
+                parts.clock,
                 parts.store,
                 parts.threads,
-                backuping.freezer(parts.queue, parts.store, parts.threads, loop),
+                backupjob.freezer(parts.queue, parts.store, parts.threads, loop),
                 lambda address: address in parts.gate.directory.accounts,
                 lambda: parts.settings.backup.mail,
                 lambda: bool(parts.settings.alerts.mail_to),
                 Letters(parts).to_the_reader,
             )
         )
+        backups.recall()
         means = safekeeping.Means(
             backups, parts.front.drives, parts.board, parts.clock, lambda: parts.settings.backup,
             self._panel.show, parts.place.is_ours, parts.database.in_use_since,
@@ -303,17 +323,20 @@ def serve(options: Options) -> None:
     """
     files.make_directories(options.state)
     only_one = _take_lock(options.state)
-    tree = settings.load(options.state / SETTINGS)
+    loaded = lastgood.load(options.state)
+    tree = loaded.tree
     root = logging.getLogger()
     root.setLevel(tree.server.log_level.upper())
     root.addHandler(RING)
+    if loaded.complaint:
+        log.warning("%s %s", loaded.complaint, loaded.instead)
     _allow_many_files()
     sys.setswitchinterval(_TURN_SECONDS)
     face = front.build(options.state, tree.hardware, simulate=options.simulate)
 
     async def main() -> None:
-        found = await _recovered(options, tree, face)
-        await Daemon(build(options, found, face)).run()
+        found = await _recovered(options, loaded, face)
+        await Daemon(build(options, found.tree, face), found).run()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
@@ -322,20 +345,20 @@ def serve(options: Options) -> None:
         os._exit(0)  # a thread that hangs on a dead disk must not keep the process
 
 
-async def _recovered(options: Options, tree: Settings, face: Front) -> Settings:
+async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:
     """If the button is held: everything back first; the settings that hold then."""
     if options.hold_button and isinstance(face.board, SimulatedBoard):
         face.board.push(SystemClock().monotonic(), is_down=True)
     if not await recovery.is_asked_for(face.board):
-        return tree
+        return loaded
     if not await asyncio.to_thread(recovery.is_new, options.state):
         log.warning("the button was held at the start, but this box has accounts: no recovery")
-        return tree
-    mail = MailPlace(options.state, tree)
+        return loaded
+    mail = MailPlace(options.state, loaded.tree)
     await asyncio.to_thread(mail.bring, face.drives)
     place = Place(options.state, mail.mail)
     await Recovery(face, place, SystemClock()).run()
-    return await asyncio.to_thread(settings.load, options.state / SETTINGS)
+    return await asyncio.to_thread(lastgood.load, options.state)
 
 
 def _take_lock(state: Path) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from appliance import files, settings
 from appliance.accounts.database import DATABASE, AccountsDatabase
-from appliance.backup import contents, merge, view
+from appliance.backup import contents, merge, pending, view
 from appliance.backup.engine import Engine
 from appliance.backup.history import RESTORED, History
 from appliance.backup.pace import Pace, units
@@ -72,18 +72,20 @@ def restore_all(engine: Engine, version: str, place: Place) -> str:
     files.replace(place.mail / RESTORING, json.dumps({"version": version}).encode())
     _put_people(engine, version, place, about)
     _put_queue(engine, version, place)
+    sentence = _sentence(about, place)
+    _note_told(place.scratch / "state", sentence)
     put_state(place.scratch / "state", place.state)
     files.unlink_if_there(place.mail / RESTORING)
     files.flush_directory(place.mail)
     files.remove_tree(place.scratch)
-    return _sentence(about, place)
+    return sentence
 
 
 def _sentence(about: About, place: Place) -> str:
     count = sum(about.messages.values())
     sentence = (
         f"{about.host} is back as it was: {len(about.messages)} mailboxes with {count:,} messages, "
-        "all accounts, settings and keys. Start it now."
+        "all accounts, settings and keys."
     )
     entries = Queue(place.mail / "queue", SystemClock()).look()
     held = sum(any(one.state is State.HELD for one in entry.progress) for entry in entries)
@@ -158,6 +160,12 @@ def _note_restored(state: Path) -> None:
     """The version was made while the old box ran; that it did not end is no crash of this one."""
     with closing(AccountsDatabase(state)) as database:
         History(database).note(RESTORED, str(int(SystemClock().wall())))
+
+
+def _note_told(state: Path, sentence: str) -> None:
+    """For whoever looks at the page once the box runs; nothing else in the version is under way."""
+    with closing(AccountsDatabase(state)) as database:
+        pending.end(History(database), "", {"outcome": "restored", "sentence": sentence})
 
 
 def _check_room(place: Place, about: About) -> None:

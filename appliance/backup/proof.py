@@ -20,10 +20,12 @@ from typing import TypeVar
 from appliance import files
 from appliance.backup import reading, sample, view
 from appliance.backup.engine import Engine
-from appliance.backup.process import POLL_SECONDS, Progress, Watch
+from appliance.backup.pace import Pace
+from appliance.backup.process import POLL_SECONDS, Watch
 from appliance.backup.record import Found
 from appliance.backup.sample import Message
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
+from appliance.words import phrase
 
 SCRATCH = "backup-proof"
 _CHUNK = 1 << 20
@@ -144,12 +146,13 @@ def read_back(
     sizes = found.sizes
     due = reading.due(sizes, last, number)
     total = max(1, sum(sizes[path] for path in due))
-    damaged, octets = [], 0
+    damaged, octets, pace = [], 0, Pace(watch, total)
     for path in due:
         if not beside(partial(_is_as_named, folder / path, name), watch, name):
             damaged.append(path)
         octets += sizes[path]
-        watch.progress(Progress(octets / total, octets, None, "reading back"))
+        pace.went_on(sizes[path])
+        pace.tell(phrase("reading back"))
     if damaged:
         raise TargetTrouble(Kind.DAMAGED, name, " ".join(damaged))
     packs = {path: size for path, size in sizes.items() if reading.is_pack(path)}

@@ -39,6 +39,7 @@ _NOT_THE_BOX = frozenset(
         "control.sock",
         "mail",
         "backup-cache",
+        "backup-run",
         "log",
         "lock",
     }

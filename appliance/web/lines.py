@@ -64,7 +64,8 @@ def _backup(
 ) -> Line:
     title = N_("Backup")
     if backup["is_busy"]:
-        return Line(title, WORKING, N_("A backup or a restore is under way."), "", "/backups")
+        left = str(backup.get("left", ""))
+        return Line(title, WORKING, N_("A backup or a restore is under way."), left, "/backups")
     if conditions:
         return _line(title, conditions, "", "/backups")
     proven = [run for run in runs if run.outcome == "proven"]

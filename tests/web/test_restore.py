@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from appliance import control
 from appliance.accounts.database import AccountsDatabase
 from appliance.backup import pending
 from appliance.backup.history import History
@@ -120,3 +121,14 @@ def test_a_restore_that_a_power_cut_ended_goes_on_by_itself(safe):
     safe.start_again()
     there = ["Secret plans 1", "Secret plans 2"]
     wait_until(lambda: subjects(safe.box, "dora", "Secret plans") == there, "it went on")
+    over = lambda: control.ask(safe.box.state, "backup_progress")  # noqa: E731 - one line
+    wait_until(lambda: not over()["is_busy"], "it is over")
+    safe.box.kill()
+    safe.start_again()
+    assert over()["account"] == "dora@office.test"
+    dora = Reader(safe.box)
+    assert dora.log_in("dora@office.test", safe.box.password("dora")).status == 200
+    assert dora.get("/me/restore").says("2 messages were restored; 0 were here already.")
+    dora.api("POST", "/me/log-out")
+    assert dora.log_in("dora@office.test", safe.box.password("dora")).status == 200
+    assert dora.get("/me/restore").says("2 messages were restored; 0 were here already.")
