@@ -68,9 +68,10 @@ _TURN_SECONDS = 0.0005
 class Daemon:
     """One appliance at work."""
 
-    def __init__(self, parts: Parts, loaded: Loaded) -> None:
+    def __init__(self, parts: Parts, loaded: Loaded, *, was_held: bool = False) -> None:
         self._parts = parts
         self._loaded = loaded
+        self._was_held = was_held  # the button, while the box started
         self._disk = MailDisk(parts, lambda: self.change_people(parts.gate.directory))
         self._doors = Doors(parts, self._disk.refusal)
         self._collector = intake.collector(parts, self._disk.refusal)
@@ -100,7 +101,7 @@ class Daemon:
         replying = await asyncio.to_thread(Replying, parts)
         acts, chores = self._chores(backups, keeping, self._caring, self._sampling, replying)
         self._page = await asyncio.to_thread(LanPage, parts, backups.job, acts)
-        self._page.begin()
+        self._page.begin(was_held=self._was_held)
         await self._doors.add(self._page.ports())
         await self._collector.reload()
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
@@ -335,8 +336,11 @@ def serve(options: Options) -> None:
     face = front.build(options.state, tree.hardware, simulate=options.simulate)
 
     async def main() -> None:
-        found = await _recovered(options, loaded, face)
-        await Daemon(build(options, found.tree, face), found).run()
+        if options.hold_button and isinstance(face.board, SimulatedBoard):
+            face.board.push(SystemClock().monotonic(), is_down=True)
+        was_held = await recovery.is_asked_for(face.board)
+        found = await _recovered(options, loaded, face) if was_held else loaded
+        await Daemon(build(options, found.tree, face), found, was_held=was_held).run()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
@@ -346,13 +350,11 @@ def serve(options: Options) -> None:
 
 
 async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:
-    """If the button is held: everything back first; the settings that hold then."""
-    if options.hold_button and isinstance(face.board, SimulatedBoard):
-        face.board.push(SystemClock().monotonic(), is_down=True)
-    if not await recovery.is_asked_for(face.board):
-        return loaded
+    """The button is held: where nothing is yet, everything comes back; the settings then."""
     if not await asyncio.to_thread(recovery.is_new, options.state):
-        log.warning("the button was held at the start, but this box has accounts: no recovery")
+        log.warning(
+            "the button was held at the start; this box has accounts, so nothing is restored"
+        )
         return loaded
     mail = MailPlace(options.state, loaded.tree)
     await asyncio.to_thread(mail.bring, face.drives)

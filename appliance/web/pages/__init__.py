@@ -14,6 +14,7 @@ from appliance.web.pages import (
     door,
     export,
     flow,
+    forgotten,
     health,
     home,
     importing,
@@ -60,5 +61,5 @@ def open_routes(desk: Desk) -> list[Route]:
     """What is there for somebody who is not logged in."""
     return [
         *door.routes(desk), *passkey.routes(desk), *setup.routes(desk), *start.routes(desk),
-        *network.routes(desk),
+        *network.routes(desk), *forgotten.routes(desk),
     ]  # fmt: skip
