@@ -43,7 +43,7 @@ class LanPage:
         self._clear = WebServer(trust.build(self._desk, HTTPS + options.port_base))
 
     def begin(self, *, was_held: bool = False) -> None:
-        """Go on with what was under way when the box stopped; `was_held`: its button, as it started."""
+        """Go on with what was under way when the box stopped. `was_held`: its button, meanwhile."""
         self._desk.importer.begin(self._desk)
         if was_held:
             self._let_an_owner_in()

@@ -1,4 +1,4 @@
-"""An owner who has forgotten the password: whoever can hold the box's button while it starts owns it.
+"""An owner who has forgotten the password: who can hold the button while the box starts owns it.
 
 For a while after such a start a new password can be given on the page. One owner, once. Time is an
 argument. Belongs to the event loop, but for `give`, which blocks.
