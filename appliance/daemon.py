@@ -46,6 +46,7 @@ from appliance.networking import ManagedNetwork, Network, Networking, SimulatedN
 from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
+from appliance.parting import Leavers
 from appliance.parts import TLS, Options, Parts, build, in_lan, names
 from appliance.recovery import Recovery
 from appliance.replying import Replying
@@ -137,12 +138,12 @@ class Daemon:
         acts |= simulating.acts() | days.acts() | caring.acts() | sampling.acts()
         around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
         moving = self._moving = Moving(parts, around)
-        acts |= Letters(parts).acts()
         stop = self._stopping.set
         acts |= Adapting(parts, self._doors, self._requests.ways_changed, stop).acts()
         acts |= {"panel_test": self._panel.self_test} | moving.acts()
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
-        acts |= network.acts() | replying.acts()
+        leavers = Leavers(parts, self.change_people)
+        acts |= network.acts() | replying.acts() | leavers.acts() | Letters(parts).acts()
         return acts, (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -150,6 +151,7 @@ class Daemon:
             ("trace", parts.recorder.run),
             ("sending", parts.sending.run),
             ("answers", replying.run),
+            ("leavers", leavers.run),
             ("reports", parts.reporting.run),
             ("signing keys", parts.outside.publishing.run),
             ("certificate", self._renew_certificate),
@@ -165,6 +167,7 @@ class Daemon:
     def change_people(self, directory: Directory) -> None:
         """From now on this is who is here."""
         self._parts.gate.change(directory)
+        self._doors.send_away(directory)
         for account in directory.accounts.values():
             self._parts.store.home(account.address).quota_octets = account.quota_octets
 
