@@ -22,7 +22,7 @@ from pathlib import Path
 
 from appliance import backuping, files, front, intake, recovery, safekeeping, settings
 from appliance.accounts.directory import Directory
-from appliance.adapting import SETTINGS, Adapting
+from appliance.adapting import SETTINGS, Adapting, go_by_zone
 from appliance.backup.newbox import Place
 from appliance.caring import Caring
 from appliance.clock import SystemClock
@@ -307,6 +307,7 @@ def serve(options: Options) -> None:
     files.make_directories(options.state)
     only_one = _take_lock(options.state)
     tree = settings.load(options.state / SETTINGS)
+    go_by_zone(tree)
     root = logging.getLogger()
     root.setLevel(tree.server.log_level.upper())
     root.addHandler(RING)
