@@ -168,6 +168,8 @@ class Daemon:
         """From now on this is who is here."""
         self._parts.gate.change(directory)
         self._doors.send_away(directory)
+        held = [address for address, each in directory.partings.items() if each.is_held]
+        self._parts.store.hold(held)
         for account in directory.accounts.values():
             self._parts.store.home(account.address).quota_octets = account.quota_octets
 

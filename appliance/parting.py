@@ -21,7 +21,7 @@ from appliance.accounts.registry import Registry
 from appliance.errors import NotFound, PillarboxError, Refused, Temporary
 from appliance.letters import Letters
 from appliance.parts import Parts
-from appliance.store import handover
+from appliance.store import handover, holding
 from appliance.store.handover import Part, Place
 from appliance.web import people, sessions
 
@@ -75,6 +75,7 @@ class Leavers:
             "hand_over": self.hand_over,
             "hand_over_folders": self.folders,
             "hand_over_progress": self.progress,
+            "leavers_look": self.look,
         }
 
     async def run(self) -> None:
@@ -200,7 +201,8 @@ class Leavers:
     # --- what a day brings
 
     async def look(self) -> None:
-        """Remind the owner, and remove what was to be removed by itself."""
+        """Remind the owner, remove what was to be removed by itself and what is held no more."""
+        await self._let_go_of_held()
         today = datetime.fromtimestamp(self._parts.clock.wall()).date()  # noqa: DTZ006 - the office's own day
         for address, parting in list(self._parts.gate.directory.partings.items()):
             what = due(parting, today)
@@ -210,6 +212,14 @@ class Leavers:
                 await self._do(address, parting, what)
             except (PillarboxError, OSError) as error:
                 log.warning("what is due for an account that is left is not done: %s", error)
+
+    async def _let_go_of_held(self) -> None:
+        """Only of accounts that are here: of others nobody knows whether their hold has ended."""
+        mail, here = self._parts.mail, self._parts.gate.directory
+        for address in await asyncio.to_thread(holding.accounts, mail):
+            if address in here.accounts and not here.parting(address).is_held:
+                log.info("what was held is removed: its hold has ended", extra={"account": address})
+                await asyncio.to_thread(holding.forget, mail, address)
 
     async def _do(self, address: str, parting: Parting, what: Due) -> None:
         """A letter that went twice is better than one that never went: it is noted afterwards."""

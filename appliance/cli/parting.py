@@ -31,6 +31,10 @@ def add_parting_acts(acts: Any) -> None:
     keep.add_argument("until", nargs="?", default="", help="like 2027-03-01; none: no day")
     keep.add_argument("--remove", action="store_true", help="remove it by itself after that day")
     keep.set_defaults(handler=_keep)
+    hold = acts.add_parser("hold", help="let nothing of its mail be deleted for good")
+    hold.add_argument("address")
+    hold.add_argument("--end", action="store_true", help="delete what was deleted meanwhile")
+    hold.set_defaults(handler=_hold)
     over = acts.add_parser("hand-over", help="put the mail below a folder of a colleague")
     over.add_argument("address")
     over.add_argument("colleague")
@@ -52,6 +56,11 @@ def _keep(arguments: argparse.Namespace) -> None:
         lambda each: each.keep(arguments.address, arguments.until, removes=arguments.remove),
         spares_the_owner=arguments.remove,
     )
+
+
+def _hold(arguments: argparse.Namespace) -> None:
+    address, ends = arguments.address, arguments.end
+    _change(arguments, lambda each: each.end_hold(address) if ends else each.hold(address))
 
 
 def _hand_over(arguments: argparse.Namespace) -> None:

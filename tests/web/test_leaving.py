@@ -1,12 +1,17 @@
 """A person leaves: what the page and the API do, one after the other, and undo."""
 
+import contextlib
 import imaplib
+import io
 import time
+import zipfile
 
 import pytest
 
+from appliance import control
+from appliance.accounts.database import AccountsDatabase
 from tests.support.box import wait_until
-from tests.support.sessions import imap, rcpt
+from tests.support.sessions import imap, pop3, rcpt
 from tests.web.browser import Reader
 
 
@@ -154,3 +159,64 @@ def test_the_command_line_does_the_same(office, leaver):
     assert office.try_cli("account", "remove", leaver.address).returncode != 0
     office.cli("account", "keep", leaver.address)
     office.cli("account", "remove", leaver.address)
+
+
+def test_under_hold_what_is_deleted_is_kept_until_the_hold_is_ended(office, owner, leaver):
+    page, where = f"/people/{leaver.address}", f"/accounts/{leaver.address}"
+    owner.do(page, "hold_begin", address=leaver.address)
+    assert "Under hold" in owner.get(page).text
+    with imap(office, leaver) as mail:
+        mail.select("Projects")
+        mail.store("1:3", "+FLAGS", r"\Deleted")
+        mail.expunge()
+        mail.select("INBOX")
+        mail.delete("Projects")
+        assert b"Projects" not in b" ".join(mail.list()[1])
+    with pop3(office, leaver) as mail:
+        mail.dele(1)
+    wait_until(lambda: owner.get(page).says("4 deleted mails are held."), "all are held")
+    assert "hold" in owner.api("DELETE", where).json["error"]
+    assert owner.get(f"{page}/held.zip").says("Ask for it first")
+    pressed(office, owner, page, "held_export", address=leaver.address)
+    with zipfile.ZipFile(io.BytesIO(owner.get_bytes(f"{page}/held.zip"))) as archive:
+        assert archive.read("Mail/Projects").count(b"Subject: p") == 3
+        assert archive.read("Mail/Inbox").count(b"Subject: in") == 1
+    control.ask(office.state, "leavers_look")
+    assert owner.get(page).says("4 deleted mails are held.")
+    pressed(office, owner, page, "hold_end", address=leaver.address)
+    control.ask(office.state, "leavers_look")
+    assert not (office.mail / "held" / leaver.address).exists()
+
+
+def test_a_hold_outlives_a_kill_and_is_in_the_backup(safe):
+    person = safe.box.person("held")
+    with imap(safe.box, person) as mail:
+        mail.append("INBOX", None, None, b"Subject: kept\r\n\r\nx\r\n")
+    safe.box.cli("account", "hold", person.address)
+    safe.box.kill()
+    safe.box.start()
+    with imap(safe.box, person) as mail:
+        mail.select("INBOX")
+        mail.store("1", "+FLAGS", r"\Deleted")
+        mail.expunge()
+    folder = safe.box.mail / "held" / person.address
+    assert len([*folder.glob("cur/*")]) == 1
+    assert "are safe" in safe.box.cli("backup", "now")
+    seen = safe.box.cli("backup", "list")
+    assert seen
+    safe.box.cli("account", "hold", person.address, "--end")
+
+
+def test_who_was_to_be_removed_is_removed_on_the_day_and_the_owner_is_told(office, owner, leaver):
+    """The day is over: as it stands in the database then."""
+    office.cli("account", "lock", leaver.address)
+    office.cli("account", "keep", leaver.address, "2099-12-31", "--remove")
+    with contextlib.closing(AccountsDatabase(office.state)) as database, database.change() as db:
+        db.execute("update partings set keep_until = '2020-01-01' where keep_until <> ''")
+    control.ask(office.state, "people_changed")
+    reader = office.account("anna")
+    before = len([*office.maildir(reader).glob("new/*")])
+    control.ask(office.state, "leavers_look")
+    assert owner.api("GET", f"/accounts/{leaver.address}").status == 404
+    wait_until(lambda: len([*office.maildir(reader).glob("new/*")]) > before, "the owner is told")
+    assert [*office.maildir(leaver).glob("cur/*")] or [*office.maildir(leaver).glob(".Projects")]

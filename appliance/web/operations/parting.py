@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from appliance.accounts.parting import Partings
 from appliance.errors import Refused
+from appliance.store import names
+from appliance.store.holding import HELD
+from appliance.store.takeout import size_of
 from appliance.web import people, sessions
 from appliance.web.desk import Desk
 from appliance.web.fields import Field, Kind, Values
@@ -59,6 +63,39 @@ async def account_keep(desk: Desk, _visitor: Visitor, values: Values) -> None:
     until, removes = values["until"] or "", values["removes"]
     with beside("until"):
         await _change(desk, lambda each: each.keep(found.address, until, removes=removes))
+
+
+async def hold_begin(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """From now on nothing of somebody's mail is deleted for good, and they do not see that."""
+    found = found_account(desk, values["address"])
+    await _change(desk, lambda each: each.hold(found.address))
+
+
+async def hold_end(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """What was deleted is deleted."""
+    found = found_account(desk, values["address"])
+    await _change(desk, lambda each: each.end_hold(found.address))
+
+
+async def held_export(desk: Desk, visitor: Visitor, values: Values) -> dict[str, Any]:
+    """Let an owner fetch what was deleted under hold for half an hour, as a ZIP of mbox files."""
+    found = found_account(desk, values["address"])
+    desk.grants.give(visitor, held_grant(found.address), desk.clock.monotonic())
+    return {"path": f"/people/{found.address}/held.zip", **await held_size(desk, found.address)}
+
+
+async def held_size(desk: Desk, address: str) -> dict[str, int]:
+    """How much that is."""
+    folder = desk.backups.job.box.mail / HELD / names.account_directory(address)
+    try:
+        return asdict(await desk.blocking(size_of, folder))
+    except FileNotFoundError:
+        return {"messages": 0, "octets": 0}
+
+
+def held_grant(address: str) -> str:
+    """What is given for it."""
+    return f"held {address}"
 
 
 async def forward_set(desk: Desk, visitor: Visitor, values: Values) -> None:
@@ -119,6 +156,13 @@ OPERATIONS = (
               N_("Unlock an account"), account_unlock, (ADDRESS,)),
     Operation("account_keep", "PUT", f"{_AT}/keep", _OWNER, _PEOPLE,
               N_("Keep an account until a day"), account_keep, (ADDRESS, UNTIL, REMOVES)),
+    Operation("hold_begin", "PUT", f"{_AT}/hold", _OWNER, _PEOPLE,
+              N_("Put somebody's mail under hold"), hold_begin, (ADDRESS,)),
+    Operation("hold_end", "DELETE", f"{_AT}/hold", _OWNER, _PEOPLE, N_("End a hold"), hold_end,
+              (ADDRESS,), needs_button=True),
+    Operation("held_export", "POST", f"{_AT}/held", _OWNER, "backups",
+              N_("Take along what was deleted under hold"), held_export, (ADDRESS,),
+              needs_button=True),
     Operation("forward_set", "PUT", f"{_AT}/forward", _OWNER, _PEOPLE,
               N_("Pass somebody's mail on to a colleague"), forward_set, (ADDRESS, TO, COPY),
               needs_button=True),

@@ -67,7 +67,13 @@ async def _leaving(desk: Desk, visitor: Visitor, found: dict[str, Any]) -> dict[
     if found["parting"]["is_locked"]:
         with contextlib.suppress(PillarboxError):  # the mail disk may be away
             folders = await parting.hand_over_folders(desk, visitor, whose)
-    return {"folders": folders, "handing": await parting.hand_over_progress(desk, visitor, whose)}
+    grant = parting.held_grant(found["address"])
+    return {
+        "folders": folders,
+        "handing": await parting.hand_over_progress(desk, visitor, whose),
+        "held": await parting.held_size(desk, found["address"]),
+        "may_fetch_held": desk.grants.has(visitor, grant, desk.clock.monotonic()),
+    }
 
 
 PAGES = (
@@ -79,7 +85,8 @@ PAGES = (
         "/people/{address}", show_one,
         does=("account_change", "account_remove", "password_set", "role_set",
               "app_password_add", "app_password_revoke", "start_link", "forward_end", "answer_set",
-              "account_lock", "account_unlock", "account_keep", "forward_set", "hand_over"),
+              "account_lock", "account_unlock", "account_keep", "forward_set", "hand_over",
+              "hold_begin", "hold_end", "held_export"),
         tells=frozenset(("app_password_add", "start_link")),
     ),
 )  # fmt: skip
