@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from appliance import lastgood, outside, settings
+from appliance.clock import use_zone
 from appliance.doors import Doors
 from appliance.errors import Refused
 from appliance.net import systemd
@@ -77,6 +78,7 @@ class Adapting:
         tree = parts.in_force.tree = merged(wanted, parts.settings)
         logging.getLogger().setLevel(tree.server.log_level.upper())
         self._doors.change(tree)
+        await asyncio.to_thread(go_by_zone, tree)
         parts.voice.fixed = tree.server.language
         parts.sending.change(tree.sending)
         parts.recorder.change(days=tree.trace.days, most=tree.trace.most_events)
@@ -110,6 +112,12 @@ class Adapting:
             )
         log.info("restarting: somebody asked for it")
         asyncio.get_running_loop().call_later(_RESTART_SECONDS, self._stop)
+
+
+def go_by_zone(tree: Settings) -> None:
+    """Tell the time of the office from now on. Blocks."""
+    if not use_zone(tree.office.time_zone):
+        log.warning("there is no time zone %s; that of the machine counts", tree.office.time_zone)
 
 
 def merged(wanted: Settings, present: Settings) -> Settings:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from appliance import backuping, backupjob, files, front, intake, lastgood, recovery, safekeeping
 from appliance.accounts.directory import Directory
-from appliance.adapting import Adapting
+from appliance.adapting import Adapting, go_by_zone
 from appliance.backup.newbox import Place
 from appliance.caring import Caring
 from appliance.clock import SystemClock
@@ -48,6 +48,7 @@ from appliance.networking import ManagedNetwork, Network, Networking, SimulatedN
 from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
+from appliance.parting import Leavers
 from appliance.parts import TLS, Options, Parts, build, in_lan, names
 from appliance.recovery import Recovery
 from appliance.replying import Replying
@@ -147,12 +148,12 @@ class Daemon:
         acts |= simulating.acts() | days.acts() | caring.acts() | sampling.acts()
         around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
         moving = self._moving = Moving(parts, around)
-        acts |= Letters(parts).acts()
         stop = self._stopping.set
         acts |= Adapting(parts, self._doors, self._requests.ways_changed, stop).acts()
         acts |= {"panel_test": self._panel.self_test} | moving.acts()
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
-        acts |= network.acts() | replying.acts()
+        leavers = Leavers(parts, self.change_people)
+        acts |= network.acts() | replying.acts() | leavers.acts() | Letters(parts).acts()
         return acts, (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -160,6 +161,7 @@ class Daemon:
             ("trace", parts.recorder.run),
             ("sending", parts.sending.run),
             ("answers", replying.run),
+            ("leavers", leavers.run),
             ("reports", parts.reporting.run),
             ("signing keys", parts.outside.publishing.run),
             ("certificate", self._renew_certificate),
@@ -175,6 +177,9 @@ class Daemon:
     def change_people(self, directory: Directory) -> None:
         """From now on this is who is here."""
         self._parts.gate.change(directory)
+        self._doors.send_away(directory)
+        held = [address for address, each in directory.partings.items() if each.is_held]
+        self._parts.store.hold(held)
         for account in directory.accounts.values():
             self._parts.store.home(account.address).quota_octets = account.quota_octets
 
@@ -340,6 +345,7 @@ def serve(options: Options) -> None:
             face.board.push(SystemClock().monotonic(), is_down=True)
         was_held = await recovery.is_asked_for(face.board)
         found = await _recovered(options, loaded, face) if was_held else loaded
+        go_by_zone(found.tree)
         await Daemon(build(options, found.tree, face), found, was_held=was_held).run()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

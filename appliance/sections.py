@@ -11,6 +11,8 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 _ANY_TEXT = re.compile(r"[^\x00-\x1f]*\Z")
 _HTTPS = re.compile(r"(https://[!-~]+)?\Z")
 _ADDRESS = re.compile(r"([^\s@<>]+@[A-Za-z0-9.-]+)?\Z")
+_COUNTRY = re.compile(r"([A-Z]{2})?\Z")
+_ZONE = re.compile(r"[A-Za-z0-9+_/-]*\Z")
 _HOST = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.|\Z))*\Z")
 
 
@@ -45,6 +47,16 @@ def text(
     """A text field."""
     limits = Limits(help_text, pattern=pattern, choices=choices)
     return field(default=default, metadata={"limits": limits})
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Where the office is. Page, letters, reports and what is done by the hour go by its time."""
+
+    country: str = text("", "Its country, as two letters.", pattern=_COUNTRY)
+    time_zone: str = text(
+        "", "Its time zone, such as Europe/Berlin; empty: that of the machine.", pattern=_ZONE
+    )
 
 
 @dataclass(frozen=True, slots=True)

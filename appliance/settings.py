@@ -24,6 +24,7 @@ from appliance.sections import (
     Hardware,
     Imap,
     Limits,
+    Office,
     Pop3,
     Relay,
     Reports,
@@ -39,6 +40,7 @@ from appliance.sections import (
 class Settings:
     """The whole tree."""
 
+    office: Office = field(default_factory=Office)
     server: Server = field(default_factory=Server)
     storage: Storage = field(default_factory=Storage)
     smtp: Smtp = field(default_factory=Smtp)

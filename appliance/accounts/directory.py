@@ -60,6 +60,21 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
+class Parting:
+    """What holds for an account whose person leaves."""
+
+    is_locked: bool = False  # nobody logs in with it
+    refuses_mail: bool = False  # what comes for it by SMTP is refused
+    keep_until: str = ""  # the last day on which it cannot be removed; "" is none
+    removes: bool = False  # it is removed by itself after that day
+    is_held: bool = False  # nothing of its mail is deleted for good
+    told: str = ""  # the last letter about it
+
+
+_STAYS = Parting()
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """All people at one moment."""
 
@@ -70,6 +85,7 @@ class Directory:
     """Domains of providers: only the addresses that somebody here has are ours, all others are
     elsewhere."""
     forwards: Mapping[str, Forward] = field(default_factory=dict)  # by account
+    partings: Mapping[str, Parting] = field(default_factory=dict)  # by account
 
     def is_our_domain(self, domain: str) -> bool:
         """Whether all mail for this domain is delivered here."""
@@ -105,6 +121,14 @@ class Directory:
         named = {alias: to for alias, to in self.aliases.items() if not alias.startswith("@")}
         return replace(self, aliases=named)
 
+    def parting(self, account: str) -> Parting:
+        """What holds for an account whose person leaves; for all others nothing does."""
+        return self.partings.get(account, _STAYS)
+
+    def may_enter(self, account: str) -> bool:
+        """Whether somebody may be logged in with it."""
+        return account in self.accounts and not self.parting(account).is_locked
+
     def find(self, name: str) -> Account | None:
         """The account of a login name: its address, or the part before the @ where only one
         account has it."""
@@ -131,8 +155,10 @@ class Directory:
         return any(r.is_local and r.address == account for r in reached)
 
     def owner(self) -> str | None:
-        """Who gets what nobody else was named for: the first account that was made."""
-        return next(iter(self.accounts), None)
+        """Who gets what nobody else was named for: the first account that was made and is in
+        use."""
+        in_use = (each for each in self.accounts if self.may_enter(each))
+        return next(in_use, next(iter(self.accounts), None))
 
     def _follow(
         self, address: str, found: dict[str, Recipient], seen: set[str], detail: str

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from appliance.accounts import passwords
 from appliance.accounts.addresses import canonical, canonical_domain
 from appliance.accounts.database import AccountsDatabase
+from appliance.accounts.parting import removal_refusal
 from appliance.errors import AlreadyExists, NotFound, Refused
 
 SERVICES = ("imap", "pop3", "smtp", "sieve")
@@ -98,15 +100,26 @@ class Registry:
         self._change_account(address, {"quota": quota_octets})
 
     def remove_account(self, address: str) -> str:
-        """Remove a login. The mail stays on the disk until somebody removes it there."""
+        """Remove a login. The mail stays on the disk until somebody removes it there.
+
+        Raises:
+            Refused: it is kept until a day, or its mail is under hold.
+            NotFound: there is no such account.
+        """
         account = canonical(address)
         with self._database.change() as db:
             if not _there(db, "accounts", account):
                 raise NotFound(f"There is no account {account}.")
+            today = date.fromtimestamp(self._now)  # noqa: DTZ012 - the office's own day
+            if why := removal_refusal(self._database.directory().parting(account), today):
+                raise Refused(f"{account} cannot be removed. {why}")
             db.table("accounts").delete(account)
             db.execute("delete from app_passwords where address = ?", [account])
             db.execute("delete from aliases where target = ?", [account])
             db.execute("delete from forwards where address = ?", [account])
+            db.execute("delete from partings where address = ?", [account])
+            for table in ("handovers", "handed"):
+                db.execute(f"delete from {table} where ? in (address, target)", [account])  # noqa: S608 - names of our own
         return account
 
     # --- passing on

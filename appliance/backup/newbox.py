@@ -30,6 +30,7 @@ from appliance.clock import SystemClock
 from appliance.errors import BadSettings, PillarboxError, Refused
 from appliance.queue.envelope import State
 from appliance.queue.queue import Queue
+from appliance.store.holding import HELD
 
 RESTORING = "restoring.json"
 _PARTS = ("people", "queue")
@@ -72,6 +73,7 @@ def restore_all(engine: Engine, version: str, place: Place) -> str:
     files.replace(place.mail / RESTORING, json.dumps({"version": version}).encode())
     _put_people(engine, version, place, about)
     _put_queue(engine, version, place)
+    _put_held(engine, version, place)
     sentence = _sentence(about, place)
     _note_told(place.scratch / "state", sentence)
     put_state(place.scratch / "state", place.state)
@@ -215,6 +217,18 @@ def _put_queue(engine: Engine, version: str, place: Place) -> None:
         Queue(fetched, SystemClock()).hold_outside(_HELD)
         files.remove_tree(queue)
         files.rename(fetched, queue)
+        files.flush_directory(place.mail)
+
+
+def _put_held(engine: Engine, version: str, place: Place) -> None:
+    """What was deleted under hold; most versions have none."""
+    held = place.mail / HELD
+    if held.is_dir() and _has_files(held):
+        return
+    fetched = _fetch(engine, version, place, HELD)
+    if fetched.is_dir():
+        files.remove_tree(held)
+        files.rename(fetched, held)
         files.flush_directory(place.mail)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -28,7 +29,9 @@ from appliance.cli import (
     settings,
     trace,
 )
+from appliance.clock import use_zone
 from appliance.errors import PillarboxError
+from appliance.settings import load
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -65,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.state = Path(os.environ.get("PILLARBOX_STATE", "/var/lib/pillarbox"))
     handler: Handler = given.handler
     try:
+        _tell_the_time_of_the_office(given.state)
         handler(given)
         sys.stdout.flush()
     except (PillarboxError, ConnectionError) as error:
@@ -77,6 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _complain(f"{error.filename or 'The disk'}: {error.strerror}.")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _tell_the_time_of_the_office(state: Path) -> None:
+    """Settings that cannot be read are told of by the commands that need them."""
+    with contextlib.suppress(PillarboxError, OSError):
+        use_zone(load(state / "settings.toml").office.time_zone)
 
 
 def _complain(sentence: str) -> NoReturn:

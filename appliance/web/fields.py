@@ -33,6 +33,8 @@ class Kind(Enum):
     SWITCH = "switch"
     DATE = "date"  # a day, 2027-03-01
     CHOICE = "choice"
+    COUNTRY = "country"  # one of the choices, each a country (ISO 3166)
+    ZONE = "zone"  # one of the choices, each a time zone
     CHOICES = "choices"  # any number of them
     SIZE = "size"  # octets, typed as 2G
     LINES = "lines"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from appliance.web.language import N_
 
 LABELS = {
+    "office.country": N_("Country"),
+    "office.time_zone": N_("Time zone"),
     "server.office": N_("Name of the office"),
     "server.language": N_("Language of letters"),
     "server.host_name": N_("Name of the box"),

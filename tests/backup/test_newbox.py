@@ -17,6 +17,7 @@ from appliance.backup.newbox import Place
 from appliance.backup.trouble import TargetTrouble
 from appliance.clock import SystemClock
 from appliance.errors import BadSettings, Refused
+from appliance.store.flags import DELETED
 from appliance.store.store import Store
 from appliance.threads import run_here
 from tests.backup.office import ANNA, BEN, Office, contents
@@ -62,6 +63,26 @@ def test_everything_is_back_as_it_was(office: Office, engine: Engine, tmp_path: 
         assert database.directory().accounts == office.database.directory().accounts
     assert not (place.mail / newbox.RESTORING).exists()
     assert not place.scratch.exists()
+
+
+def test_what_was_deleted_under_hold_comes_back_too_and_still_out_of_sight(
+    office: Office, tmp_path: Path
+) -> None:
+    office.store.hold([ANNA])
+    inbox = run_here(office.store.home(ANNA).open("INBOX"))[0]
+    uids = inbox.rows.uids.tolist()
+    run_here(inbox.store_flags(uids, add=DELETED))
+    run_here(inbox.expunge())
+    drive = office.known_drive()
+    outcome = office.back_up(drive)
+    assert outcome.is_proven, outcome.sentence
+    engine = Engine(target.repository_of(Path(drive.location), "the drive"), key.load(office.state))
+    place = new_place(tmp_path)
+    newbox.restore_all(engine, engine.versions()[-1].identity, place)
+    held = place.mail / "held" / ANNA
+    assert len(list(held.glob("cur/*"))) == len(uids) > 0
+    assert contents(held) == contents(office.mail / "held" / ANNA)
+    assert list((place.mail / "people" / ANNA / "cur").iterdir()) == []
 
 
 def test_uids_and_uidvalidity_are_the_same(office: Office, engine: Engine, tmp_path: Path) -> None:

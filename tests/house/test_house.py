@@ -68,6 +68,7 @@ FLOORS = {
             "publishing",
             "sending",
             "replying",
+            "parting",
             "reporting",
             "backuping",
             "backupjob",
@@ -117,7 +118,7 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|panel|watch|daemon|doors|outside|intake|publishing|sending|replying|reporting|maildisk|moving|switching|adapting|sampling|requests|control|threads|postroom|networking|backupjob"
+    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|panel|watch|daemon|doors|outside|intake|publishing|sending|replying|reporting|maildisk|moving|switching|adapting|sampling|requests|control|threads|postroom|networking|backupjob|parting"
     r"|net/connection|net/proxy|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"

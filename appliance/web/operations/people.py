@@ -206,6 +206,7 @@ def _account(
         "quota": found.quota_octets,
         "role": person.role.word if person is not None else Role.USER.word,
         "forward": _forward(directory, found.address),
+        "parting": asdict(directory.parting(found.address)),
         "aliases": sorted(a for a, to in directory.aliases.items() if found.address in to),
         "app_passwords": [
             {

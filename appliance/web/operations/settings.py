@@ -15,10 +15,12 @@ from appliance.web.desk import Desk
 from appliance.web.fields import BadFields, Field, Kind, Values
 from appliance.web.language import N_
 from appliance.web.operation import Operation
+from appliance.web.operations.setup import COUNTRY, TIME_ZONE
 from appliance.web.roles import Role, Visitor
 from appliance.web.settings_words import CHOICES, ELSEWHERE, LABELS, WRITE_ONLY
 
 _FORGET = "forget_"
+PLACES = {"office.country": COUNTRY, "office.time_zone": TIME_ZONE}
 _MOST_TOLD = 50
 NUMBER = Field("number", N_("Number"), Kind.NUMBER, help=N_("0: what the box went by last."))
 SUMMARY = N_("Change the settings of a section")
@@ -51,6 +53,8 @@ def _field(kind: type, name: str, full: str, default: Any) -> Field:
         return made(Kind.NUMBER, required=True, low=low, high=high)
     if full in WRITE_ONLY:
         return made(Kind.SECRET)
+    if full in PLACES:
+        return made(PLACES[full].kind, choices=PLACES[full].choices)
     if limits.choices:
         choices = tuple((each, CHOICES.get(each, each)) for each in limits.choices)
         return made(Kind.CHOICE, required="" not in limits.choices, choices=choices)
