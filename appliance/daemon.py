@@ -40,6 +40,7 @@ from appliance.letters import Letters
 from appliance.log import RING
 from appliance.maildisk import MailDisk
 from appliance.mailplace import MailPlace
+from appliance.migrating import Migrating
 from appliance.moving import Moving
 from appliance.net import certificates, systemd, tls
 from appliance.networking import ManagedNetwork, Network, Networking, SimulatedNetwork
@@ -79,6 +80,7 @@ class Daemon:
         self._caring: Caring | None = None
         self._sampling: Sampling | None = None
         self._moving: Moving | None = None
+        self._migrating = Migrating(parts, self._disk.refusal)
         self._page: LanPage | None = None
         self._stopping = asyncio.Event()
 
@@ -103,6 +105,7 @@ class Daemon:
         self._page.begin()
         await self._doors.add(self._page.ports())
         await self._collector.reload()
+        await self._migrating.begin()
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
         gc.collect()
         gc.freeze()
@@ -139,7 +142,7 @@ class Daemon:
         acts |= Adapting(parts, self._doors, self._requests.ways_changed, stop).acts()
         acts |= {"panel_test": self._panel.self_test} | moving.acts()
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
-        acts |= network.acts()
+        acts |= network.acts() | self._migrating.acts()
         return acts, (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -171,6 +174,7 @@ class Daemon:
             self._page.close()
         await self._doors.close()
         await self._collector.close()
+        await self._migrating.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -44,6 +44,7 @@ FLOORS = {
             "reports",
             "devices",
             "speech",
+            "migration",
         ),
         5,
     ),
@@ -81,6 +82,7 @@ FLOORS = {
             "networking",
             "lanpage",
             "control",
+            "migrating",
         ),
         7,
     ),
@@ -94,7 +96,7 @@ ADDRESS_OF_LIBRARY = {
     "uvloop": "appliance/daemon.py",
     "dns": "appliance/net/resolver.py",
     "aiosmtplib": "appliance/relay/",
-    "imapclient": "appliance/fetch/",
+    "imapclient": ("appliance/fetch/", "appliance/migration/remote.py"),
     "poplib": "appliance/fetch/",
     "dkim": "appliance/filters/",
     "spf": "appliance/filters/",
@@ -113,12 +115,12 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|panel|watch|daemon|doors|outside|intake|publishing|sending|reporting|maildisk|moving|switching|adapting|sampling|requests|control|threads|postroom|networking"
+    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|panel|watch|daemon|doors|outside|intake|publishing|sending|reporting|maildisk|moving|migrating|switching|adapting|sampling|requests|control|threads|postroom|networking"
     r"|net/connection|net/proxy|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"
     r"|relay/(client|attempt|opening|login|pool|hosts|policy)"
-    r"|fetch/collector"
+    r"|fetch/(collector|consents)|migration/mover"
     r"|filters/(judge|signing|worker|reports|blocklists)"
     r"|web/.*"
     r")\.py$"
