@@ -222,8 +222,8 @@ class Migrating:
         counts = await asyncio.to_thread(self._ledger.counts, move.number)
         standing = self._mover.standing.get(move.number)
         asked = self._consents.of(_consent_key(move.number))
-        days = self._parts.settings.migration.days
-        return telling.told(move, standing, counts, asked, days, self._parts.clock.wall())
+        settings = self._parts.settings.migration
+        return telling.told(move, standing, counts, asked, settings, self._parts.clock.wall())
 
     async def add(
         self, account: str, there: dict[str, Any], consent: dict[str, str] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from appliance.fetch.consents import Asked
 from appliance.migration.move import Count, Move, State
 from appliance.migration.mover import Standing
+from appliance.sections import Migration
 from appliance.words import remaining
 
 _SAYS_NOTHING_BEFORE = 5.0  # seconds
@@ -22,7 +23,7 @@ def told(
     standing: Standing | None,
     counts: Sequence[Count],
     asked: Asked | None,
-    days: int,
+    settings: Migration,
     now: float,
 ) -> dict[str, Any]:
     """Everything that is known of one; `now`: seconds since the epoch."""
@@ -34,7 +35,9 @@ def told(
         **{name: getattr(stands, name) for name in _OF_A_STANDING},
         "by": "oauth" if move.consent else "password",
         "state": move.state.value,
-        "ends_at": move.ends_at(days),
+        "ends_at": move.ends_at(settings.days),
+        "minutes": settings.minutes,
+        "days": settings.days,
         "shown": shown,
         "here": here,
         "left": left,
