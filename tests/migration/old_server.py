@@ -23,6 +23,7 @@ from tests.support.dovecot import PASSWORD, Provider
 SETTINGS = '[fetch]\nca_file = "{ca}"\n{more}'
 # As many providers have it: a prefix before all names, dots between their levels.
 _NAMESPACE = """
+auth_failure_delay = 0
 mail_plugins = $mail_plugins listescape
 namespace inbox {
   prefix = INBOX.
