@@ -329,7 +329,7 @@ class Migrating:
             await self._mover.again(number)
 
         asked = await self._consents.begin(_consent_key(number), move.consent, keep)
-        return {"page": asked.page, "code": asked.code}
+        return asked.told
 
     async def look(self, number: int) -> None:
         """Look for new mail there now."""

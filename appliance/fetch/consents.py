@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from appliance.errors import PillarboxError
 from appliance.fetch import oauth
@@ -41,6 +42,16 @@ class Asked:
         """Whether the code can still be typed."""
         return not self.trouble and time.monotonic() < self.until
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """For page and command line."""
+        return {
+            "page": self.page,
+            "code": self.code,
+            "waits": self.waits,
+            "trouble": self.trouble,
+        }
+
 
 class Consents:
     """By a key of whoever asks."""
@@ -63,6 +74,10 @@ class Consents:
     def of(self, key: str) -> Asked | None:
         """What is waited for."""
         return self._asked.get(key)
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """All that are waited for."""
+        return {key: each.told for key, each in self._asked.items()}
 
     async def drop(self, key: str) -> None:
         """Wait no more."""

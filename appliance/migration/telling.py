@@ -45,7 +45,7 @@ def told(
         "remaining": _remaining(move, stands, shown - here - left, now),
         "folder": stands.progress.folder,
         "octets": stands.progress.octets,
-        "consent": _consent(asked),
+        "consent": asked.told if asked is not None else None,
         "folders": [asdict(each) | {"missing": each.missing} for each in counts],
     }
 
@@ -57,14 +57,3 @@ def _remaining(move: Move, standing: Standing, missing: int, now: float) -> str:
     if missing <= 0 or not progress.brought or seconds < _SAYS_NOTHING_BEFORE:
         return ""
     return remaining(max(1.0, seconds / progress.brought * missing))
-
-
-def _consent(asked: Asked | None) -> dict[str, Any] | None:
-    if asked is None:
-        return None
-    return {
-        "page": asked.page,
-        "code": asked.code,
-        "waits": asked.waits,
-        "trouble": asked.trouble,
-    }

@@ -16,6 +16,7 @@ from typing import Any
 
 from imapclient import IMAPClient
 
+from tests.migration.authorization import Authorization
 from tests.relay.authority import Authority
 from tests.support.box import Box, Person, wait_until
 from tests.support.dovecot import PASSWORD, Provider
@@ -48,7 +49,7 @@ class Old:
 
     provider: Provider
     authority: Authority
-    numbers: dict[str, int] = field(default_factory=dict)
+    authorization: Authorization = field(init=False)
 
     @contextmanager
     def client(self, user: str) -> Iterator[IMAPClient]:
