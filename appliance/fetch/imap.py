@@ -27,6 +27,10 @@ from appliance.fetch.source import Security, Source
 _library: Any = imaplib
 _library._MAXLINE = 16 << 20  # the answer to SEARCH is one line, ten octets for each message
 MARGIN = 64 * 1024  # octets beside the message in one answer
+_NOT_IMAP = (
+    ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError, RecursionError,
+)  # fmt: skip
+"""What the library stumbles with when it reads something else."""
 _ASK_EACH_SECONDS = (
     8 * 60.0
 )  # RFC 2177: an IDLE is renewed before 29 minutes; routers forget sooner
@@ -193,7 +197,7 @@ def ours(source: Source) -> Iterator[None]:
         raise Trouble(f"{source.host} cannot do what is needed: {words(error)}") from None
     except IMAPClientError as error:
         raise Trouble(f"{source.host} answered: {words(error)}") from None
-    except (ValueError, KeyError, IndexError, TypeError, AssertionError, RecursionError) as error:
+    except _NOT_IMAP as error:
         raise Trouble(f"{source.host} answered what is not IMAP ({type(error).__name__})") from None
 
 

@@ -41,15 +41,18 @@ class Server:
         self._client = entered(self._source, context, token, _LARGEST_ANSWER)
         self._client.normalise_times = False
         self._client.folder_encode = False
-        self._has_same = self._client.has_capability("X-GM-EXT-1")
+        with ours(self._source):
+            self._has_same = self._client.has_capability("X-GM-EXT-1")
+            self._has_uses = self._client.has_capability(
+                "LIST-EXTENDED"
+            ) and self._client.has_capability("SPECIAL-USE")
 
     def folders(self) -> list[Theirs]:
         """All folders."""
         client = self._client
-        returns = " RETURN (SPECIAL-USE)"
-        asks = client.has_capability("LIST-EXTENDED") and client.has_capability("SPECIAL-USE")
+        returns = " RETURN (SPECIAL-USE)" if self._has_uses else ""
         with ours(self._source):
-            kind, data = client._imap._simple_command("LIST", '""', f'"*"{returns if asks else ""}')
+            kind, data = client._imap._simple_command("LIST", '""', f'"*"{returns}')
             if kind != "OK":
                 raise Trouble(f"{self._source.host} answered: {words(IMAPClientError(data[0]))}")
             _, data = client._imap._untagged_response(kind, data, "LIST")
