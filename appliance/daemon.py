@@ -9,39 +9,30 @@ SIGKILL at any time is allowed for everywhere else.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import logging
-import os
-import resource
 import signal
 import ssl
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from pathlib import Path
+from typing import Protocol
 
-from appliance import backuping, backupjob, files, front, intake, lastgood, recovery, safekeeping
+from appliance import backuping, backupjob, intake, lastgood, safekeeping
 from appliance.accounts.directory import Directory
-from appliance.adapting import Adapting, go_by_zone
-from appliance.backup.newbox import Place
+from appliance.adapting import Adapting
 from appliance.caring import Caring
-from appliance.clock import SystemClock
 from appliance.control import Act, ControlServer
 from appliance.daykeeping import DayKeeping
 from appliance.doors import Doors
-from appliance.errors import PillarboxError, Refused
-from appliance.front import Front
+from appliance.errors import PillarboxError
 from appliance.hardware.base import Led
-from appliance.hardware.simulated import SimulatedBoard
 from appliance.helper import client
 from appliance.helper.requests import PowerOff
 from appliance.lanpage import LanPage
 from appliance.lastgood import Loaded
 from appliance.letters import Letters
-from appliance.log import RING
 from appliance.maildisk import MailDisk
-from appliance.mailplace import MailPlace
+from appliance.migrating import Migrating
 from appliance.moving import Moving
 from appliance.net import certificates, systemd, tls
 from appliance.networking import ManagedNetwork, Network, Networking, SimulatedNetwork
@@ -49,8 +40,7 @@ from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
 from appliance.parting import Leavers
-from appliance.parts import TLS, Options, Parts, build, in_lan, names
-from appliance.recovery import Recovery
+from appliance.parts import TLS, Options, Parts, in_lan, names
 from appliance.replying import Replying
 from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
@@ -62,8 +52,13 @@ log = logging.getLogger("pillarbox")
 
 _CERTIFICATE_SECONDS, _ADDRESS_SECONDS = 6 * 3600.0, 5.0
 _LONGEST_STOP_SECONDS = 4.5
-_TURN_SECONDS = 0.0005
-"""How long a thread that computes may keep the loop waiting (Python's own choice is 5 ms)."""
+
+
+class Able(Protocol):
+    """A part that does things when asked."""
+
+    def acts(self) -> Mapping[str, Act]:
+        """What it does, by name."""
 
 
 class Daemon:
@@ -84,6 +79,7 @@ class Daemon:
         self._caring: Caring | None = None
         self._sampling: Sampling | None = None
         self._moving: Moving | None = None
+        self._migrating = Migrating(parts, self._disk.refusal)
         self._page: LanPage | None = None
         self._stopping = asyncio.Event()
 
@@ -105,6 +101,7 @@ class Daemon:
         self._page.begin(was_held=self._was_held)
         await self._doors.add(self._page.ports())
         await self._collector.reload()
+        await self._migrating.begin()
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
         gc.collect()
         gc.freeze()
@@ -144,16 +141,16 @@ class Daemon:
         """What the box does when asked, and what goes on as long as it runs."""
         parts = self._parts
         simulating, days = Simulating(parts.front, parts.clock), DayKeeping(parts)
-        acts = self._requests.acts() | backups.acts() | keeping.acts()
-        acts |= simulating.acts() | days.acts() | caring.acts() | sampling.acts()
-        around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
-        moving = self._moving = Moving(parts, around)
-        stop = self._stopping.set
-        acts |= Adapting(parts, self._doors, self._requests.ways_changed, stop).acts()
-        acts |= {"panel_test": self._panel.self_test} | moving.acts()
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
         leavers = Leavers(parts, self.change_people)
-        acts |= network.acts() | replying.acts() | leavers.acts() | Letters(parts).acts()
+        around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
+        moving = self._moving = Moving(parts, around)
+        adapting = Adapting(parts, self._doors, self._requests.ways_changed, self._stopping.set)
+        able: list[Able] = [self._requests, backups, keeping, simulating, days, caring, sampling]
+        able += [moving, adapting, network, replying, leavers, Letters(parts), self._migrating]
+        acts: dict[str, Act] = {"panel_test": self._panel.self_test}
+        for each in able:
+            acts |= each.acts()
         return acts, (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -190,6 +187,7 @@ class Daemon:
             self._page.close()
         await self._doors.close()
         await self._collector.close()
+        await self._migrating.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -319,79 +317,3 @@ def _log_stray(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> 
         return
     failure = error if isinstance(error, BaseException) else None
     log.error("%s", context.get("message"), exc_info=failure)
-
-
-def serve(options: Options) -> None:
-    """Run the appliance in the foreground until SIGTERM; blocks.
-
-    Raises:
-        PillarboxError: it cannot start; one plain sentence.
-    """
-    files.make_directories(options.state)
-    only_one = _take_lock(options.state)
-    loaded = lastgood.load(options.state)
-    tree = loaded.tree
-    root = logging.getLogger()
-    root.setLevel(tree.server.log_level.upper())
-    root.addHandler(RING)
-    if loaded.complaint:
-        log.warning("%s %s", loaded.complaint, loaded.instead)
-    _allow_many_files()
-    sys.setswitchinterval(_TURN_SECONDS)
-    face = front.build(options.state, tree.hardware, simulate=options.simulate)
-
-    async def main() -> None:
-        if options.hold_button and isinstance(face.board, SimulatedBoard):
-            face.board.push(SystemClock().monotonic(), is_down=True)
-        was_held = await recovery.is_asked_for(face.board)
-        found = await _recovered(options, loaded, face) if was_held else loaded
-        go_by_zone(found.tree)
-        await Daemon(build(options, found.tree, face), found, was_held=was_held).run()
-
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(main())
-        logging.shutdown()
-        os.close(only_one)
-        os._exit(0)  # a thread that hangs on a dead disk must not keep the process
-
-
-async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:
-    """The button is held: where nothing is yet, everything comes back; the settings then."""
-    if not await asyncio.to_thread(recovery.is_new, options.state):
-        log.warning(
-            "the button was held at the start; this box has accounts, so nothing is restored"
-        )
-        return loaded
-    mail = MailPlace(options.state, loaded.tree)
-    await asyncio.to_thread(mail.bring, face.drives)
-    place = Place(options.state, mail.mail)
-    await Recovery(face, place, SystemClock()).run()
-    return await asyncio.to_thread(lastgood.load, options.state)
-
-
-def _take_lock(state: Path) -> int:
-    """Be the only daemon on this state, until the process ends. Raises Refused."""
-    lock = files.open_append(state / "lock")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Refused(f"Another Pillarbox runs with {state} already.") from None
-    return lock
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is to be had; PILLARBOX_LOOP=asyncio asks for the plain one."""
-    if os.environ.get("PILLARBOX_LOOP") == "asyncio":
-        return None
-    try:
-        import uvloop  # noqa: PLC0415 - may be missing, and must then cost nothing
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
-
-
-def _allow_many_files() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = most if most != resource.RLIM_INFINITY else 65_536
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, 65_536), most))

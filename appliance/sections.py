@@ -177,6 +177,19 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
+class Migration:
+    """Mail of accounts at other servers that moves in."""
+
+    connections: int = number(2, "Accounts that are copied at the same time.", 1, 20)
+    kib_per_second: int = number(
+        4096, "So fast at most, all together, in KiB a second; 0: as fast as it goes.", 0, 1_000_000
+    )
+    largest_message_mib: int = number(100, "Larger messages are left out, and named.", 1, 1024)
+    minutes: int = number(5, "Between two looks for new mail there, once all is copied.", 1, 1440)
+    days: int = number(30, "So long new mail is brought, once all is copied.", 1, 90)
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """What is thought of mail from strangers."""
 

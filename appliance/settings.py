@@ -24,6 +24,7 @@ from appliance.sections import (
     Hardware,
     Imap,
     Limits,
+    Migration,
     Office,
     Pop3,
     Relay,
@@ -50,6 +51,7 @@ class Settings:
     relay: Relay = field(default_factory=Relay)
     filters: Filters = field(default_factory=Filters)
     fetch: Fetch = field(default_factory=Fetch)
+    migration: Migration = field(default_factory=Migration)
     sending: Sending = field(default_factory=Sending)
     trace: Trace = field(default_factory=Trace)
     reports: Reports = field(default_factory=Reports)

@@ -21,6 +21,7 @@ from appliance.cli import (
     drive,
     fetch,
     health,
+    move_in,
     network,
     owner,
     people,
@@ -53,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--state", type=Path, help="the folder with settings and accounts")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     rooms = (
-        box, people, owner, backup, drive, disk, device, network, dns, fetch, relay, queue, trace,
-        health, settings,
+        box, people, owner, backup, drive, disk, device, network, dns, fetch, move_in, relay, queue,
+        trace, health, settings,
     )  # fmt: skip
     for room in rooms:
         room.add_commands(commands)

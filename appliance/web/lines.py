@@ -12,7 +12,7 @@ from appliance.web.language import N_
 WELL, ATTENTION, FAULT, WORKING = "well", "attention", "fault", "working"
 _DAY = 86400.0
 _OF = {
-    "mail": ("queue", "frozen", "outgoing", "fetch", "relay"),
+    "mail": ("queue", "frozen", "outgoing", "fetch", "relay", "move-in"),
     "disk": ("disk", "mail-disk", "space", "smart", "inodes", "moving", "damaged"),
     "backup": ("backup", "drive", "recovery"),
     "certificate": ("certificate",),
