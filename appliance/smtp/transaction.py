@@ -81,7 +81,13 @@ def add_recipient(
         transaction.recipients.setdefault(
             each.address,
             Recipient(
-                each.address, each.is_local, str(path), given.orcpt, given.notify, each.detail
+                each.address,
+                each.is_local,
+                str(path),
+                given.orcpt,
+                given.notify,
+                each.detail,
+                each.passed_on_by,
             ),
         )
 
