@@ -229,7 +229,8 @@ def test_a_large_attachment_goes_through_and_a_larger_one_is_refused_in_clear_wo
         with pytest.raises(smtplib.SMTPSenderRefused) as refusal:
             client.sendmail(ben.address, [carl.address], bytes(41 * MIB))
     assert refusal.value.smtp_code == 552
-    assert refusal.value.smtp_error == b"5.3.4 The message is larger than is taken here."
+    said = b"5.3.4 The message is larger than the 35 MiB that are taken here."
+    assert refusal.value.smtp_error == said
     found = day.until_in_mailbox(carl, "plans")
     attached = email.message_from_bytes(found).get_payload(1)
     assert isinstance(attached, Message)
