@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import smtplib
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from appliance.accounts.login import Login
 from appliance.accounts.passing import Passing
 from appliance.queue.envelope import Recipient
 from appliance.sending import kept
+from tests.smtp.postoffice import Client, PostOffice
 from tests.support.box import Box, wait_until
 from tests.support.mail import letter, stored_messages, wait_for_mail
 from tests.web.browser import Reader
@@ -150,6 +152,24 @@ def test_a_scanner_sends_by_its_address_in_its_accounts_name(box: Box) -> None:
     finally:
         box.cli("device", "remove", "scanner")
     assert box.try_cli("device", "add", "far", "8.8.8.8", "--account", anna.address).returncode == 1
+
+
+def test_only_a_device_of_the_office_logs_in_without_tls(office: PostOffice) -> None:
+    """An old scanner knows AUTH LOGIN and no TLS; at this door nobody else may do that."""
+    words = [base64.b64encode(each).decode() for each in (b"ben@office.test", b"correct horse")]
+    with Client(office.tls_only) as client:
+        client.ask("EHLO scanner")
+        assert client.ask("AUTH LOGIN").startswith("538 5.7.11")
+    office.allowance.change([Device("scanner", "127.0.0.1", "ben@office.test", 30)], {})
+    try:
+        with Client(office.tls_only) as client:
+            client.ask("EHLO scanner")
+            assert client.ask("AUTH LOGIN").startswith("334")
+            assert client.ask(words[0]).startswith("334")
+            assert client.ask(words[1]) == "235 2.7.0 Logged in."
+            assert client.ask("MAIL FROM:<ben@office.test>").startswith("250")
+    finally:
+        office.allowance.change([], {})
 
 
 # --- mail that is passed on
