@@ -125,5 +125,6 @@ def reports_to(people: Directory, sender: str) -> tuple[Recipient, ...]:
     except Refused:
         return (Recipient(sender, is_local=False, named=sender),)
     return tuple(
-        Recipient(each.address, each.is_local, named=sender) for each in people.resolve(address)
+        Recipient(each.address, each.is_local, named=sender, passed_on_by=each.passed_on_by)
+        for each in people.resolve(address)
     )

@@ -222,6 +222,13 @@ class Sending:
 
     recipients_per_hour: int = number(500, "Most recipients within an hour.", 1, 1_000_000)
     recipients_per_day: int = number(2000, "Most recipients within a day.", 1, 1_000_000)
+    passed_on_per_hour: int = number(
+        300,
+        "Most messages that the mail of one account is passed on as within an hour; what goes "
+        "beyond it stays in the mailbox.",
+        1,
+        1_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True)

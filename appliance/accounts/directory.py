@@ -49,6 +49,7 @@ class Recipient:
     address: str  # canonical; of an account when local
     is_local: bool
     detail: str = ""  # what stood behind the +
+    passed_on_by: str = ""  # the account that has its mail passed on to here
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +162,21 @@ class Directory:
         return next(in_use, next(iter(self.accounts), None))
 
     def _follow(
-        self, address: str, found: dict[str, Recipient], seen: set[str], detail: str
+        self,
+        address: str,
+        found: dict[str, Recipient],
+        seen: set[str],
+        detail: str,
+        whose: str = "",
     ) -> None:
+        """`whose`: the account that passes its mail on to this address."""
         if address in seen or len(seen) > _MOST_TARGETS:
             return
         seen.add(address)
         local, _, domain = address.rpartition("@")
         if domain not in self.domains and not self._is_named(local, domain):
-            found.setdefault(address, Recipient(address, is_local=False))
+            outside = Recipient(address, is_local=False, passed_on_by=whose)
+            found.setdefault(address, outside)
             return
         base, tail = without_detail(local)
         for name, part in ((local, detail), (base, tail)):
@@ -178,9 +186,9 @@ class Directory:
                 return
             if candidate in self.aliases:
                 for target in self.aliases[candidate]:
-                    self._follow(target, found, seen, part)
+                    self._follow(target, found, seen, part, whose)
                 return
-        self._follow_last_resort(base, domain, found, seen)
+        self._follow_last_resort(base, domain, found, seen, whose)
 
     def _reach(
         self, account: str, detail: str, found: dict[str, Recipient], seen: set[str]
@@ -190,14 +198,14 @@ class Directory:
         if forward is not None:
             seen.add(account)
             before = len(found)
-            self._follow(forward.target, found, seen, "")
+            self._follow(forward.target, found, seen, "", account)
             is_reached = len(found) > before or forward.target in found
             if is_reached and not forward.keeps_copy:
                 return
         found.setdefault(account, Recipient(account, is_local=True, detail=detail))
 
     def _follow_last_resort(
-        self, base: str, domain: str, found: dict[str, Recipient], seen: set[str]
+        self, base: str, domain: str, found: dict[str, Recipient], seen: set[str], whose: str
     ) -> None:
         """Role addresses go to the owner, everything else to the domain's catch-all."""
         owner = self.owner()
@@ -205,4 +213,4 @@ class Directory:
             self._reach(owner, base, found, seen)
             return
         for target in self.aliases.get(f"@{domain}", ()):
-            self._follow(target, found, seen, base)
+            self._follow(target, found, seen, base, whose)

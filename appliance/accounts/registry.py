@@ -63,8 +63,8 @@ class Registry:
     def add_account(
         self, address: str, password: str, *, name: str = "", quota_octets: int = 0
     ) -> str:
-        """Make an account; its canonical address."""
-        account = canonical(address)
+        """Make an account; its canonical address. What is wrong with the address is told first."""
+        account = self.check_free(address)
         passwords.check_new(password)
         row = {
             "address": account,
@@ -74,16 +74,19 @@ class Registry:
             **_secrets_of(password),
         }
         with self._database.change() as db:
-            if _there(db, "accounts", account):
-                raise AlreadyExists(f"The account {account} is there already.")
-            if db.execute("select 1 from aliases where alias = ?", [account]).fetchone():
-                raise AlreadyExists(f"{account} is an alias; remove the alias first.")
-            domain = account.rpartition("@")[2]
-            if not _there(db, "domains", domain):
-                raise NotFound(
-                    f"The domain {domain} is not one of this box. Add it first: domain add {domain}"
-                )
+            _check_free(db, account)
             db.table("accounts").insert(row)
+        return account
+
+    def check_free(self, address: str) -> str:
+        """Whether an account can be made of an address; its canonical form.
+
+        Raises:
+            Refused, AlreadyExists, NotFound: it cannot.
+        """
+        account = canonical(address)
+        with self._database.read() as db:
+            _check_free(db, account)
         return account
 
     def set_password(self, address: str, password: str) -> None:
@@ -276,3 +279,16 @@ def _there(db: Any, table: str, key: str) -> bool:
 def _matching(db: Any, table: str, column: str, domain: str) -> list[str]:
     question = f"select distinct {column} from {table}"  # noqa: S608 - names of our own
     return [row[0] for row in db.execute(question) if row[0].rpartition("@")[2] == domain]
+
+
+def _check_free(db: Any, account: str) -> None:
+    """Raises AlreadyExists or NotFound unless an account of this address can be made."""
+    if _there(db, "accounts", account):
+        raise AlreadyExists(f"The account {account} is there already.")
+    if db.execute("select 1 from aliases where alias = ?", [account]).fetchone():
+        raise AlreadyExists(f"{account} is an alias; remove the alias first.")
+    domain = account.rpartition("@")[2]
+    if not _there(db, "domains", domain):
+        raise NotFound(
+            f"The domain {domain} is not one of this box. Add it first: domain add {domain}"
+        )

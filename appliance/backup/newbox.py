@@ -18,7 +18,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance import files, settings
+from appliance import files
 from appliance.accounts.database import DATABASE, AccountsDatabase
 from appliance.backup import contents, merge, pending, view
 from appliance.backup.engine import Engine
@@ -140,13 +140,8 @@ def check_new(place: Place, *, allow_mail: bool) -> None:
 
 
 def check_state(state: Path, name: str) -> None:
-    """Raises BadSettings or TargetTrouble unless a box can live with this state."""
-    try:
-        settings.load(state / "settings.toml")
-    except BadSettings as error:
-        raise BadSettings(
-            f"The settings in this version cannot be used: {error} Choose an earlier version."
-        ) from None
+    """Raises TargetTrouble unless a box can live with this state. With settings that cannot be used
+    it can: it starts by those that worked last, which are there too."""
     if not (state / DATABASE).exists():
         raise TargetTrouble(Kind.DAMAGED, name, "there is no database in this version")
     try:

@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from appliance import control, settings
+from appliance import control, lastgood
 from appliance.cli.asking import open_database
 from appliance.cli.output import add_json_option, moment, parse_size, print_json, print_table
 from appliance.cli.people import read_password
@@ -144,7 +144,7 @@ def _authorize(arguments: argparse.Namespace) -> None:
     if source.consent is None or not source.consent.device_url:
         raise Refused(f"{source.name} logs in with a password.")
     context = ssl.create_default_context()
-    trusted = settings.load(arguments.state / "settings.toml").fetch.ca_file
+    trusted = lastgood.load(arguments.state).tree.fetch.ca_file
     if trusted:
         context.load_verify_locations(trusted)
     asking = oauth.begin(source.consent, context)

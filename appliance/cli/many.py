@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from appliance import control, mailplace, settings
+from appliance import control, lastgood, mailplace
 from appliance.accounts import passwords
 from appliance.accounts.addresses import canonical
 from appliance.accounts.registry import Registry
@@ -70,7 +70,7 @@ def _forward(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    tree = settings.load(arguments.state / "settings.toml")
+    tree = lastgood.load(arguments.state).tree
     room = HELD if arguments.held else "people"
     home = (
         mailplace.mail_folder(arguments.state, tree)

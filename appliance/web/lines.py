@@ -19,6 +19,8 @@ _OF = {
     "clock": ("clock", "time"),
 }
 """Which conditions belong to which line, by how their keys begin or what is in them."""
+_PAGES = {"settings": "/settings"}
+"""Where the others are mended, when not under "Health"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def lines(
         _line(N_("Certificate"), _taken(left, "certificate"), N_("It is good."), "/health"),
         _line(N_("Clock"), _taken(left, "clock"), N_("It is right."), "/health"),
     ]
-    return made + [_line(N_("Box"), [each], "", "/health") for each in left]
+    others = [(each, _PAGES.get(each["key"], "/health")) for each in left]
+    return made + [_line(N_("Box"), [each], "", path) for each, path in others]
 
 
 def _mail(status: Mapping[str, Any]) -> str:

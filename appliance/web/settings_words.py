@@ -53,6 +53,7 @@ LABELS = {
     "filters.local_peers": N_("Judge the office network too"),
     "sending.recipients_per_hour": N_("Recipients an hour"),
     "sending.recipients_per_day": N_("Recipients a day"),
+    "sending.passed_on_per_hour": N_("Most passed on within an hour"),
     "trace.days": N_("Days"),
     "trace.most_events": N_("Most entries"),
     "trace.subjects": N_("Keep subjects"),

@@ -106,8 +106,10 @@ def test_everybodys_mail_at_once_waits_for_the_button(safe, olga):
     assert subjects(safe.box, "dora", "Secret plans") == ["Secret plans 1", "Secret plans 2"]
 
 
-def test_anybody_may_have_a_drive_that_was_let_go_of_read_again(anna):
+def test_anybody_may_have_a_drive_that_was_let_go_of_read_again(anna, olga):
     assert anna.do("/me/restore", "my_drives_ready").says("Done.")
+    assert olga.do("/restore", "my_drives_ready").says("Done.")
+    assert olga.do("/people/dora@office.test/restore", "my_drives_ready").says("Done.")
     assert _version(anna, "/me/restore")
 
 

@@ -74,10 +74,12 @@ async def usage_of(desk: Desk, addresses: list[str]) -> dict[str, dict[str, int]
 
 async def account_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str, Any]:
     """A new account."""
+    with beside("address"):
+        told = await reaching.check(desk, visitor, values["address"])
+        await desk.registry(lambda registry: registry.check_free(values["address"]))
     with beside("password"):
         passwords.check_new(values["password"])
     with beside("address"):
-        told = await reaching.check(desk, visitor, values["address"])
         address = await desk.registry(
             lambda registry: registry.add_account(
                 values["address"],

@@ -47,6 +47,7 @@ async def show_one(request: Request, desk: Desk, visitor: Visitor) -> Response:
         usage=(await people.usage_of(desk, [found["address"]])).get(found["address"]),
         link=link,
         code=as_image(link) if link else "",
+        is_stopped=found["forward"] and await aliases.is_stopped(desk, found["address"]),
         arrivals=await devices.arrivals(desk, visitor, Values(address=found["address"])),
     )  # fmt: skip
 
