@@ -15,14 +15,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from appliance import outside, settings
+from appliance import lastgood, outside, settings
+from appliance.clock import use_zone
 from appliance.doors import Doors
 from appliance.errors import Refused
 from appliance.net import systemd
 from appliance.parts import Parts
 from appliance.sections import Hardware
 from appliance.settings import Settings
-from appliance.web import settings_file
+from appliance.web import settings_file, settings_history
 from appliance.web.settings_words import WRITE_ONLY
 
 log = logging.getLogger("pillarbox")
@@ -71,10 +72,13 @@ class Adapting:
 
     async def _change(self) -> None:
         parts = self._parts
-        wanted = await asyncio.to_thread(settings.load, parts.options.state / SETTINGS)
+        state = parts.options.state
+        text = await asyncio.to_thread(settings_history.content, state)
+        wanted = await asyncio.to_thread(lastgood.checked, text)
         tree = parts.in_force.tree = merged(wanted, parts.settings)
         logging.getLogger().setLevel(tree.server.log_level.upper())
         self._doors.change(tree)
+        await asyncio.to_thread(go_by_zone, tree)
         parts.voice.fixed = tree.server.language
         parts.sending.change(tree.sending)
         parts.recorder.change(days=tree.trace.days, most=tree.trace.most_events)
@@ -84,6 +88,8 @@ class Adapting:
             hurdles = partial(outside.hurdles, tree, parts.database, world.resolver, parts.clock)
             world.judge.change(*await asyncio.to_thread(hurdles))
         await self._look_at_ways()
+        await asyncio.to_thread(settings_history.keep_good, state, text)
+        parts.board.take_down(lastgood.CONDITION)
         log.info("the settings have changed")
 
     async def waiting(self) -> dict[str, Any]:
@@ -106,6 +112,12 @@ class Adapting:
             )
         log.info("restarting: somebody asked for it")
         asyncio.get_running_loop().call_later(_RESTART_SECONDS, self._stop)
+
+
+def go_by_zone(tree: Settings) -> None:
+    """Tell the time of the office from now on. Blocks."""
+    if not use_zone(tree.office.time_zone):
+        log.warning("there is no time zone %s; that of the machine counts", tree.office.time_zone)
 
 
 def merged(wanted: Settings, present: Settings) -> Settings:

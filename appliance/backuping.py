@@ -7,35 +7,29 @@ is and what came of it. One thing at a time.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
 import logging
-import os
-import socket
-import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from appliance import mailplace, settings
-from appliance.accounts.database import AccountsDatabase
-from appliance.backup import card, contents, key, letter, merge, pending
+from appliance.backup import asked, card, key, letter, merge, pending
+from appliance.backup.asked import Asked
+from appliance.backup.bringing import fetched, resolved
 from appliance.backup.engine import Engine
-from appliance.backup.history import History, Target
+from appliance.backup.history import Target
 from appliance.backup.job import Job
 from appliance.backup.merge import Restored, Wanted
-from appliance.backup.pace import Pace, units
+from appliance.backup.pace import Pace
 from appliance.backup.pending import Pending
 from appliance.backup.process import Progress, Watch
-from appliance.backup.source import find_version
-from appliance.backup.view import Box, Freeze
-from appliance.clock import Clock, SystemClock
+from appliance.backup.view import Freeze
+from appliance.backupjob import target_of
+from appliance.clock import Clock
 from appliance.errors import NotFound, PillarboxError, Refused
-from appliance.queue.queue import Queue
 from appliance.store.store import Store
-from appliance.threads import Threads
+from appliance.threads import Threads, gently
 from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.backup")
@@ -46,41 +40,12 @@ _NICE = 15
 _HELD = "The mail is just moving to another disk; try again in a minute."
 
 
-def open_job(state: Path, database: AccountsDatabase, clock: Clock | None = None) -> Job:
-    """The backups of the box in STATE. Blocks."""
-    tree = settings.load(state / "settings.toml")
-    mail = mailplace.mail_folder(state, tree)
-    host = tree.server.host_name or socket.gethostname()
-    identity = hashlib.sha256(b"box" + database.secret("box")).hexdigest()[:16]
-    return Job(Box(state, mail, host, identity), History(database), clock or SystemClock())
-
-
-def target_of(job: Job, named: str) -> Target:
-    """The target of a run: one that is known, a folder that is one, or the one to choose. Blocks.
-
-    Raises:
-        NotFound: a new drive or folder, which must be added first.
-    """
-    if not named:
-        return job.choose()
-    try:
-        known = job.history.target(named)
-    except NotFound:
-        root = Path(named).absolute()
-        found = job.recognise(root) if root.is_dir() else None
-        if found is None:
-            raise NotFound(
-                f"{named} is new to this box; add it first: backup target add {named}"
-            ) from None
-        return found
-    return known
-
-
 @dataclass(frozen=True, slots=True)
 class Means:
     """What the requests work with."""
 
     job: Job
+    clock: Clock
     store: Store
     threads: Threads
     freeze: Freeze
@@ -88,19 +53,6 @@ class Means:
     mail: Callable[[], str]  # which runs are told by mail
     is_alerted: Callable[[], bool]  # alerts go out by mail
     tell: Callable[[str, str], Awaitable[None]]  # subject, text
-
-
-def freezer(
-    queue: Queue, store: Store, threads: Threads, loop: asyncio.AbstractEventLoop
-) -> Freeze:
-    """What freezes mail that flows, for a thread. The queue goes first: what is delivered
-    meanwhile is then in both, and otherwise could be in neither."""
-
-    async def freeze(view: Path) -> None:
-        await threads.carry_out(queue.freeze(view / "queue"))
-        await threads.carry_out(store.freeze(view / "people"))
-
-    return lambda view: asyncio.run_coroutine_threadsafe(freeze(view), loop).result()
 
 
 class BackupRequests:
@@ -117,11 +69,16 @@ class BackupRequests:
         self._is_held = False
         self._is_ending = False
         self._seals = 0
+        self._under_way: Asked | None = None  # the run, as it is written down
+        self._is_again = False
+        self.cut_off: Asked | None = None
+        """The run that a restart cut off, while it has not begun again."""
+        self.is_looked_for = False
+        """Nobody has looked yet whether the one that was cut off can begin again."""
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """All acts by name."""
         return {
-            "backup_now": self.now,
             "backup_verify": self.verify,
             "backup_restore": self.restore,
             "backup_seal": self.seal,
@@ -157,18 +114,27 @@ class BackupRequests:
         """From now on what is backed up is there."""
         self._means.job.box = replace(self._means.job.box, mail=mail)
 
-    def stop(self) -> None:
+    def recall(self) -> None:
+        """At the start: what was under way, and what the last restore came to. Blocks."""
+        job = self._means.job
+        self.cut_off = asked.kept(job.box.state)
+        self.is_looked_for = self.cut_off is not None
+        if self.cut_off is None:
+            self._whose, self._told = pending.remembered(job.history)
+
+    async def stop(self) -> None:
         """The appliance ends: what is under way is stopped; earlier versions are as they were."""
         self._is_ending = True
         self._watch.cancel.set()
+        if self._under_way is not None:
+            await self._write_down(self._under_way.put_off())
 
     # --- acts
 
-    async def now(self, to: str = "") -> None:
-        """Begin a run."""
+    async def find(self, to: str = "") -> Target:
+        """The target of a run that somebody asks for. Raises Refused when busy, NotFound."""
         self._check_idle()
-        found = await asyncio.to_thread(target_of, self._means.job, to)
-        self.begin_run(found)
+        return await asyncio.to_thread(target_of, self._means.job, to)
 
     def begin_run(
         self,
@@ -177,12 +143,17 @@ class BackupRequests:
         alive: Callable[[], bool] = lambda: True,
         *,
         was_asked: bool = True,
+        again: Asked | None = None,
     ) -> None:
-        """Begin a run on a target; for the button too. Raises Refused when busy.
+        """Begin a run on a target. Raises Refused when busy.
 
-        `alive` is asked several times a second whether the target is still plugged in.
+        `alive` is asked several times a second whether the target is still plugged in; `again`:
+        the run that a restart cut off.
         """
-        self._begin(self._run(of, remount, was_asked=was_asked), alive=alive, is_run=True)
+        now = self._means.clock.wall()
+        noted = again.again() if again else Asked(of.identity, was_asked, 1, now)
+        self._begin(self._run_noted(of, remount, noted), alive=alive, is_run=True)
+        self._is_again, self.cut_off = again is not None, None
 
     async def ended(self) -> dict[str, Any]:
         """Wait until what is under way has ended; what came of it."""
@@ -225,7 +196,12 @@ class BackupRequests:
             await self.restore(found.wanted, found.source)
         except PillarboxError as error:
             await asyncio.to_thread(pending.forget, self._means.job.history)
-            self._told = {"outcome": "failed", "sentence": str(error)}
+            self._told = _failed(error)
+
+    async def forget_run(self) -> None:
+        """The run that was cut off has nowhere to go any more."""
+        self.cut_off = None
+        await self._write_down(None)
 
     async def seal(self) -> None:
         """Copy the state to the mail disk, sealed."""
@@ -242,7 +218,8 @@ class BackupRequests:
     async def progress(self) -> dict[str, Any]:
         """How far it is; what came of it when it is done."""
         return {
-            "is_busy": self.is_working,
+            "is_busy": self.is_working or self.is_looked_for,
+            "is_again": self._is_again and self.is_working,
             "account": self._whose,
             **self._progress.told(),
             **self._told,
@@ -272,7 +249,7 @@ class BackupRequests:
             work.close()
             self._check_idle()
         self._watch = Watch(alive=alive, progress=self._note)
-        self._is_run, self._whose = is_run, whose
+        self._is_run, self._whose, self._is_again = is_run, whose, False
         self._progress, self._told = Progress(step=phrase("beginning")), {}
         self._task = asyncio.create_task(self._carry(work))
 
@@ -283,11 +260,34 @@ class BackupRequests:
         try:
             self._told = await work
         except PillarboxError as error:
-            self._told = {"outcome": "failed", "sentence": str(error)}
+            self._told = _failed(error)
         except Exception as error:
             log.exception("a backup or restore failed")
             sentence = f"It could not be done ({type(error).__name__}); see the log."
             self._told = {"outcome": "failed", "sentence": sentence}
+
+    async def _run_noted(
+        self, of: Target, remount: Callable[[], None] | None, noted: Asked
+    ) -> dict[str, Any]:
+        self._under_way = noted
+        await self._write_down(noted)
+        try:
+            return await self._run(of, remount, was_asked=noted.was_asked)
+        finally:
+            self._under_way = None
+            if not self._is_ending:
+                await self._write_down(None)
+
+    async def _write_down(self, noted: Asked | None) -> None:
+        """What is to begin again after a restart; a card that is full stops no backup."""
+        state = self._means.job.box.state
+        try:
+            if noted is None:
+                await asyncio.to_thread(asked.forget, state)
+            else:
+                await asyncio.to_thread(asked.keep, state, noted)
+        except (PillarboxError, OSError) as error:
+            log.warning("that a backup is under way is not written down: %s", error)
 
     async def _run(
         self, of: Target, remount: Callable[[], None] | None, *, was_asked: bool
@@ -328,10 +328,16 @@ class BackupRequests:
         if asked_for is not None:
             await asyncio.to_thread(pending.keep, history, asked_for)
         try:
-            return await self._restore(wanted, find)
-        finally:
+            told = await self._restore(wanted, find)
+        except PillarboxError as error:
+            told = _failed(error)
+        except BaseException:
             if not self._is_ending:
                 await asyncio.to_thread(pending.forget, history)
+            raise
+        if not self._is_ending:
+            await asyncio.to_thread(pending.end, history, wanted.account, told)
+        return told
 
     async def _restore(self, wanted: Wanted, find: Callable[..., Engine]) -> dict[str, Any]:
         means, mail = self._means, self._means.job.box.mail
@@ -354,44 +360,5 @@ class BackupRequests:
         return {"outcome": "restored", "sentence": done.sentence, "restored": done.restored}
 
 
-async def gently(run: Callable[[], T]) -> T:
-    """Run it in a thread of its own that stands back for whoever answers mail: Linux counts
-    niceness by thread, and a thread of the pool could not be made eager again."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def work() -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-        try:
-            settle = partial(done.set_result, run())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
-            settle = partial(done.set_exception, error)
-        with contextlib.suppress(RuntimeError):  # the loop has ended, nobody waits
-            loop.call_soon_threadsafe(lambda: None if done.done() else settle())
-
-    threading.Thread(target=work, name="backup", daemon=True).start()
-    return await done
-
-
-def resolved(engine: Engine, wanted: Wanted, mail: Path) -> list[Wanted]:
-    """One request for each account, with the version's whole name. Blocks."""
-    version = find_version(engine, wanted.version).identity
-    if wanted.account:
-        return [replace(wanted, version=version)]
-    with merge.scratch_on(mail) as scratch:
-        about = contents.about(engine, version, scratch)
-    each = about.octets // max(1, sum(about.messages.values()))
-    return [
-        Wanted(version, account, expected=2 * units(count, count * each))
-        for account, count in about.messages.items()
-    ]
-
-
-def fetched(engine: Engine, mail: Path, wanted: Wanted, pace: Pace) -> tuple[merge.Plan, Path]:
-    """Plan and fetch; the scratch folder stays until `merge.clear`. Blocks."""
-    scratch = merge.begin(mail)
-    made = merge.plan(engine, mail, wanted)
-    pace.plan(2 * made.units - wanted.expected)
-    merge.fetch(engine, scratch, made, pace)
-    return made, scratch
+def _failed(error: PillarboxError) -> dict[str, Any]:
+    return {"outcome": "failed", "sentence": str(error)}

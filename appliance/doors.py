@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from appliance.accounts.directory import Directory
 from appliance.errors import BadSettings
 from appliance.imap.server import Counting
 from appliance.imap.server import Limits as ImapLimits
@@ -30,6 +31,7 @@ log = logging.getLogger("pillarbox")
 MIB = 1024 * 1024
 _BACKLOG = 512
 _HANDSHAKE_SECONDS = 20.0
+_GOODBYE_SECONDS = 3.0
 _SERVICES = ("smtp", "imap", "pop3")  # sections with limits for doorkeepers
 Factory = Callable[[], asyncio.BaseProtocol]
 
@@ -78,6 +80,19 @@ class Doors:
             idle_seconds=tree.imap.autologout_minutes * 60.0,
         )
         self._for_pop3.autologout_seconds = tree.pop3.autologout_minutes * 60.0
+
+    def send_away(self, people: Directory) -> None:
+        """End the connections of accounts that are locked or gone: a word, then the line is cut."""
+        for door in self._smtp:
+            door.send_away(people)
+        ending = [
+            each
+            for each in self._connections
+            if each.account and not people.may_enter(each.account)
+        ]
+        for connection in ending:
+            connection.close()
+            asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, connection.abort)
 
     def inside(self) -> dict[str, int]:
         """Connections now, by service."""

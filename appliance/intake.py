@@ -237,6 +237,7 @@ def _recipient(destination: Destination) -> Recipient:
         destination.is_local,
         named=destination.address,
         detail=destination.detail,
+        passed_on_by=destination.passed_on_by,
     )
 
 

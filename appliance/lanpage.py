@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from appliance import __version__
 from appliance.backup.job import Job
 from appliance.doors import Port
 from appliance.parts import Parts
-from appliance.web import app, trust
+from appliance.web import app, regaining, trust
 from appliance.web.backups import Backups
 from appliance.web.desk import Act, Desk
 from appliance.web.server import WebServer
@@ -41,9 +42,23 @@ class LanPage:
         self._secure = WebServer(app.build(self._desk))
         self._clear = WebServer(trust.build(self._desk, HTTPS + options.port_base))
 
-    def begin(self) -> None:
-        """Go on with what was under way when the box stopped."""
+    def begin(self, *, was_held: bool = False) -> None:
+        """Go on with what was under way when the box stopped. `was_held`: its button, meanwhile."""
         self._desk.importer.begin(self._desk)
+        if was_held:
+            self._let_an_owner_in()
+
+    def _let_an_owner_in(self) -> None:
+        """Whoever holds the box in their hands may give an owner a new password."""
+        desk, waiting = self._desk, regaining.possible(self._clock.wall())
+        desk.regaining.open(self._clock.monotonic())
+        desk.board.put_up(waiting)
+
+        def over() -> None:
+            if waiting in desk.board.standing():
+                desk.board.take_down(waiting.key)
+
+        asyncio.get_running_loop().call_later(regaining.OPEN_SECONDS, over)
 
     def ports(self) -> list[Port]:
         """For the doors."""

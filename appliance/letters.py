@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from appliance.errors import PillarboxError, Temporary
 from appliance.filters.arrived import Arrived
 from appliance.health import notice
 from appliance.parts import Parts
-from appliance.queue.envelope import Envelope, Notify, Recipient
+from appliance.queue.envelope import Envelope, Notify
 from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.letters")
@@ -68,7 +69,7 @@ class Letters:
         if not parts.queue.is_started:
             raise Temporary("the mail disk is not available")
         recipients = tuple(
-            Recipient(each.address, each.is_local, named=to, notify=(Notify.NEVER,))
+            replace(each, named=to, notify=(Notify.NEVER,))
             for each in postroom.reports_to(people, to)
         )
         if not recipients:

@@ -177,6 +177,7 @@ def _wire(parts: Parts) -> None:
     parts.sending.say = parts.voice.say
     told = (runner.accepted, parts.recorder.accepted, parts.reporting.accepted)
     queue.on_accepted = partial(_each, told)
+    queue.before_accepting = parts.sending.bounded
     world.relay.on_session = parts.reporting.session
     if world.judge is not None:
         world.judge.on_judged = parts.reporting.judged

@@ -64,8 +64,9 @@ class OutsideCarrier:
 
     def destination(self, entry: Entry, number: int) -> str:
         """Where it goes for recipient `number`."""
-        recipient = entry.envelope.recipients[number]
-        return self._relay.destination(entry.envelope.sender, recipient.address)
+        envelope = entry.envelope  # answers and receipts have no sender, and go their account's way
+        sender = envelope.sender or envelope.account
+        return self._relay.destination(sender, envelope.recipients[number].address)
 
     @asynccontextmanager
     async def carry(
@@ -124,5 +125,6 @@ def reports_to(people: Directory, sender: str) -> tuple[Recipient, ...]:
     except Refused:
         return (Recipient(sender, is_local=False, named=sender),)
     return tuple(
-        Recipient(each.address, each.is_local, named=sender) for each in people.resolve(address)
+        Recipient(each.address, each.is_local, named=sender, passed_on_by=each.passed_on_by)
+        for each in people.resolve(address)
     )

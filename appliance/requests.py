@@ -60,6 +60,8 @@ class Requests:
             "fetch_changed": self._collector.reload,
             "fetch_status": self.fetch_status,
             "fetch_now": self.fetch_now,
+            "fetch_consent": self._collector.ask_consent,
+            "fetch_consents": self.fetch_consents,
             "queue_hold": self.queue_hold,
             "queue_delete": self.queue_delete,
             "account_arrivals": self.account_arrivals,
@@ -124,6 +126,10 @@ class Requests:
     async def fetch_status(self) -> dict[str, dict[str, Any]]:
         """How each source does."""
         return {name: dataclasses.asdict(each) for name, each in self._collector.standing.items()}
+
+    async def fetch_consents(self) -> dict[str, dict[str, Any]]:
+        """Consents that are waited for, by source."""
+        return self._collector.consents.told()
 
     async def fetch_now(self, name: str) -> None:
         """Visit a source at once."""

@@ -11,12 +11,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from appliance.backup import decisions, trouble
+from appliance import plugged
+from appliance.backup import asked, decisions, trouble
+from appliance.backup.asked import Asked, Next
 from appliance.backup.history import Target
 from appliance.backuping import BackupRequests
 from appliance.clock import Clock
@@ -24,35 +25,18 @@ from appliance.conditions import Board, Condition, Severity
 from appliance.errors import NotFound, PillarboxError, Refused
 from appliance.hardware.base import Drive, Drives, Led, Light
 from appliance.panel import patterns
+from appliance.plugged import Known, mount_again, sentence_of, without_a_drive
 from appliance.sections import Backup as BackupSettings
 
 log = logging.getLogger("pillarbox.backup")
 
 LOOK_SECONDS = 60.0
 FIRST_DAYS = 3  # nobody is reminded while a box is being set up
-NIGHT_SECONDS = 20 * 3600.0  # a night's run is due when the last one is older
 _MOUNTS = frozenset(("ext4", "ext3", "ext2", "vfat", "exfat", "ntfs", "folder"))
 RUN, FAILED, NEW, NONE, OLD, BAD, DAMAGED = (
     "backup", "backup-failed", "backup-drive-new", "backup-drive-none", "backup-old",
     "backup-drive-bad", "backup-damaged",
 )  # fmt: skip
-CONDITIONS = frozenset((RUN, FAILED, NEW, NONE, OLD, BAD, DAMAGED))
-
-
-@dataclass(slots=True)
-class Known:
-    """A drive that is plugged in, as it was found."""
-
-    drive: Drive
-    root: Path | None = None  # where its files are reachable
-    target: Target | None = None  # one of this box
-    trouble: str = ""  # why it cannot be used
-    is_ejected: bool = False
-
-    @property
-    def is_new(self) -> bool:
-        """Nobody has said yet that it is for backups."""
-        return self.target is None and not self.trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +74,10 @@ class Safekeeping:
         self._means.drives.on_change(changed)
         await self.look()
         await self._means.requests.resume()
+        self._last_night = asked.night_of(self._means.requests.cut_off)
         while True:
             await self.look()
+            await self._go_on()
             await self._perhaps_at_night()
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
@@ -108,11 +94,12 @@ class Safekeeping:
             "drives_ready": self.make_ready,
             "drives_eject": self.eject,
             "drives_adopt": self.adopt,
+            "backup_now": self.now,
         }
 
     async def listing(self) -> list[dict[str, Any]]:
         """The drives that are plugged in, as plain values."""
-        return [_told(each) for each in self._known.values()]
+        return [plugged.told(each) for each in self._known.values()]
 
     def backup_drives(self) -> dict[Path, str]:
         """The labels of this box's backup drives that are plugged in, by device and disk."""
@@ -145,6 +132,17 @@ class Safekeeping:
                 await self._recognise(known)
         await self._tell()
 
+    async def now(self, to: str = "") -> None:
+        """Begin a run, as the button does: afterwards a drive can be pulled. For page and command
+        line; `to`: a target, or empty for the one whose proof is oldest. Raises Refused, NotFound.
+        """
+        target = await self._means.requests.find(to)
+        await self.look()
+        known = self._known_as(target)
+        await self._back_up(target, known)
+        if known is not None and known.trouble:
+            raise Refused(known.trouble)
+
     async def back_up(self) -> None:
         """The button: a run now, on the drive whose proof is oldest; a new drive is taken on."""
         await self.look()
@@ -156,10 +154,11 @@ class Safekeeping:
         if known is None and len(new) == 1 and await self._adopt(new[0]):
             known = new[0]
         if known is None:
-            self._put_up(NONE, Severity.ATTENTION, *_without_a_drive(len(new)))
+            self._put_up(NONE, Severity.ATTENTION, *without_a_drive(len(new)))
             return
         self._means.board.take_down(NONE)
-        await self._back_up_to(known)
+        assert known.target is not None
+        await self._back_up(known.target, known)
 
     async def adopt(self, path: str) -> str:
         """Take a new drive on; its label. Raises NotFound, Refused."""
@@ -200,7 +199,7 @@ class Safekeeping:
             job = self._means.requests.job
             known.target = await asyncio.to_thread(job.recognise, known.root)
         except (PillarboxError, OSError) as error:
-            known.trouble = _sentence(error)
+            known.trouble = sentence_of(error)
             log.warning("the drive %s cannot be used: %s", known.drive.name, known.trouble)
         else:
             self._safe = None
@@ -234,9 +233,16 @@ class Safekeeping:
         try:
             known.target = await asyncio.to_thread(self._means.requests.job.adopt, known.root)
         except (PillarboxError, OSError) as error:
-            known.trouble = _sentence(error)
+            known.trouble = sentence_of(error)
         await self._tell()
         return known.target is not None
+
+    def _known_as(self, target: Target) -> Known | None:
+        """The drive that is plugged in and is this target."""
+        for known in self._known.values():
+            if known.target is not None and known.target.identity == target.identity:
+                return known
+        return None
 
     def _usable(self) -> Known | None:
         """The drive for a run."""
@@ -248,8 +254,8 @@ class Safekeeping:
     # --- runs
 
     async def _perhaps_at_night(self) -> None:
-        now = self._means.clock.wall()
-        if self._means.requests.is_busy or not is_due(self._means.chosen(), now, self._last_night):
+        now, chosen = self._means.clock.wall(), self._means.chosen()
+        if self._means.requests.is_busy or not decisions.is_due(chosen, now, self._last_night):
             return
         self._last_night = now
         try:
@@ -257,42 +263,76 @@ class Safekeeping:
         except (PillarboxError, OSError) as error:
             log.warning("the state could not be copied to the mail disk: %s", error)
         known = self._usable()
-        if self._means.chosen().daily and known is not None:
-            await self._back_up_to(known, was_asked=False)
+        if chosen.daily and known is not None and known.target is not None:
+            await self._back_up(known.target, known, was_asked=False)
 
-    async def _back_up_to(self, known: Known, *, was_asked: bool = True) -> None:
+    async def _go_on(self) -> None:
+        """Begin the run again that a restart cut off, once where it goes is there."""
+        requests = self._means.requests
+        cut_off = requests.cut_off
+        if cut_off is None or requests.is_busy:
+            return
+        try:
+            target = await asyncio.to_thread(requests.job.history.target, cut_off.target)
+        except NotFound:
+            await requests.forget_run()
+            return
+        known = self._known_as(target)
+        is_there = known is not None or await asyncio.to_thread(requests.job.is_there, target)
+        step = asked.next_step(cut_off, is_there=is_there)
+        if step is Next.BEGIN:
+            await self._back_up(target, known, again=cut_off)
+        else:
+            now = self._means.clock.wall()
+            said = asked.condition(step, target.name, cut_off.tries, now)
+            self._means.board.put_up(said)
+        requests.is_looked_for = False
+
+    async def _back_up(
+        self,
+        target: Target,
+        known: Known | None,
+        *,
+        was_asked: bool = True,
+        again: Asked | None = None,
+    ) -> None:
+        """Begin a run; `known`: the drive, where the target is one that is plugged in."""
         means = self._means
-        assert known.target is not None
-        if known.is_ejected or known.root is None:
-            await self._recognise(known)
-            if known.target is None or known.trouble:
-                await self._tell()
-                return
+        how: dict[str, Any] = {}
+        if known is not None:
+            if known.is_ejected or known.root is None:
+                await self._recognise(known)
+                if known.target is None or known.trouble:
+                    await self._tell()
+                    return
+            how["alive"] = partial(means.drives.is_present, known.drive)
+            how["remount"] = partial(mount_again, means.drives, known.drive)
+        means.requests.begin_run(target, was_asked=was_asked, again=again, **how)
         self._safe = None
-        alive = partial(means.drives.is_present, known.drive)
-        remount = partial(_again, means.drives, known.drive)
-        means.requests.begin_run(known.target, remount, alive, was_asked=was_asked)
-        name = known.target.name
-        self._put_up(RUN, Severity.WORKING, f"A backup runs to {name}.", "Leave it plugged in.")
+        means.board.take_down(asked.CUT_OFF)
+        sentence = f"A backup runs to {target.name}."
+        if again is not None:
+            sentence = f"A backup runs to {target.name}; it was begun again after a restart."
+        self._put_up(RUN, Severity.WORKING, sentence, "Leave it plugged in.")
         await self._tell()
         task = asyncio.create_task(self._until_done(known))
         task.add_done_callback(_log_failure)
 
-    async def _until_done(self, known: Known) -> None:
+    async def _until_done(self, known: Known | None) -> None:
         told = await self._means.requests.ended()
         board = self._means.board
         board.take_down(RUN)
         if told.get("outcome") == "proven":
             board.take_down(FAILED)
-            self._safe = patterns.SAFE
-            if not await self._let_go(known):
-                self._safe = None
+            if known is not None and await self._let_go(known):
+                self._safe = patterns.SAFE
         elif told.get("outcome") != "cancelled":
             self._put_up(
                 FAILED, Severity.ATTENTION, f"The backup failed: {told.get('sentence', '')}",
                 trouble.remedy(str(told.get("trouble", ""))),
             )  # fmt: skip
-        await self._refresh(known)
+        if known is not None:
+            await self._refresh(known)
         await self._tell()
 
     async def _refresh(self, known: Known) -> None:
@@ -350,49 +390,6 @@ class Safekeeping:
     def _put_up(self, key: str, severity: Severity, sentence: str, remedy: str) -> None:
         now = self._means.clock.wall()
         self._means.board.put_up(Condition(key, severity, sentence, remedy, now))
-
-
-def _told(known: Known) -> dict[str, Any]:
-    return {
-        "path": str(known.drive.path),
-        "name": known.drive.name,
-        "file_system": known.drive.file_system,
-        "size_octets": known.drive.size_octets,
-        "root": str(known.root or ""),
-        "target": known.target.label if known.target is not None else "",
-        "is_new": known.is_new,
-        "can_be_pulled": known.root is None,
-        "trouble": known.trouble,
-    }
-
-
-def is_due(chosen: BackupSettings, now: float, last: float) -> bool:
-    """Whether it is the hour of the night's work, and it was not done yet in this one."""
-    return datetime.fromtimestamp(now).hour == chosen.hour and now - last >= NIGHT_SECONDS  # noqa: DTZ006 - the office's own time is meant
-
-
-def _again(drives: Drives, drive: Drive) -> None:
-    """Unmount and mount: what is read then comes from the drive and from no cache."""
-    drives.unmount(drive)
-    drives.mount(drive)
-
-
-def _without_a_drive(new: int) -> tuple[str, str]:
-    if new > 1:
-        return (
-            "More than one new drive is plugged in.",
-            "Leave only one plugged in and press the button again.",
-        )
-    return (
-        "The button was pressed, but no backup drive is plugged in.",
-        "Plug one in and press the button again.",
-    )
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, PillarboxError):
-        return str(error)
-    return f"The drive cannot be read ({error})."
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

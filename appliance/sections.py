@@ -11,6 +11,8 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 _ANY_TEXT = re.compile(r"[^\x00-\x1f]*\Z")
 _HTTPS = re.compile(r"(https://[!-~]+)?\Z")
 _ADDRESS = re.compile(r"([^\s@<>]+@[A-Za-z0-9.-]+)?\Z")
+_COUNTRY = re.compile(r"([A-Z]{2})?\Z")
+_ZONE = re.compile(r"[A-Za-z0-9+_/-]*\Z")
 _HOST = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.|\Z))*\Z")
 
 
@@ -45,6 +47,16 @@ def text(
     """A text field."""
     limits = Limits(help_text, pattern=pattern, choices=choices)
     return field(default=default, metadata={"limits": limits})
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Where the office is. Page, letters, reports and what is done by the hour go by its time."""
+
+    country: str = text("", "Its country, as two letters.", pattern=_COUNTRY)
+    time_zone: str = text(
+        "", "Its time zone, such as Europe/Berlin; empty: that of the machine.", pattern=_ZONE
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +177,19 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
+class Migration:
+    """Mail of accounts at other servers that moves in."""
+
+    connections: int = number(2, "Accounts that are copied at the same time.", 1, 20)
+    kib_per_second: int = number(
+        4096, "So fast at most, all together, in KiB a second; 0: as fast as it goes.", 0, 1_000_000
+    )
+    largest_message_mib: int = number(100, "Larger messages are left out, and named.", 1, 1024)
+    minutes: int = number(5, "Between two looks for new mail there, once all is copied.", 1, 1440)
+    days: int = number(30, "So long new mail is brought, once all is copied.", 1, 90)
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """What is thought of mail from strangers."""
 
@@ -197,6 +222,13 @@ class Sending:
 
     recipients_per_hour: int = number(500, "Most recipients within an hour.", 1, 1_000_000)
     recipients_per_day: int = number(2000, "Most recipients within a day.", 1, 1_000_000)
+    passed_on_per_hour: int = number(
+        300,
+        "Most messages that the mail of one account is passed on as within an hour; what goes "
+        "beyond it stays in the mailbox.",
+        1,
+        1_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True)

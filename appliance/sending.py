@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
 
+from appliance.accounts import passing
 from appliance.accounts.allowance import Allowance, Device, Limits
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.login import Gate
+from appliance.accounts.passing import PREFIX, Passing
 from appliance.accounts.senders import Senders
 from appliance.clock import Clock
 from appliance.conditions import Board, Condition, Severity
@@ -61,20 +65,25 @@ class Sending:
         self._gate = gate
         self._board = board
         self._clock = clock
+        self.passing = Passing(limits.passed_on_per_hour)
         self._shown: set[str] = set()
         self.on_held: Callable[[Entry, str, str], None] = lambda *_: None
-        self.allowance.remember(self._senders.counted())
+        counted = self._senders.counted()
+        self.allowance.remember(each for each in counted if not each.key.startswith(PREFIX))
+        self.passing.remember(counted)
         self._apply(self._senders.devices(), self._senders.frozen())
 
     async def run(self) -> None:
         """Write down every few seconds who sent how much."""
         while True:
             await self.write()
+            for account in self.passing.eased(self._clock.wall()):
+                self._board.take_down(passing.condition(account))
             await asyncio.sleep(_WRITE_SECONDS)
 
     async def write(self) -> None:
         """Write down what was counted until now."""
-        counted = self.allowance.changed()
+        counted = self.allowance.changed() + self.passing.changed()
         if not counted:
             return
         try:
@@ -108,6 +117,32 @@ class Sending:
     def change(self, limits: SendingSettings) -> None:
         """From now on these limits hold."""
         self.allowance.limits = Limits(limits.recipients_per_hour, limits.recipients_per_day)
+        self.passing.per_hour = limits.passed_on_per_hour
+
+    def bounded(self, envelope: Envelope) -> Envelope:
+        """A message that is about to be accepted: what would be passed on beyond an account's
+        limit stays in its mailbox instead."""
+        passed = Counter(
+            each.passed_on_by
+            for each in envelope.recipients
+            if each.passed_on_by and not each.is_local
+        )
+        now = self._clock.wall()
+        over = {who for who, count in passed.items() if not self.passing.take(who, count, now)}
+        for who in over:
+            limit = self.passing.per_hour
+            self._board.put_up(
+                Condition(
+                    passing.condition(who),
+                    Severity.ATTENTION,
+                    f"The mail of {who} was passed on {limit} times within an hour; more of it "
+                    "stays in the mailbox.",
+                    "See where it is passed on to: it may come back from there, or somebody floods "
+                    "the address. It goes on by itself when less comes.",
+                    now,
+                )
+            )
+        return replace(envelope, recipients=kept(envelope.recipients, over)) if over else envelope
 
     def _apply(self, devices: list[Device], frozen: dict[str, str]) -> None:
         self.allowance.change(devices, frozen)
@@ -158,6 +193,18 @@ class Sending:
             message_id=str(letter["Message-ID"]),
         )
         await threads.carry_out(self._queue.accept(incoming, envelope))
+
+
+def kept(recipients: Sequence[Recipient], over: Collection[str]) -> tuple[Recipient, ...]:
+    """The recipients when these accounts may pass nothing on: each has its mailbox. Pure."""
+    found: dict[str, Recipient] = {}
+    for each in recipients:
+        if each.passed_on_by in over and not each.is_local:
+            here = replace(each, address=each.passed_on_by, is_local=True)
+            found[here.address] = here
+        elif each.address not in found:
+            found[each.address] = each
+    return tuple(found.values())
 
 
 def _is_from(entry: Entry, key: str) -> bool:

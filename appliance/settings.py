@@ -24,6 +24,8 @@ from appliance.sections import (
     Hardware,
     Imap,
     Limits,
+    Migration,
+    Office,
     Pop3,
     Relay,
     Reports,
@@ -39,6 +41,7 @@ from appliance.sections import (
 class Settings:
     """The whole tree."""
 
+    office: Office = field(default_factory=Office)
     server: Server = field(default_factory=Server)
     storage: Storage = field(default_factory=Storage)
     smtp: Smtp = field(default_factory=Smtp)
@@ -48,6 +51,7 @@ class Settings:
     relay: Relay = field(default_factory=Relay)
     filters: Filters = field(default_factory=Filters)
     fetch: Fetch = field(default_factory=Fetch)
+    migration: Migration = field(default_factory=Migration)
     sending: Sending = field(default_factory=Sending)
     trace: Trace = field(default_factory=Trace)
     reports: Reports = field(default_factory=Reports)
@@ -84,7 +88,7 @@ def parse(content: str, *, name: str = "settings.toml") -> Settings:
     sections = {f.name: f for f in dataclasses.fields(Settings)}
     values: dict[str, Any] = {}
     for section, entries in tree.items():
-        where = f"{name} line {_line_of(content, section, None)}"
+        where = f"{name} line {line_of(content, section, None)}"
         if section not in sections:
             known = ", ".join(sections)
             raise BadSettings(f"{where}: there is no section {section!r} (there are {known}).")
@@ -110,7 +114,7 @@ def _section(
     content, file_name = source
     fields: dict[str, Any] = {f.name: f for f in dataclasses.fields(kind)}
     for key, value in entries.items():
-        where = f"{file_name} line {_line_of(content, section, key)}: {section}.{key}"
+        where = f"{file_name} line {line_of(content, section, key)}: {section}.{key}"
         if key not in fields:
             raise BadSettings(f"{where} is not a setting (there are {', '.join(fields)}).")
         wrong = complaint(kind, key, value)
@@ -136,7 +140,7 @@ def complaint(section: type, name: str, value: Any) -> str:
     return ""
 
 
-def _line_of(content: str, section: str, key: str | None) -> int:
+def line_of(content: str, section: str, key: str | None) -> int:
     """The line on which a section or a key in it stands; 1 if it cannot be told."""
     inside = False
     for line_number, line in enumerate(content.splitlines(), 1):

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections import deque
@@ -33,6 +34,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from appliance.errors import StorageOffline, Temporary
 
 T = TypeVar("T")
+
+_NICE = 15
 
 
 class Lane:
@@ -291,3 +294,15 @@ async def in_own_thread(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="waits", daemon=True).start()
     return await done
+
+
+async def gently(work: Callable[[], T]) -> T:
+    """The same for long work that stands back for whoever answers mail: Linux counts niceness by
+    thread, and a thread of the pool could not be made eager again."""
+
+    def standing_back() -> T:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        return work()
+
+    return await in_own_thread(standing_back)

@@ -108,7 +108,7 @@ class Allowance:
                     else phrase(f"{day} recipients within a day")
                 )
                 return key
-            _add(sent, now, recipients)
+            add_by_minute(sent, now, recipients)
             self._changed.add(key)
         while len(self._sent) > _MOST_KEYS:
             self._sent.popitem(last=False)
@@ -136,7 +136,7 @@ def _keys(login: Login) -> tuple[str, ...]:
     return (login.address,)
 
 
-def _add(sent: deque[tuple[float, int]], now: float, recipients: int) -> None:
+def add_by_minute(sent: deque[tuple[float, int]], now: float, recipients: int) -> None:
     """Count by the minute, so that a day has at most 1,440 entries."""
     if sent and now - sent[-1][0] < 60:
         at, number = sent.pop()

@@ -18,7 +18,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from appliance.accounts import passwords
-from appliance.accounts.directory import Account, AppPassword, Directory, Forward
+from appliance.accounts.directory import Account, AppPassword, Directory, Forward, Parting
 from appliance.accounts.migrations import migrate
 from appliance.errors import StorageFull, StorageOffline
 
@@ -114,6 +114,7 @@ class AccountsDatabase:
                 row["address"]: Forward(row["target"], bool(row["keeps_copy"]))
                 for row in db["forwards"].rows
             }
+            partings = {row["address"]: _parting(row) for row in db["partings"].rows}
             domains = {row["name"]: bool(row["is_shared"]) for row in db["domains"].rows}
         return Directory(
             domains=frozenset(name for name, is_shared in domains.items() if not is_shared),
@@ -121,6 +122,7 @@ class AccountsDatabase:
             accounts=accounts,
             aliases={alias: tuple(targets) for alias, targets in aliases.items()},
             forwards=forwards,
+            partings=partings,
         )
 
     def in_use_since(self) -> float:
@@ -175,6 +177,17 @@ def _account(row: dict[str, Any], apps: tuple[AppPassword, ...]) -> Account:
         argon2=str(row["argon2"] or ""),
         scram=keys,
         app_passwords=apps,
+    )
+
+
+def _parting(row: dict[str, Any]) -> Parting:
+    return Parting(
+        is_locked=bool(row["locked"]),
+        refuses_mail=bool(row["refuses"]),
+        keep_until=str(row["keep_until"]),
+        removes=bool(row["removes"]),
+        is_held=bool(row["held"]),
+        told=str(row["told"]),
     )
 
 

@@ -49,6 +49,7 @@ class Recipient:
     address: str  # canonical; of an account when local
     is_local: bool
     detail: str = ""  # what stood behind the +
+    passed_on_by: str = ""  # the account that has its mail passed on to here
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,21 @@ class Forward:
 
     target: str  # a canonical address, here or elsewhere
     keeps_copy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """What holds for an account whose person leaves."""
+
+    is_locked: bool = False  # nobody logs in with it
+    refuses_mail: bool = False  # what comes for it by SMTP is refused
+    keep_until: str = ""  # the last day on which it cannot be removed; "" is none
+    removes: bool = False  # it is removed by itself after that day
+    is_held: bool = False  # nothing of its mail is deleted for good
+    told: str = ""  # the last letter about it
+
+
+_STAYS = Parting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,7 @@ class Directory:
     """Domains of providers: only the addresses that somebody here has are ours, all others are
     elsewhere."""
     forwards: Mapping[str, Forward] = field(default_factory=dict)  # by account
+    partings: Mapping[str, Parting] = field(default_factory=dict)  # by account
 
     def is_our_domain(self, domain: str) -> bool:
         """Whether all mail for this domain is delivered here."""
@@ -105,6 +122,14 @@ class Directory:
         named = {alias: to for alias, to in self.aliases.items() if not alias.startswith("@")}
         return replace(self, aliases=named)
 
+    def parting(self, account: str) -> Parting:
+        """What holds for an account whose person leaves; for all others nothing does."""
+        return self.partings.get(account, _STAYS)
+
+    def may_enter(self, account: str) -> bool:
+        """Whether somebody may be logged in with it."""
+        return account in self.accounts and not self.parting(account).is_locked
+
     def find(self, name: str) -> Account | None:
         """The account of a login name: its address, or the part before the @ where only one
         account has it."""
@@ -131,18 +156,27 @@ class Directory:
         return any(r.is_local and r.address == account for r in reached)
 
     def owner(self) -> str | None:
-        """Who gets what nobody else was named for: the first account that was made."""
-        return next(iter(self.accounts), None)
+        """Who gets what nobody else was named for: the first account that was made and is in
+        use."""
+        in_use = (each for each in self.accounts if self.may_enter(each))
+        return next(in_use, next(iter(self.accounts), None))
 
     def _follow(
-        self, address: str, found: dict[str, Recipient], seen: set[str], detail: str
+        self,
+        address: str,
+        found: dict[str, Recipient],
+        seen: set[str],
+        detail: str,
+        whose: str = "",
     ) -> None:
+        """`whose`: the account that passes its mail on to this address."""
         if address in seen or len(seen) > _MOST_TARGETS:
             return
         seen.add(address)
         local, _, domain = address.rpartition("@")
         if domain not in self.domains and not self._is_named(local, domain):
-            found.setdefault(address, Recipient(address, is_local=False))
+            outside = Recipient(address, is_local=False, passed_on_by=whose)
+            found.setdefault(address, outside)
             return
         base, tail = without_detail(local)
         for name, part in ((local, detail), (base, tail)):
@@ -152,9 +186,9 @@ class Directory:
                 return
             if candidate in self.aliases:
                 for target in self.aliases[candidate]:
-                    self._follow(target, found, seen, part)
+                    self._follow(target, found, seen, part, whose)
                 return
-        self._follow_last_resort(base, domain, found, seen)
+        self._follow_last_resort(base, domain, found, seen, whose)
 
     def _reach(
         self, account: str, detail: str, found: dict[str, Recipient], seen: set[str]
@@ -164,14 +198,14 @@ class Directory:
         if forward is not None:
             seen.add(account)
             before = len(found)
-            self._follow(forward.target, found, seen, "")
+            self._follow(forward.target, found, seen, "", account)
             is_reached = len(found) > before or forward.target in found
             if is_reached and not forward.keeps_copy:
                 return
         found.setdefault(account, Recipient(account, is_local=True, detail=detail))
 
     def _follow_last_resort(
-        self, base: str, domain: str, found: dict[str, Recipient], seen: set[str]
+        self, base: str, domain: str, found: dict[str, Recipient], seen: set[str], whose: str
     ) -> None:
         """Role addresses go to the owner, everything else to the domain's catch-all."""
         owner = self.owner()
@@ -179,4 +213,4 @@ class Directory:
             self._reach(owner, base, found, seen)
             return
         for target in self.aliases.get(f"@{domain}", ()):
-            self._follow(target, found, seen, base)
+            self._follow(target, found, seen, base, whose)

@@ -58,6 +58,7 @@ class Ending(Enum):
     WRONG_PASSWORD = "wrong password"  # noqa: S105 - no password
     OTHER_SERVICE = "a password for another service"
     UNKNOWN_NAME = "unknown name"
+    LOCKED = "locked"
     TOO_MANY = "too many failures"
     IN_CLEAR = "without TLS"
 
@@ -132,7 +133,7 @@ class Gate:
             AuthenticationFailed: wrong; it is not said which of the two.
             Temporary: too many failures from there; it says for how long.
         """
-        account = self._directory.find(name)
+        account = self.known(name)
         key = account.address if account is not None else name.lower()[:320]
         yield from self.wait_in_line(peer_host, key, service)
         device = ""
@@ -145,6 +146,12 @@ class Gate:
             self.note_failure(peer_host, key, service, ending)
         assert account is not None
         return replace(self.welcome(account, peer_host, service), device=device)
+
+    def known(self, name: str) -> Account | None:
+        """The account of a login name; a locked one is nobody, and nobody can tell."""
+        account = self._directory.find(name)
+        locked = account is not None and not self._directory.may_enter(account.address)
+        return None if locked else account
 
     def wait_in_line(
         self, peer_host: str, account_key: str, service: Service = Service.PAGE
@@ -176,7 +183,9 @@ class Gate:
         self._throttle.succeeded(peer_host, account_key)
 
     def welcome(self, account: Account, peer_host: str, service: Service) -> Login:
-        """Count a success; who it is."""
+        """Count a success; who it is. Raises AuthenticationFailed: it was locked meanwhile."""
+        if not self._directory.may_enter(account.address):
+            self.note_failure(peer_host, account.address, service)
         self.note_success(peer_host, account.address)
         self._tell(account.address, service, peer_host, Ending.IN)
         return Login(account.address, account.quota_octets)
@@ -188,6 +197,8 @@ class Gate:
     def _tell(self, name: str, service: Service, peer_host: str, ending: Ending) -> None:
         account = self._directory.find(name)
         if account is not None:
+            if ending is Ending.WRONG_PASSWORD and not self._directory.may_enter(account.address):
+                ending = Ending.LOCKED
             found = Attempt(account.address, service, peer_host, ending, is_account=True)
             self.on_attempt(found)
             return

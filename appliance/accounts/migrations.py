@@ -69,8 +69,35 @@ def _forwards(db: Database) -> None:
     db.create_table("forwards", columns, pk="address")
 
 
+def _partings(db: Database) -> None:
+    db.create_table(
+        "partings",
+        {
+            "address": str,
+            "locked": float,  # since when; 0: not
+            "refuses": int,
+            "keep_until": str,  # the last day; "": none
+            "removes": int,
+            "told": str,  # the last letter about it (`parting.Due`)
+            "held": float,  # since when; 0: not
+        },
+        pk="address",
+        not_null={"locked", "refuses", "keep_until", "removes", "told", "held"},
+        defaults={"locked": 0.0, "refuses": 0, "keep_until": "", "removes": 0, "told": "",
+                  "held": 0.0},
+    )  # fmt: skip
+
+    db.create_table(  # what is handed over to a colleague, and whether it is done
+        "handovers",
+        {"address": str, "target": str, "folders": str, "who": str, "began": float, "done": int},
+        pk=("address", "target"),
+    )
+    columns = {"address": str, "target": str, "mailbox": str, "uidvalidity": int, "uid": int}
+    db.create_table("handed", columns, pk=("address", "target", "mailbox"))
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
-    _people, _app_passwords, _audit, _shared_domains, _forwards,
+    _people, _app_passwords, _audit, _shared_domains, _forwards, _partings,
 )  # fmt: skip
 
 

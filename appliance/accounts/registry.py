@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from appliance.accounts import passwords
 from appliance.accounts.addresses import canonical, canonical_domain
 from appliance.accounts.database import AccountsDatabase
+from appliance.accounts.parting import removal_refusal
 from appliance.errors import AlreadyExists, NotFound, Refused
 
 SERVICES = ("imap", "pop3", "smtp", "sieve")
@@ -61,8 +63,8 @@ class Registry:
     def add_account(
         self, address: str, password: str, *, name: str = "", quota_octets: int = 0
     ) -> str:
-        """Make an account; its canonical address."""
-        account = canonical(address)
+        """Make an account; its canonical address. What is wrong with the address is told first."""
+        account = self.check_free(address)
         passwords.check_new(password)
         row = {
             "address": account,
@@ -72,16 +74,19 @@ class Registry:
             **_secrets_of(password),
         }
         with self._database.change() as db:
-            if _there(db, "accounts", account):
-                raise AlreadyExists(f"The account {account} is there already.")
-            if db.execute("select 1 from aliases where alias = ?", [account]).fetchone():
-                raise AlreadyExists(f"{account} is an alias; remove the alias first.")
-            domain = account.rpartition("@")[2]
-            if not _there(db, "domains", domain):
-                raise NotFound(
-                    f"The domain {domain} is not one of this box. Add it first: domain add {domain}"
-                )
+            _check_free(db, account)
             db.table("accounts").insert(row)
+        return account
+
+    def check_free(self, address: str) -> str:
+        """Whether an account can be made of an address; its canonical form.
+
+        Raises:
+            Refused, AlreadyExists, NotFound: it cannot.
+        """
+        account = canonical(address)
+        with self._database.read() as db:
+            _check_free(db, account)
         return account
 
     def set_password(self, address: str, password: str) -> None:
@@ -98,15 +103,26 @@ class Registry:
         self._change_account(address, {"quota": quota_octets})
 
     def remove_account(self, address: str) -> str:
-        """Remove a login. The mail stays on the disk until somebody removes it there."""
+        """Remove a login. The mail stays on the disk until somebody removes it there.
+
+        Raises:
+            Refused: it is kept until a day, or its mail is under hold.
+            NotFound: there is no such account.
+        """
         account = canonical(address)
         with self._database.change() as db:
             if not _there(db, "accounts", account):
                 raise NotFound(f"There is no account {account}.")
+            today = date.fromtimestamp(self._now)  # noqa: DTZ012 - the office's own day
+            if why := removal_refusal(self._database.directory().parting(account), today):
+                raise Refused(f"{account} cannot be removed. {why}")
             db.table("accounts").delete(account)
             db.execute("delete from app_passwords where address = ?", [account])
             db.execute("delete from aliases where target = ?", [account])
             db.execute("delete from forwards where address = ?", [account])
+            db.execute("delete from partings where address = ?", [account])
+            for table in ("handovers", "handed"):
+                db.execute(f"delete from {table} where ? in (address, target)", [account])  # noqa: S608 - names of our own
         return account
 
     # --- passing on
@@ -263,3 +279,16 @@ def _there(db: Any, table: str, key: str) -> bool:
 def _matching(db: Any, table: str, column: str, domain: str) -> list[str]:
     question = f"select distinct {column} from {table}"  # noqa: S608 - names of our own
     return [row[0] for row in db.execute(question) if row[0].rpartition("@")[2] == domain]
+
+
+def _check_free(db: Any, account: str) -> None:
+    """Raises AlreadyExists or NotFound unless an account of this address can be made."""
+    if _there(db, "accounts", account):
+        raise AlreadyExists(f"The account {account} is there already.")
+    if db.execute("select 1 from aliases where alias = ?", [account]).fetchone():
+        raise AlreadyExists(f"{account} is an alias; remove the alias first.")
+    domain = account.rpartition("@")[2]
+    if not _there(db, "domains", domain):
+        raise NotFound(
+            f"The domain {domain} is not one of this box. Add it first: domain add {domain}"
+        )

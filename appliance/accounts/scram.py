@@ -62,7 +62,7 @@ class Scram:
         self._name = _name(fields[b"n"])
         if authzid not in {b"", b"a=" + fields[b"n"]}:
             raise PeerError("Nobody may log in as somebody else.")
-        self._account = self._gate.directory.find(self._name)
+        self._account = self._gate.known(self._name)
         yield from self._gate.wait_in_line(self._peer_host, self._key(), self._service)
         self._keys = self._known_keys()
         self._nonce = fields[b"r"] + base64.b64encode(secrets.token_bytes(18))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from appliance.backup.engine import Version
 from appliance.backup.history import Target
+from appliance.sections import Backup as BackupSettings
 
 MIB = 1 << 20
 DAY = 86400.0
 ROOM_AT_LEAST = 64 * MIB
+NIGHT_SECONDS = 20 * 3600.0  # a night's run is due when the last one is older
 
 
 def which_drive(present: Sequence[Target]) -> Target | None:
@@ -83,3 +86,8 @@ def _age(target: Target, now: float, *, is_last: bool) -> str:
     if is_last:
         return f"The last proven backup, on {target.name}, is {age}."
     return f"The backup on {target.name} is {age}."
+
+
+def is_due(chosen: BackupSettings, now: float, last: float) -> bool:
+    """Whether it is the hour of the night's work, and it was not done yet in this one."""
+    return datetime.fromtimestamp(now).hour == chosen.hour and now - last >= NIGHT_SECONDS  # noqa: DTZ006 - the office's own time is meant

@@ -194,20 +194,19 @@ class Job:
         self.history.add(found)
         return found
 
+    def is_there(self, of: Target) -> bool:
+        """Whether a target could be used now: a folder that is there, or any address."""
+        if is_address(of.location):
+            return True
+        try:
+            known = self.recognise(Path(of.location))
+        except PillarboxError:
+            return False
+        return known is not None and known.identity == of.identity
+
     def present(self) -> list[Target]:
-        """The targets that could be used now: folders that are there, and all addresses."""
-        found = []
-        for each in self.history.targets():
-            if is_address(each.location):
-                found.append(each)
-                continue
-            try:
-                known = self.recognise(Path(each.location))
-            except PillarboxError:
-                continue
-            if known is not None and known.identity == each.identity:
-                found.append(each)
-        return found
+        """The targets that could be used now."""
+        return [each for each in self.history.targets() if self.is_there(each)]
 
     def choose(self) -> Target:
         """The target for a run that names none. Raises NotFound when there is none."""

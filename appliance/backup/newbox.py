@@ -18,9 +18,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance import files, settings
+from appliance import files
 from appliance.accounts.database import DATABASE, AccountsDatabase
-from appliance.backup import contents, merge, view
+from appliance.backup import contents, merge, pending, view
 from appliance.backup.engine import Engine
 from appliance.backup.history import RESTORED, History
 from appliance.backup.pace import Pace, units
@@ -30,6 +30,7 @@ from appliance.clock import SystemClock
 from appliance.errors import BadSettings, PillarboxError, Refused
 from appliance.queue.envelope import State
 from appliance.queue.queue import Queue
+from appliance.store.holding import HELD
 
 RESTORING = "restoring.json"
 _PARTS = ("people", "queue")
@@ -72,18 +73,21 @@ def restore_all(engine: Engine, version: str, place: Place) -> str:
     files.replace(place.mail / RESTORING, json.dumps({"version": version}).encode())
     _put_people(engine, version, place, about)
     _put_queue(engine, version, place)
+    _put_held(engine, version, place)
+    sentence = _sentence(about, place)
+    _note_told(place.scratch / "state", sentence)
     put_state(place.scratch / "state", place.state)
     files.unlink_if_there(place.mail / RESTORING)
     files.flush_directory(place.mail)
     files.remove_tree(place.scratch)
-    return _sentence(about, place)
+    return sentence
 
 
 def _sentence(about: About, place: Place) -> str:
     count = sum(about.messages.values())
     sentence = (
         f"{about.host} is back as it was: {len(about.messages)} mailboxes with {count:,} messages, "
-        "all accounts, settings and keys. Start it now."
+        "all accounts, settings and keys."
     )
     entries = Queue(place.mail / "queue", SystemClock()).look()
     held = sum(any(one.state is State.HELD for one in entry.progress) for entry in entries)
@@ -136,13 +140,8 @@ def check_new(place: Place, *, allow_mail: bool) -> None:
 
 
 def check_state(state: Path, name: str) -> None:
-    """Raises BadSettings or TargetTrouble unless a box can live with this state."""
-    try:
-        settings.load(state / "settings.toml")
-    except BadSettings as error:
-        raise BadSettings(
-            f"The settings in this version cannot be used: {error} Choose an earlier version."
-        ) from None
+    """Raises TargetTrouble unless a box can live with this state. With settings that cannot be used
+    it can: it starts by those that worked last, which are there too."""
     if not (state / DATABASE).exists():
         raise TargetTrouble(Kind.DAMAGED, name, "there is no database in this version")
     try:
@@ -158,6 +157,12 @@ def _note_restored(state: Path) -> None:
     """The version was made while the old box ran; that it did not end is no crash of this one."""
     with closing(AccountsDatabase(state)) as database:
         History(database).note(RESTORED, str(int(SystemClock().wall())))
+
+
+def _note_told(state: Path, sentence: str) -> None:
+    """For whoever looks at the page once the box runs; nothing else in the version is under way."""
+    with closing(AccountsDatabase(state)) as database:
+        pending.end(History(database), "", {"outcome": "restored", "sentence": sentence})
 
 
 def _check_room(place: Place, about: About) -> None:
@@ -207,6 +212,18 @@ def _put_queue(engine: Engine, version: str, place: Place) -> None:
         Queue(fetched, SystemClock()).hold_outside(_HELD)
         files.remove_tree(queue)
         files.rename(fetched, queue)
+        files.flush_directory(place.mail)
+
+
+def _put_held(engine: Engine, version: str, place: Place) -> None:
+    """What was deleted under hold; most versions have none."""
+    held = place.mail / HELD
+    if held.is_dir() and _has_files(held):
+        return
+    fetched = _fetch(engine, version, place, HELD)
+    if fetched.is_dir():
+        files.remove_tree(held)
+        files.rename(fetched, held)
         files.flush_directory(place.mail)
 
 

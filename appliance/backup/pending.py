@@ -1,4 +1,4 @@
-"""The restore that is under way, written down so that it goes on after a restart. Blocks.
+"""The restore that is under way, and what the last one came to, for after a restart. Blocks.
 
 A restore adds only what is missing, so going on is doing it again. One that was begun with the
 words of another recovery sheet is not written down, because the words would have to be.
@@ -13,6 +13,7 @@ from typing import Any
 from appliance.backup.history import History
 
 _FACT = "restoring"
+_TOLD = "restore-told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,12 @@ def forget(history: History) -> None:
         history.note(_FACT, "")
 
 
+def end(history: History, whose: str, told: dict[str, Any]) -> None:
+    """It has ended, and what it came to; `whose`: an account, or empty for everybody's."""
+    history.note(_TOLD, json.dumps({"account": whose, "told": told}))
+    forget(history)
+
+
 def kept(history: History) -> Pending | None:
     """The one that was under way when the box stopped."""
     try:
@@ -41,3 +48,12 @@ def kept(history: History) -> Pending | None:
         return None if told is None else Pending(dict(told["wanted"]), str(told["source"]))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def remembered(history: History) -> tuple[str, dict[str, Any]]:
+    """What the last restore came to, and whose it was; nothing when there was none."""
+    try:
+        found = json.loads(history.fact(_TOLD) or "{}")
+        return str(found["account"]), dict(found["told"])
+    except (ValueError, KeyError, TypeError):
+        return "", {}

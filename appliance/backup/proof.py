@@ -20,13 +20,17 @@ from typing import TypeVar
 from appliance import files
 from appliance.backup import reading, sample, view
 from appliance.backup.engine import Engine
-from appliance.backup.process import POLL_SECONDS, Progress, Watch
+from appliance.backup.pace import Pace
+from appliance.backup.process import POLL_SECONDS, Watch
 from appliance.backup.record import Found
 from appliance.backup.sample import Message
 from appliance.backup.trouble import Kind, TargetTrouble, drive_errors
+from appliance.store.holding import HELD
+from appliance.words import phrase
 
 SCRATCH = "backup-proof"
 _CHUNK = 1 << 20
+_OF_MAIL = ("people", HELD)  # of which a sample is compared; of all else, everything
 _NAMED_BY_CONTENT = ("data", "index", "snapshots", "keys")
 T = TypeVar("T")
 
@@ -144,12 +148,13 @@ def read_back(
     sizes = found.sizes
     due = reading.due(sizes, last, number)
     total = max(1, sum(sizes[path] for path in due))
-    damaged, octets = [], 0
+    damaged, octets, pace = [], 0, Pace(watch, total)
     for path in due:
         if not beside(partial(_is_as_named, folder / path, name), watch, name):
             damaged.append(path)
         octets += sizes[path]
-        watch.progress(Progress(octets / total, octets, None, "reading back"))
+        pace.went_on(sizes[path])
+        pace.tell(phrase("reading back"))
     if damaged:
         raise TargetTrouble(Kind.DAMAGED, name, " ".join(damaged))
     packs = {path: size for path, size in sizes.items() if reading.is_pack(path)}
@@ -212,10 +217,10 @@ def _raise(error: OSError) -> None:
 
 def messages_in(viewed: Path) -> Iterator[Message]:
     """All messages of the view."""
-    people = viewed / "people"
-    for account in sorted(os.listdir(people)):
-        for path, size in view.messages_of(people / account):
-            yield Message(f"/people/{account}/{path}", size)
+    for room in _OF_MAIL:
+        for account in sorted(os.listdir(viewed / room)) if (viewed / room).is_dir() else ():
+            for path, size in view.messages_of(viewed / room / account):
+                yield Message(f"/{room}/{account}/{path}", size)
 
 
 def restore_and_compare(
@@ -224,7 +229,7 @@ def restore_and_compare(
     """Restore the sample from `start` on and all settings, and compare them with the view."""
     sampled = sample.choose(messages_in(viewed), start)
     chosen = sampled.messages
-    small = [f"/{path}" for path in _all_files(viewed) if not path.startswith("people/")]
+    small = [f"/{path}" for path in _all_files(viewed)]
     wanted = [one.path for one in chosen] + small
     files.remove_tree(scratch)
     files.make_directory(scratch)
@@ -237,11 +242,11 @@ def restore_and_compare(
 
 
 def _all_files(folder: Path) -> list[str]:
-    """Every file but those of the people."""
+    """Every file but those of mailboxes."""
     found = []
     for place, folders, names in os.walk(folder):
-        if Path(place) == folder and "people" in folders:
-            folders.remove("people")
+        if Path(place) == folder:
+            folders[:] = [each for each in folders if each not in _OF_MAIL]
         found += [os.path.relpath(f"{place}/{name}", folder) for name in names]
     return found
 

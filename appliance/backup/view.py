@@ -2,6 +2,7 @@
 
     VIEW/people/ADDRESS/...   hard links, made by the store
     VIEW/queue/               hard links and the journal, made by the queue
+    VIEW/held/ADDRESS/...     hard links; what was deleted under hold
     VIEW/state/               settings, databases copied as SQLite copies them, certificates, keys
     VIEW/about.json           format, box, host, time, messages of each account
 
@@ -24,6 +25,7 @@ from typing import Any
 from appliance import files
 from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.errors import StorageFull, StorageOffline
+from appliance.store.holding import HELD
 
 FORMAT = 1
 NAME = "view"
@@ -39,6 +41,7 @@ _NOT_THE_BOX = frozenset(
         "control.sock",
         "mail",
         "backup-cache",
+        "backup-run",
         "log",
         "lock",
     }
@@ -79,6 +82,9 @@ def build(box: Box, freeze: Freeze, now: float) -> About:
     files.make_directory(box.view)
     copy_state(box, box.view / "state")  # first: what it says was collected is in the mail below
     freeze(box.view)
+    held = box.mail / HELD
+    if held.is_dir():  # after the people: what left them meanwhile is in both
+        link_tree(held, box.view / HELD)
     messages, octets = _count(box.view / "people")
     about = About(box.identity, box.host, now, messages, octets)
     files.replace(box.view / ABOUT, write_about(about), durable=False)

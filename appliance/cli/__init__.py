@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from appliance.cli import (
     drive,
     fetch,
     health,
+    move_in,
     network,
     owner,
     people,
@@ -28,7 +30,9 @@ from appliance.cli import (
     settings,
     trace,
 )
+from appliance.clock import use_zone
 from appliance.errors import PillarboxError
+from appliance.settings import load
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -50,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--state", type=Path, help="the folder with settings and accounts")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     rooms = (
-        box, people, owner, backup, drive, disk, device, network, dns, fetch, relay, queue, trace,
-        health, settings,
+        box, people, owner, backup, drive, disk, device, network, dns, fetch, move_in, relay, queue,
+        trace, health, settings,
     )  # fmt: skip
     for room in rooms:
         room.add_commands(commands)
@@ -65,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.state = Path(os.environ.get("PILLARBOX_STATE", "/var/lib/pillarbox"))
     handler: Handler = given.handler
     try:
+        _tell_the_time_of_the_office(given.state)
         handler(given)
         sys.stdout.flush()
     except (PillarboxError, ConnectionError) as error:
@@ -77,6 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _complain(f"{error.filename or 'The disk'}: {error.strerror}.")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _tell_the_time_of_the_office(state: Path) -> None:
+    """Settings that cannot be read are told of by the commands that need them."""
+    with contextlib.suppress(PillarboxError, OSError):
+        use_zone(load(state / "settings.toml").office.time_zone)
 
 
 def _complain(sentence: str) -> NoReturn:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from appliance import control, files, mailplace, settings
+from appliance import control, files, lastgood, mailplace
 from appliance.accounts.database import AccountsDatabase
 from appliance.errors import Refused
 from appliance.speech.voice import Voice
@@ -24,7 +24,7 @@ def ask(state: Path, act: str, **values: Any) -> Any:
 
 def mail_directory(state: Path) -> Path:
     """Where the mail is. Raises StorageOffline when its disk was chosen and is not there."""
-    return mailplace.check_there(state, settings.load(state / "settings.toml"))
+    return mailplace.check_there(state, lastgood.load(state).tree)
 
 
 @contextlib.contextmanager
@@ -39,8 +39,8 @@ def open_database(state: Path) -> Iterator[AccountsDatabase]:
 
 
 def office_voice(state: Path) -> Voice:
-    """The language of the office's letters, as it is chosen there. Raises BadSettings."""
-    tree = settings.load(state / "settings.toml")
+    """The language of the office's letters, as it is chosen there."""
+    tree = lastgood.load(state).tree
     with open_database(state) as database:
         people.prepare(database)
         return people.voice(database, tree.server.language)

@@ -17,6 +17,7 @@ from typing import Any
 
 from appliance import control
 from appliance.backup import address, card, coverage, key, merge, newbox, view
+from appliance.backup.bringing import fetched, resolved
 from appliance.backup.engine import Engine
 from appliance.backup.job import Job
 from appliance.backup.merge import Restored, Wanted
@@ -24,7 +25,7 @@ from appliance.backup.newbox import Place
 from appliance.backup.pace import Pace
 from appliance.backup.process import Progress, Watch
 from appliance.backup.source import find_version, foreign_source
-from appliance.backuping import fetched, open_job, resolved, target_of
+from appliance.backupjob import open_job, target_of
 from appliance.cli.asking import ask, mail_directory, open_database
 from appliance.cli.backup_targets import absolute, add_key, add_targets, opened_job
 from appliance.cli.drive import make_ready
@@ -36,6 +37,7 @@ from appliance.threads import run_here
 from appliance.words import remaining
 
 _PATIENCE = 0.5
+_RESTART_SECONDS = 120.0  # that long a restart may take
 
 
 def add_commands(commands: Any) -> None:
@@ -105,9 +107,21 @@ def _verify(arguments: argparse.Namespace) -> None:
 
 
 def _wait_for_daemon(state: Path) -> None:
+    """Until it has ended, over a restart of the appliance too: what was cut off goes on then."""
     show = _watch().progress
+    gone_since = 0.0
     while True:
-        told = control.ask(state, "backup_progress")
+        try:
+            told = control.ask(state, "backup_progress")
+            gone_since = 0.0
+        except (ConnectionError, Refused):
+            gone_since = gone_since or time.monotonic()
+            if time.monotonic() - gone_since > _RESTART_SECONDS:
+                raise Refused(
+                    "The appliance does not run any more. What was cut off goes on when it runs."
+                ) from None
+            time.sleep(_PATIENCE)
+            continue
         if not told["is_busy"]:
             _tell(told)
             return
@@ -118,7 +132,7 @@ def _wait_for_daemon(state: Path) -> None:
 
 def _tell(told: dict[str, Any]) -> None:
     if told.get("outcome") not in {"proven", "restored"}:
-        raise Refused(told.get("sentence") or "The appliance was restarted meanwhile.")
+        raise Refused(told.get("sentence") or "The appliance was restarted meanwhile; see: status")
     print(told["sentence"])
 
 
@@ -293,4 +307,4 @@ def _restore_box(
         raise Refused("Say where the backup is: --from DRIVE.")
     engine = foreign_source(absolute(arguments.source), opened, _watch(), environment)
     version = find_version(engine, arguments.version).identity
-    print(newbox.restore_all(engine, version, place))
+    print(newbox.restore_all(engine, version, place), "Start it now.")

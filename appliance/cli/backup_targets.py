@@ -14,7 +14,7 @@ from appliance.backup import address, coverage, damage, key, sheet
 from appliance.backup.coverage import Coverage
 from appliance.backup.history import SHEET_PROVEN, Target
 from appliance.backup.job import Job
-from appliance.backuping import open_job, target_of
+from appliance.backupjob import open_job, target_of
 from appliance.cli.asking import office_voice, open_database
 from appliance.cli.drive import make_ready
 from appliance.cli.output import add_json_option, moment, print_json, print_table

@@ -10,9 +10,9 @@ from typing import Any
 from appliance import control, log
 from appliance.cli.asking import ask, mail_directory
 from appliance.cli.output import add_json_option, moment, print_json, print_table, size
-from appliance.daemon import serve
 from appliance.errors import Refused
 from appliance.parts import Options
+from appliance.starting import serve
 from appliance.store import check
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from appliance import control, settings
+from appliance import control, lastgood
 from appliance.accounts.database import AccountsDatabase
 from appliance.cli.asking import open_database
 from appliance.cli.output import add_json_option, moment, print_json
@@ -24,8 +24,6 @@ from appliance.settings import Settings
 from appliance.zone import checking, records
 from appliance.zone.records import Need, Situation, Topic
 from appliance.zone.verdicts import Verdict
-
-_SETTINGS = "settings.toml"
 
 
 def add_domain_acts(acts: Any) -> None:
@@ -60,7 +58,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _dns(arguments: argparse.Namespace) -> None:
-    tree = settings.load(arguments.state / _SETTINGS)
+    tree = lastgood.load(arguments.state).tree
     with open_database(arguments.state) as database:
         _must_be_ours(database, arguments.domain)
         keys = Keys(database).ensure(arguments.domain, time.time())
@@ -145,7 +143,7 @@ def _source(detail: dict[str, Any]) -> str:
 
 
 def _reach(arguments: argparse.Namespace) -> None:
-    tree = settings.load(arguments.state / _SETTINGS)
+    tree = lastgood.load(arguments.state).tree
     host = arguments.host or tree.server.host_name or socket.getfqdn()
     found = asyncio.run(
         checking.reach(

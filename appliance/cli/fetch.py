@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from appliance import control, settings
+from appliance import control, lastgood
 from appliance.cli.asking import open_database
 from appliance.cli.output import add_json_option, moment, parse_size, print_json, print_table
 from appliance.cli.people import read_password
@@ -64,17 +64,22 @@ def _add_add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=int, default=5, help="between two visits")
     parser.add_argument("--password-stdin", action="store_true",
                         help="the password is the first line of input")  # fmt: skip
+    add_consent_options(parser)
+    parser.set_defaults(handler=_add)
+
+
+def add_consent_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command take a login by OAuth; `consent_of` reads it."""
     consent = parser.add_argument_group("login by OAuth instead of a password")
     consent.add_argument("--oauth", default="", help=f"{', '.join(oauth.KNOWN)}, or a token URL")
     consent.add_argument("--device-url", default="")
     consent.add_argument("--client-id", default="")
     consent.add_argument("--client-secret-file", type=Path, help="where the provider gave one")
     consent.add_argument("--scope", default="")
-    parser.set_defaults(handler=_add)
 
 
 def _add(arguments: argparse.Namespace) -> None:
-    consent = _consent(arguments)
+    consent = consent_of(arguments)
     if consent is None and not arguments.password_stdin:
         raise Refused("Give the password with --password-stdin, or use --oauth.")
     source = Source(
@@ -106,7 +111,8 @@ def _add(arguments: argparse.Namespace) -> None:
         print(f"Now give consent: pillarbox fetch authorize {source.name}")
 
 
-def _consent(arguments: argparse.Namespace) -> Consent | None:
+def consent_of(arguments: argparse.Namespace) -> Consent | None:
+    """The login by OAuth that was asked for. Raises Refused."""
     if not arguments.oauth:
         return None
     known = oauth.KNOWN.get(arguments.oauth, {})
@@ -138,7 +144,7 @@ def _authorize(arguments: argparse.Namespace) -> None:
     if source.consent is None or not source.consent.device_url:
         raise Refused(f"{source.name} logs in with a password.")
     context = ssl.create_default_context()
-    trusted = settings.load(arguments.state / "settings.toml").fetch.ca_file
+    trusted = lastgood.load(arguments.state).tree.fetch.ca_file
     if trusted:
         context.load_verify_locations(trusted)
     asking = oauth.begin(source.consent, context)

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from appliance import control, mailplace, settings
+from appliance import control, lastgood, mailplace
 from appliance.accounts import passwords
 from appliance.accounts.addresses import canonical
 from appliance.accounts.registry import Registry
@@ -16,6 +16,7 @@ from appliance.cli.asking import open_database
 from appliance.cli.output import print_table
 from appliance.errors import NotFound, Refused
 from appliance.store import names, takeout
+from appliance.store.holding import HELD
 from appliance.web import lists
 
 
@@ -33,6 +34,7 @@ def add_many_acts(acts: Any) -> None:
     forward.set_defaults(handler=_forward)
     export = acts.add_parser("export", help="all mail as a ZIP: export ADDRESS > FILE")
     export.add_argument("address")
+    export.add_argument("--held", action="store_true", help="what was deleted under hold")
     export.set_defaults(handler=_export)
 
 
@@ -68,9 +70,13 @@ def _forward(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    tree = settings.load(arguments.state / "settings.toml")
-    people = mailplace.mail_folder(arguments.state, tree) / "people"
-    home = people / names.account_directory(canonical(arguments.address))
+    tree = lastgood.load(arguments.state).tree
+    room = HELD if arguments.held else "people"
+    home = (
+        mailplace.mail_folder(arguments.state, tree)
+        / room
+        / names.account_directory(canonical(arguments.address))
+    )
     if not home.is_dir():
         raise NotFound(f"There is no mail of {arguments.address}.")
     for piece in takeout.packed(home, time.time()):

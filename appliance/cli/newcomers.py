@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from appliance import control, files, settings
+from appliance import control, files, lastgood
 from appliance.accounts.directory import Account
 from appliance.cli.asking import ask, office_voice, open_database
 from appliance.cli.output import add_json_option, print_json
@@ -87,7 +87,7 @@ def _who(arguments: argparse.Namespace) -> tuple[Account, Services]:
         raise NotFound(f"There is no account {arguments.address}.")
     with contextlib.suppress(ConnectionError):
         return account, Services(**control.ask(arguments.state, "services"))
-    tree = settings.load(arguments.state / "settings.toml")
+    tree = lastgood.load(arguments.state).tree
     return account, offered_here(tree, people.domains)
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from appliance import control
 from appliance.accounts.registry import SERVICES, Registry
+from appliance.cli.answering import add_answer_acts
 from appliance.cli.asking import open_database
 from appliance.cli.device import add_account_acts
 from appliance.cli.dns import add_domain_acts
 from appliance.cli.many import add_many_acts
 from appliance.cli.newcomers import add_setup_acts
 from appliance.cli.output import add_json_option, moment, parse_size, print_json, print_table, size
+from appliance.cli.parting import add_parting_acts
 from appliance.errors import NotFound, Refused
 
 
@@ -69,6 +71,8 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
     add_account_acts(acts)
     add_setup_acts(acts)
     add_many_acts(acts)
+    add_answer_acts(acts)
+    add_parting_acts(acts)
     _add_app_passwords(acts)
 
 

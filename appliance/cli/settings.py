@@ -36,8 +36,12 @@ def add_commands(commands: Any) -> None:
     history = acts.add_parser("history", help="who changed what")
     add_json_option(history)
     history.set_defaults(handler=_history)
+    text = acts.add_parser("text", help="the whole text of a state, secrets with it")
+    text.add_argument("number", type=int)
+    text.set_defaults(handler=_text)
     back = acts.add_parser("back", help="bring the state of a number of the history back")
-    back.add_argument("number", type=int)
+    back.add_argument("number", type=int, nargs="?", default=settings_history.LAST_GOOD,
+                      help="default: what the box went by last")  # fmt: skip
     back.set_defaults(handler=_back)
 
 
@@ -100,7 +104,7 @@ def _history(arguments: argparse.Namespace) -> None:
         settings_history.prepare(database)
         found = settings_history.newest(database, _MOST)
     told = [
-        {"number": each.identity, "at": each.at, "who": each.who,
+        {"number": each.identity, "at": each.at, "who": each.who, "is_usable": each.is_usable,
          "changes": [[one.setting, one.before, one.after] for one in each.changes]}
         for each in found
     ]  # fmt: skip
@@ -113,7 +117,9 @@ def _history(arguments: argparse.Namespace) -> None:
                 each.identity,
                 moment(each.at),
                 each.who or "by hand",
-                "; ".join(
+                "it could not be used"
+                if not each.is_usable
+                else "; ".join(
                     f"{one.setting}: {_shown(one.before)} -> {_shown(one.after)}"
                     for one in each.changes
                 ),
@@ -123,10 +129,23 @@ def _history(arguments: argparse.Namespace) -> None:
     )
 
 
-def _back(arguments: argparse.Namespace) -> None:
+def _text(arguments: argparse.Namespace) -> None:
+    print(_text_of(arguments), end="")
+
+
+def _text_of(arguments: argparse.Namespace) -> str:
+    if arguments.number == settings_history.LAST_GOOD:
+        good = settings_history.good(arguments.state)
+        if good is None:
+            raise NotFound("It is not known which settings worked last.")
+        return good
     with open_database(arguments.state) as database:
         settings_history.prepare(database)
-        text = settings_history.text_of(database, arguments.number)
+        return settings_history.text_of(database, arguments.number)
+
+
+def _back(arguments: argparse.Namespace) -> None:
+    text = _text_of(arguments)
     _save(arguments, lambda present: settings_history.back_to(text, present))
 
 

@@ -217,6 +217,9 @@ def _explained(arrival: Arrival, address: str) -> Iterator[str]:
             named = f" {attempt.name}" if attempt.name else ""
             yield f"Unknown user name{named}: {tried}."
             yield f"The user name is the whole address, {address}."
+        case Ending.LOCKED:
+            yield f"The account is locked: {tried}."
+            yield "Unlock it if this person shall come in again."
         case Ending.TOO_MANY:
             yield f"Too many wrong passwords: {tried}."
             yield "Leave the device alone for ten minutes, then type the right one."

@@ -13,11 +13,13 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from appliance.clock import Clock
 from appliance.conditions import Board, Condition, Severity
-from appliance.errors import NotFound, PillarboxError
+from appliance.errors import NotFound, PillarboxError, Refused
 from appliance.fetch import wording
+from appliance.fetch.consents import Consents
 from appliance.fetch.imap import ImapRemote
 from appliance.fetch.ledger import Ledger
 from appliance.fetch.oauth import Tokens
@@ -79,6 +81,20 @@ class Collector:
         self.say: Say = str  # a text in the language of the office
         self._running: dict[str, _Running] = {}
         self.standing: dict[str, Standing] = {}
+        self.consents = Consents(context)
+
+    async def ask_consent(self, name: str) -> dict[str, Any]:
+        """Ask the provider for a code that somebody types into its page. Raises NotFound, Trouble,
+        Refused: it logs in with a password."""
+        source = await asyncio.to_thread(self._registry.source, name)
+        if source.consent is None or not source.consent.device_url:
+            raise Refused(f"{name} logs in with a password.")
+
+        async def keep(token: str) -> None:
+            await asyncio.to_thread(self._registry.set_secret, name, token)
+            await self.reload()
+
+        return (await self.consents.begin(name, source.consent, keep)).told
 
     async def reload(self) -> None:
         """Begin, change and end sources as they are set now."""
@@ -91,7 +107,7 @@ class Collector:
                 del self.standing[name]
                 self._board.take_down(_condition(name))
         for name, source in found.items():
-            if name not in self._running:
+            if name not in self._running and not source.waits_for_consent:
                 running = _Running(source)
                 self._running[name] = running
                 self.standing.setdefault(name, Standing())
@@ -105,6 +121,7 @@ class Collector:
 
     async def close(self) -> None:
         """End all; what is under way is finished or taken again later."""
+        await self.consents.close()
         await asyncio.gather(*(self._end(name) for name in list(self._running)))
 
     async def _end(self, name: str) -> None:

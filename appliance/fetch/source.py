@@ -64,6 +64,11 @@ class Source:
     consent: Consent | None = None
 
     @property
+    def waits_for_consent(self) -> bool:
+        """Whether nobody has agreed yet in a browser."""
+        return self.consent is not None and not self.secret
+
+    @property
     def splits(self) -> bool:
         """Whether it holds the mail of a whole domain."""
         return self.deliver_to.startswith("@")

@@ -177,6 +177,11 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- for the daemon
 
+    @property
+    def account(self) -> str:
+        """Who has logged in; empty: nobody has."""
+        return self._link.account if self._link is not None else ""
+
     def close(self) -> None:
         """Say goodbye as after a timeout and close (shutdown)."""
         if self._session is not None and not self._closing:

@@ -29,6 +29,7 @@ class Recipient:
     original: str = ""  # ORCPT as given ("rfc822;Anna@office.test"), RFC 3461 §4.2
     notify: tuple[Notify, ...] = ()  # empty: not said, which means FAILURE and DELAY
     detail: str = ""  # what stood behind the + of the address
+    passed_on_by: str = ""  # whose mail it is; when local: it was too much to pass it on
 
     def wants(self, what: Notify) -> bool:
         """Whether the sender wants to hear of this."""

@@ -39,6 +39,7 @@ class Queue:
         self._entries: dict[str, Entry] = {}
         self._sources: set[str] = set()
         self.on_accepted: Callable[[Entry], None] = lambda _entry: None
+        self.before_accepting: Callable[[Envelope], Envelope] = lambda envelope: envelope
         self.is_started = False
 
     def start(self) -> None:
@@ -110,6 +111,7 @@ class Queue:
         Raises:
             StorageFull, StorageOffline: nothing was accepted; the message is gone.
         """
+        envelope = self.before_accepting(envelope)
         entry = Entry(incoming.id, envelope, [Progress() for _ in envelope.recipients])
         yield from self._or_discarded(incoming, incoming.finish())
         incoming.check()  # a record of a file that is elsewhere would mean "everybody has it"

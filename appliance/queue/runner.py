@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
@@ -36,6 +36,7 @@ _TIDY_SECONDS = 1.0
 _SWEEP_SECONDS = 60.0
 _PUT_OFF_SECONDS = 5.0
 Attempted = Callable[[Entry, int, Carried, Progress], None]
+Settling = Callable[[Entry, int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Runner:
         self.local: Carrier = NoMailboxes()
         self.outside: Outside = NoWayOut()
         self.on_attempt: Attempted = lambda _entry, _number, _carried, _progress: None
+        self.on_durable: Settling = _nothing
+        """Told of each that is in a mailbox for good, while its file is here; never raises."""
         self.agenda = self._new_agenda()
         self._placed: list[_Placed] = []
         self._over: list[Entry] = []
@@ -327,7 +330,9 @@ class Runner:
             if each.flush in failed:  # it may be lost with the flush: deliver it again
                 self._become(each, State.PENDING)
                 self.agenda.add(each.entry, self._clock.wall())
-            elif each.entry.id not in gone:
+                continue
+            await self.on_durable(each.entry, each.number)
+            if each.entry.id not in gone:
                 self._become(each, State.DELIVERED)
         try:
             await self._threads.carry_out(self._queue.finish(done))
@@ -338,6 +343,10 @@ class Runner:
     def _become(self, placed: _Placed, state: State) -> None:
         before = placed.entry.progress[placed.number]
         self._queue.note(placed.entry, placed.number, replace(before, state=state))
+
+
+async def _nothing(_entry: Entry, _number: int) -> None:
+    """Nobody wants to know."""
 
 
 def _still_wanted(job: Job) -> Job:

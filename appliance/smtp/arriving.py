@@ -53,7 +53,9 @@ class Arriving:
         if self.fault is not None or not data:
             return
         if self.size > self._handling.largest_octets:
-            self.fault = Reply(552, "5.3.4", "The message is larger than is taken here.")
+            most = self._handling.largest_octets >> 20
+            sentence = f"The message is larger than the {most} MiB that are taken here."
+            self.fault = Reply(552, "5.3.4", sentence)
             return
         if not self._handling.may_be_binary:
             self._line_ends.feed(data)

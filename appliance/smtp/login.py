@@ -65,6 +65,8 @@ def need_login(connection: SmtpConnection) -> None:
         raise Reply(530, "5.7.0", "Begin TLS first (STARTTLS), then log in.")
     if connection.login is None:
         raise Reply(530, "5.7.0", "Log in first.")
+    if not connection.context.gate.directory.may_enter(connection.login.address):
+        raise Reply(530, "5.7.0", "Log in first.")  # the account was locked meanwhile
     if refusal := allowance.refusal(connection.login):
         raise Reply(550, "5.7.1", refusal)
 

@@ -97,7 +97,14 @@ def _somebody(address: str, people: Directory) -> tuple[Destination, ...]:
     destinations = people.resolve(address)
     if not destinations:
         raise Reply(550, "5.1.1", "Nobody here has this address.")
-    return destinations
+    taking = tuple(
+        each
+        for each in destinations
+        if not each.is_local or not people.parting(each.address).refuses_mail
+    )
+    if not taking:  # RFC 3463 §3.3
+        raise Reply(550, "5.2.1", "This person has left; the mailbox takes no mail any more.")
+    return taking
 
 
 def _is_here(path: Path, people: Directory) -> bool:

@@ -24,6 +24,7 @@ from typing import Any, TypeVar, cast
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from appliance.accounts.allowance import Device
+from appliance.accounts.directory import Directory
 from appliance.accounts.login import Login
 from appliance.errors import PillarboxError
 from appliance.net.connection import peer_of
@@ -166,11 +167,11 @@ class SmtpConnection(SMTP):
         log.error("a fault of ours", exc_info=error, extra={"peer": self.peer.host})
         return "451 4.3.0 Something went wrong here; try again later."
 
-    def say_goodbye(self) -> None:
+    def say_goodbye(self, words: str = "421 4.3.2 The server shuts down; try later.") -> None:
         """RFC 5321 §3.8: a server that shuts down says so."""
         if self.transport is not None:
             with contextlib.suppress(RuntimeError, AttributeError):
-                self._writer.write(b"421 4.3.2 The server shuts down; try again in a minute.\r\n")
+                self._writer.write(f"{words}\r\n".encode())
             self.transport.close()
 
     def _hang_up(self) -> str:
@@ -379,3 +380,9 @@ class SmtpServer:
         """End all connections (shutdown)."""
         for connection in list(self._connections):
             connection.say_goodbye()
+
+    def send_away(self, people: Directory) -> None:
+        """End the connections of accounts that may not be logged in any more."""
+        for each in list(self._connections):
+            if each.login is not None and not people.may_enter(each.login.address):
+                each.say_goodbye("421 4.7.0 Log in again.")

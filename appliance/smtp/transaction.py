@@ -54,8 +54,10 @@ def begin(argument: str, rules: Rules, login: Login | None, context: SmtpContext
     given = parameters.mail_parameters(rest)
     if not sender.is_ascii and not given.smtputf8:
         raise Reply(553, "5.6.7", "An address that is not ASCII needs the parameter SMTPUTF8.")
-    if given.size > context.settings.largest_message_mib * 1024 * 1024:
-        raise Reply(552, "5.3.4", "The message is larger than is taken here.")
+    most = context.settings.largest_message_mib
+    if given.size > most * 1024 * 1024:
+        sentence = f"The message is larger than the {most} MiB that are taken here."
+        raise Reply(552, "5.3.4", sentence)
     rules.sender(sender, login)
     return Transaction(sender, given)
 
@@ -81,7 +83,13 @@ def add_recipient(
         transaction.recipients.setdefault(
             each.address,
             Recipient(
-                each.address, each.is_local, str(path), given.orcpt, given.notify, each.detail
+                each.address,
+                each.is_local,
+                str(path),
+                given.orcpt,
+                given.notify,
+                each.detail,
+                each.passed_on_by,
             ),
         )
 

@@ -176,9 +176,13 @@ class Disk:
         files.rename(path, new)
 
     def unlink(self, path: bytes) -> bool:
-        """Take a message's file away; whether it was there."""
-        self.place.leaving.goes(path)
-        return files.unlink_if_there(path)
+        """Take a message's file away; whether it was there. Under hold its mail is held first."""
+        leaving = self.place.leaving
+        leaving.goes(path)
+        leaving.holding.keep((path,))
+        was_there = files.unlink_if_there(path)
+        leaving.holding.let_go(path)
+        return was_there
 
     def named(self, path: bytes) -> None:
         """A file has got or lost this name, not durably yet. Called after the act, not before."""

@@ -26,6 +26,7 @@ from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused, S
 from appliance.store import names
 from appliance.store.folder import Folder
 from appliance.store.guard import Guard
+from appliance.store.holding import UNNAMED, Holding, nothing_held
 from appliance.store.leaving import Leaving
 
 DEFAULTS = (
@@ -51,7 +52,14 @@ class Found:
 class HomeFiles:
     """The directories of one account."""
 
-    def __init__(self, people: Path, index: Path, guard: Guard, wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        people: Path,
+        index: Path,
+        guard: Guard,
+        wall: Callable[[], float],
+        holding: Holding | None = None,
+    ) -> None:
         self.path = people
         self.index = index
         self.guard = guard
@@ -60,7 +68,7 @@ class HomeFiles:
         self._special_uses: dict[str, bytes] = {}
         self._reserving = threading.Lock()
         self._reserved: set[str] = set()
-        self.leaving = Leaving(os.fsencode(people))
+        self.leaving = Leaving(os.fsencode(people), holding or nothing_held(people))
 
     def folder_path(self, name: str) -> Path:
         """The directory of a mailbox. Raises Refused for a name that cannot be one."""
@@ -93,8 +101,11 @@ class HomeFiles:
     def _clear_left_overs(self) -> None:
         for entry in list(os.scandir(self.path / "tmp")):
             if entry.is_dir(follow_symlinks=False):
-                if entry.name.startswith(("creating.", "deleted.")):
+                if entry.name.startswith("creating."):
                     files.remove_tree(Path(entry.path))
+                elif entry.name.startswith("deleted."):
+                    with contextlib.suppress(OSError, PillarboxError):  # at the next start again
+                        self._remove_for_good(Path(entry.path))
             elif time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT_OVER_SECONDS:
                 files.unlink_if_there(entry.path)
 
@@ -188,7 +199,7 @@ class HomeFiles:
     def remove(self, name: str) -> None:
         """Remove one mailbox and its mail; durable. Raises NotFound."""
         self.guard.check()
-        away = self.path / "tmp" / f"deleted.{secrets.token_hex(8)}"
+        away = self._away(names.directory_name(name))
         try:
             with self.leaving.folders:
                 files.rename(self.folder_path(name), away)
@@ -200,7 +211,21 @@ class HomeFiles:
         self._special_uses.pop(name, None)
         with contextlib.suppress(OSError, PillarboxError):  # it is gone; this is tidying up
             files.remove_tree(self.index_path(name))
-            files.remove_tree(away)
+            self._remove_for_good(away)
+
+    def _away(self, directory: str) -> Path:
+        """Where a mailbox waits to be removed; the name says which it was, if there is room."""
+        plain = f"deleted.{secrets.token_hex(8)}"
+        named = plain + directory
+        return self.path / "tmp" / (named if len(os.fsencode(named)) < 255 else plain)
+
+    def _remove_for_good(self, away: Path) -> None:
+        """Remove what was taken away; under hold its mail is held first."""
+        _, _, directory = away.name.removeprefix("deleted.").partition(".")
+        self.leaving.holding.keep_folder(
+            away, os.fsencode(f".{directory}") if directory else UNNAMED
+        )
+        files.remove_tree(away)
 
     def reserve(self, moving: Mapping[str, str]) -> None:
         """Until `release` nobody else makes or renames mailboxes of a tree's old and new names.

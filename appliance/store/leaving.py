@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from appliance import files
 from appliance.errors import PillarboxError
+from appliance.store.holding import Holding
 
 WAITING = b".leaving"
 
@@ -35,8 +36,10 @@ class Left:
 class Leaving:
     """Of one account. `goes` is called in lanes, `begin` and `end` by the maker of a view."""
 
-    def __init__(self, people: bytes) -> None:
+    def __init__(self, people: bytes, holding: Holding) -> None:
         self.people = people
+        self.holding = holding
+        """Where what is deleted goes while the account is under hold."""
         self._view = b""
         self._left: list[Left] = []
         self._lock = threading.Lock()

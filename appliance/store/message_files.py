@@ -248,6 +248,7 @@ def remove(disk: Disk, chosen: Sequence[Located]) -> list[int]:
     """Unlink messages; the UIDs that are gone (all, unless an error ends it)."""
     finder = Finder(disk)
     gone: list[int] = []
+    disk.place.leaving.holding.keep(filter(None, map(finder.expected, chosen)))  # one flush for all
     try:
         with disk.acting():
             for located in chosen:

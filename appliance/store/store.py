@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from appliance.errors import PillarboxError, Refused, StorageOffline
 from appliance.store import check, names
 from appliance.store.freezing import Frozen
 from appliance.store.guard import Guard
+from appliance.store.holding import HELD, Holding
 from appliance.store.home import Home
 from appliance.store.home_files import HomeFiles
 from appliance.store.past import PREFIX, Making, Past
@@ -47,6 +49,7 @@ class Store:
         self._boot = boot_id() if boot is None else boot
         self._runs = Runs(mail / "index" / "run", self._boot)
         self._homes: dict[str, Home] = {}
+        self._held: frozenset[str] = frozenset()
         self.past = Past(mail, Making(self.freeze, self._past_home, self._forget_day))
         self._lock: int | None = None
 
@@ -109,12 +112,14 @@ class Store:
             home.moved(self._home_files(address), self._runs)
 
     def _home_files(self, address: str) -> HomeFiles:
-        return HomeFiles(
-            self._mail / "people" / address,
-            self._mail / "index" / address,
-            self._guard,
-            self._clock.wall,
-        )
+        people, held = self._mail / "people" / address, self._mail / HELD / address
+        holding = Holding(people, held, lambda: address in self._held, self._clock.wall)
+        index = self._mail / "index" / address
+        return HomeFiles(people, index, self._guard, self._clock.wall, holding)
+
+    def hold(self, addresses: Iterable[str]) -> None:
+        """From now on these accounts are under hold: what is deleted there is held."""
+        self._held = frozenset(addresses)
 
     def home(self, address: str) -> Home:
         """The mailboxes of one account; asks no disk. Raises Refused for no address at all."""

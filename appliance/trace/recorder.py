@@ -65,6 +65,11 @@ class Recorder:
             )
         )
 
+        for each in envelope.recipients:
+            if each.is_local and each.passed_on_by:
+                words = "It was not passed on: more was within an hour than the limit allows."
+                self.noted(entry, phrase("kept"), words)
+
     def attempted(self, entry: Entry, number: int, carried: Carried, progress: Progress) -> None:
         """Somebody tried to bring it to a recipient."""
         self.tally.attempted(progress.state)

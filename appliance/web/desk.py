@@ -22,6 +22,7 @@ from appliance.web.grants import Grants
 from appliance.web.imports import Importer
 from appliance.web.passkeys import Ceremonies
 from appliance.web.presence import Presence
+from appliance.web.regaining import Regaining
 from appliance.web.shelves import Shelves
 
 Act = Callable[..., Awaitable[Any]]
@@ -55,6 +56,7 @@ class Desk:
     acts: Mapping[str, Act]
     """What the running daemon does when asked; the command line asks for the same."""
     presence: Presence = field(default_factory=Presence)
+    regaining: Regaining = field(default_factory=Regaining)
     office: Office = field(default_factory=Office)
     grants: Grants = field(default_factory=Grants)
     shelves: Shelves = field(default_factory=Shelves)

@@ -41,7 +41,7 @@ async def log_in(desk: Desk, login: str, password: str, code: str, peer: str) ->
     person = await desk.blocking(people.find, desk.database, name)
     if person is not None and person.totp:
         await _check_code(desk, person, code, peer)
-    return await visitor(desk, name, peer)
+    return await _let_in(desk, name, peer)
 
 
 async def check_password(desk: Desk, login: str, password: str, peer: str) -> str:
@@ -111,7 +111,15 @@ async def of_passkey(
         with contextlib.suppress(AuthenticationFailed):
             gate.note_failure(peer, _A_PASSKEY.format(peer), Service.PAGE)
         raise error from None
-    return await visitor(desk, login, peer)
+    return await _let_in(desk, login, peer)
+
+
+async def _let_in(desk: Desk, login: str, peer: str) -> Visitor:
+    """Who somebody is; whose account is locked hears what a stranger hears."""
+    found = await visitor(desk, login, peer)
+    if not found.login:
+        desk.gate.note_failure(peer, login, Service.PAGE)
+    return found
 
 
 async def visitor(
@@ -122,7 +130,9 @@ async def visitor(
     session: str = "",
     scopes: frozenset[str] | None = None,
 ) -> Visitor:
-    """Who somebody is now; a role that was taken away counts at once."""
+    """Who somebody is now; a role that was taken away, and a lock, count at once."""
+    if desk.gate.directory.parting(login).is_locked:
+        return Visitor(peer=peer)
     person = await desk.blocking(people.find, desk.database, login)
     account = desk.gate.directory.accounts.get(login)
     if person is None and account is None:

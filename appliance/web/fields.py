@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from typing import Any
 
@@ -30,7 +31,10 @@ class Kind(Enum):
     SECRET = "secret"  # noqa: S105 - the name of a kind
     NUMBER = "number"
     SWITCH = "switch"
+    DATE = "date"  # a day, 2027-03-01
     CHOICE = "choice"
+    COUNTRY = "country"  # one of the choices, each a country (ISO 3166)
+    ZONE = "zone"  # one of the choices, each a time zone
     CHOICES = "choices"  # any number of them
     SIZE = "size"  # octets, typed as 2G
     LINES = "lines"
@@ -112,6 +116,8 @@ def _one(field: Field, raw: Any) -> Any:
         return _number(field, raw)
     if field.kind is Kind.SIZE:
         return _size(raw)
+    if field.kind is Kind.DATE:
+        return _day(raw)
     return _text(field, raw)
 
 
@@ -139,6 +145,13 @@ def _number(field: Field, raw: Any) -> int:
     if not field.low <= number <= field.high:
         raise ValueError(f"This must be between {field.low} and {field.high}.")
     return number
+
+
+def _day(raw: Any) -> str:
+    try:
+        return date.fromisoformat(str(raw).strip()).isoformat()
+    except ValueError:
+        raise ValueError(N_("This must be a day such as 2027-03-01.")) from None
 
 
 def _size(raw: Any) -> int:

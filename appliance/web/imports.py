@@ -2,7 +2,8 @@
 
 One list stands at a time. What was made is noted beside each row, so a restart goes on with the
 next. First passwords are derived from a secret of the box and are nowhere written; they can be
-printed again until the list is put away.
+printed again until the list is put away, which happens by itself after two weeks. Who has another
+password by then has a sheet without one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("pillarbox.web")
 
 NONE, SEEN, MAKING, MADE = "", "seen", "making", "made"
-_STATE, _NAME, _WHO = "import", "import-name", "import-who"
+_STATE, _NAME, _WHO, _MADE_AT = "import", "import-name", "import-who", "import-made-at"
+KEPT_SECONDS = 14 * 86_400.0
+"""How long first passwords can be printed once all are made: long enough for a colleague's holiday,
+and a page that was left open in spring does not print passwords in autumn."""
 _TOLD_EVERY = 20  # accounts; telling the doors of each would take longer than making it
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -44,6 +48,7 @@ class Made:
     row: Row
     is_chosen: bool
     outcome: str  # "": not yet; made; or why it could not be
+    verifier: str = ""  # of the first password; empty: made by an earlier version
 
 
 def state(database: AccountsDatabase) -> str:
@@ -59,6 +64,7 @@ def all_rows(database: AccountsDatabase) -> list[Made]:
                 Row(r["number"], r["address"], r["name"], r["quota"], r["problem"]),
                 bool(r["chosen"]),
                 r["outcome"],
+                r["verifier"],
             )
             for r in db.query("select * from web_import order by number")
         ]
@@ -83,6 +89,7 @@ def keep(database: AccountsDatabase, rows: Sequence[Row], who: str) -> None:
                 "problem": row.problem,
                 "chosen": 1,
                 "outcome": "",
+                "verifier": "",
             }
             for row in rows
         )
@@ -122,6 +129,37 @@ def forget(database: AccountsDatabase) -> None:
         people.note(database, _STATE, NONE)
 
 
+def end(database: AccountsDatabase, now: float) -> float:
+    """Put a list away whose time is over; until when its first passwords can be printed, or 0.0
+    where there is none that was made."""
+    with database.change():
+        if state(database) != MADE:
+            return 0.0
+        made_at = float(people.fact(database, _MADE_AT) or 0.0)
+        if not made_at:  # by an earlier version: the time begins now
+            people.note(database, _MADE_AT, str(now))
+            made_at = now
+        if now - made_at < KEPT_SECONDS:
+            return made_at + KEPT_SECONDS
+        forget(database)
+        return 0.0
+
+
+def opens(database: AccountsDatabase, made: Made) -> bool:
+    """Whether somebody of the list still has the first password; tens of milliseconds for each of
+    a list of an earlier version."""
+    present = _argon2_of(database, made.row.address)
+    if made.verifier or not present:
+        return bool(present) and made.verifier == present
+    return passwords.argon2_matches(first_password(database, made.row.address), present)
+
+
+def _argon2_of(database: AccountsDatabase, address: str) -> str:
+    with database.read() as db:
+        row = db.execute("select argon2 from accounts where address = ?", [address]).fetchone()
+    return str(row[0]) if row else ""
+
+
 def first_password(database: AccountsDatabase, address: str) -> str:
     """What somebody of the list logs in with at first: 59 bits, easy to type on a phone."""
     name = people.fact(database, _NAME)
@@ -145,13 +183,16 @@ def make(database: AccountsDatabase, row: Row, now: float) -> str:
         )
         outcome = MADE
     except AlreadyExists as error:
-        there = database.directory().accounts.get(row.address)
-        ours = there is not None and passwords.argon2_matches(password, there.argon2)
-        outcome = MADE if ours else str(error)
+        there = _argon2_of(database, row.address)
+        outcome = MADE if there and passwords.argon2_matches(password, there) else str(error)
     except PillarboxError as error:
         outcome = str(error)
+    verifier = _argon2_of(database, row.address) if outcome == MADE else ""
     with database.change() as db:
-        db.execute("update web_import set outcome = ? where number = ?", [outcome, row.number])
+        db.execute(
+            "update web_import set outcome = ?, verifier = ? where number = ?",
+            [outcome, verifier, row.number],
+        )
     return outcome
 
 
@@ -176,6 +217,7 @@ class Importer:
 
     async def _run(self, desk: Desk) -> None:
         try:
+            await desk.blocking(end, desk.database, desk.now)
             if await desk.blocking(state, desk.database) == MAKING:
                 await self._make_all(desk)
         except PillarboxError as error:  # it goes on at the next start
@@ -195,5 +237,6 @@ class Importer:
             self._done = number
             if number % _TOLD_EVERY == 0:
                 await desk.ask("people_changed")
+        await desk.blocking(people.note, database, _MADE_AT, str(desk.now))
         await desk.blocking(people.note, database, _STATE, MADE)
         await desk.ask("people_changed")

@@ -12,13 +12,15 @@ from appliance.web.language import N_
 WELL, ATTENTION, FAULT, WORKING = "well", "attention", "fault", "working"
 _DAY = 86400.0
 _OF = {
-    "mail": ("queue", "frozen", "outgoing", "fetch", "relay"),
+    "mail": ("queue", "frozen", "outgoing", "fetch", "relay", "move-in"),
     "disk": ("disk", "mail-disk", "space", "smart", "inodes", "moving", "damaged"),
     "backup": ("backup", "drive", "recovery"),
     "certificate": ("certificate",),
     "clock": ("clock", "time"),
 }
 """Which conditions belong to which line, by how their keys begin or what is in them."""
+_PAGES = {"settings": "/settings"}
+"""Where the others are mended, when not under "Health"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def lines(
         _line(N_("Certificate"), _taken(left, "certificate"), N_("It is good."), "/health"),
         _line(N_("Clock"), _taken(left, "clock"), N_("It is right."), "/health"),
     ]
-    return made + [_line(N_("Box"), [each], "", "/health") for each in left]
+    others = [(each, _PAGES.get(each["key"], "/health")) for each in left]
+    return made + [_line(N_("Box"), [each], "", path) for each, path in others]
 
 
 def _mail(status: Mapping[str, Any]) -> str:
@@ -64,7 +67,8 @@ def _backup(
 ) -> Line:
     title = N_("Backup")
     if backup["is_busy"]:
-        return Line(title, WORKING, N_("A backup or a restore is under way."), "", "/backups")
+        left = str(backup.get("left", ""))
+        return Line(title, WORKING, N_("A backup or a restore is under way."), left, "/backups")
     if conditions:
         return _line(title, conditions, "", "/backups")
     proven = [run for run in runs if run.outcome == "proven"]

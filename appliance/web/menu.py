@@ -39,6 +39,7 @@ MENU = (
     Item("/", N_("Home"), "home", Role.USER),
     Item("/people", N_("People"), "people"),
     Item("/flow", N_("Mail flow"), "arrows"),
+    Item("/moving-in", N_("Moving in"), "inward", Role.OWNER),
     Item("/trace", N_("Where is my mail?"), "search"),
     Item("/queue", N_("Waiting mail"), "clock"),
     Item("/backups", N_("Backups"), "shield"),

@@ -104,6 +104,8 @@ def _schema(field: Field) -> dict[str, Any]:
             return {"type": "integer", "minimum": field.low, "maximum": field.high}
         case Kind.SWITCH:
             return {"type": "boolean"}
+        case Kind.DATE:
+            return {"type": "string", **({} if not field.required else {"format": "date"})}
         case Kind.SIZE:
             return {
                 "oneOf": [
@@ -111,7 +113,7 @@ def _schema(field: Field) -> dict[str, Any]:
                     {"type": "string", "pattern": r"^[0-9]{1,12}[KMGT]?$"},
                 ]
             }
-        case Kind.CHOICE:
+        case Kind.CHOICE | Kind.COUNTRY | Kind.ZONE:
             return {"type": "string", "enum": offered}
         case Kind.CHOICES:
             return {"type": "array", "items": {"type": "string", "enum": offered}}

@@ -192,6 +192,16 @@ def _there(db: Database, login: str) -> Person:
     return _person(row)
 
 
+def check_may_leave(database: AccountsDatabase, login: str) -> None:
+    """Raises Refused when nobody else owns the box."""
+    with database.read() as db:
+        row = next(
+            iter(db.query("select * from web_people where login = ?", [canonical(login)])), None
+        )
+        if row is not None:
+            _keep_an_owner(db, _person(row))
+
+
 def _keep_an_owner(db: Database, person: Person) -> None:
     others = db.execute(
         "select 1 from web_people where role = 'owner' and login <> ?", [person.login]

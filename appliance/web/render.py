@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from appliance import words
-from appliance.speech import quantities
+from appliance.speech import places, quantities
 from appliance.speech.language import LANGUAGES, Language
 from appliance.web import language
 from appliance.web import menu as menus
 from appliance.web.desk import Desk
-from appliance.web.fields import typed_size
+from appliance.web.fields import Field, Kind, typed_size
 from appliance.web.operations.table import BY_NAME
 from appliance.web.roles import Role, Visitor
 
@@ -46,10 +46,19 @@ def environment(code: str) -> Environment:
         "weekday": lambda at: quantities.moment_by("E", float(at), code),
         "date": lambda at: quantities.moment_by("MMMd", float(at), code),
         "occasion": lambda at: quantities.occasion(float(at or 0), code),
+        "places": lambda field: _named_places(field, code),
         "duration": lambda seconds: language.say(words.duration(float(seconds)), code),
     }
     made.globals |= {"operations": BY_NAME, "languages": tuple(LANGUAGES.values())}
     return made
+
+
+def _named_places(field: Field, code: str) -> list[tuple[str, str]]:
+    """The choices of a country or a zone, with their names, in the order of these."""
+    name = places.country_name if field.kind is Kind.COUNTRY else places.zone_name
+    none, *others = field.choices
+    named = [(value, name(value, code)) for value, _ in others]
+    return [(none[0], language.say(none[1], code)), *sorted(named, key=lambda each: each[1])]
 
 
 def language_of(request: Request) -> Language:

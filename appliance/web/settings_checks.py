@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance import settings
+from appliance.clock import zone_file
 from appliance.errors import BadSettings
 from appliance.net import proxy
 from appliance.net.resolver import Resolver
@@ -35,6 +36,8 @@ def _deeper(section: str, name: str, value: Any, peer: str) -> str:
             ssl.create_default_context().load_verify_locations(value)
         elif (section, name) == ("dns", "servers"):
             Resolver(value)
+        elif (section, name) == ("office", "time_zone") and value and not zone_file(value):
+            return N_("There is no such time zone; it is named like Europe/Berlin.")
         elif (section, name) == ("server", "proxies") and proxy.is_listed(
             peer, proxy.networks(value)
         ):

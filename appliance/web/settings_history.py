@@ -18,12 +18,16 @@ from sqlite_utils import Database
 from appliance import files
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.migrations import migrate_room
-from appliance.errors import BadSettings, NotFound
+from appliance.errors import BadSettings, NotFound, PillarboxError
 from appliance.web import settings_file
 from appliance.web.language import N_
 from appliance.web.settings_words import ELSEWHERE, WRITE_ONLY
 
 SETTINGS = "settings.toml"
+GOOD = "settings.good"
+"""In STATE: the whole text that the box went by last."""
+LAST_GOOD = 0
+"""For going back: what the box goes by, in place of the number of a state."""
 MOST_STATES = 200
 _TABLE = "web_settings"
 
@@ -46,6 +50,7 @@ class State:
     who: str  # empty: somebody by hand, and this is when it was noticed
     peer: str
     changes: tuple[Change, ...]  # against the state before
+    is_usable: bool = True  # False: somebody broke the file by hand; it is kept as it was found
 
 
 def _first(db: Database) -> None:
@@ -66,7 +71,39 @@ def content(state: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"The settings cannot be read: {error}.") from error
+        raise BadSettings(f"settings.toml cannot be read: {error}.") from error
+
+
+def raw(state: Path) -> str:
+    """The file's text whatever is in it; what is no UTF-8 is told as \\xNN.
+
+    Raises:
+        StorageOffline: the card does not give it back.
+    """
+    try:
+        return files.read(state / SETTINGS).decode("utf-8", "backslashreplace")
+    except OSError:
+        return ""
+
+
+def good(state: Path) -> str | None:
+    """The text that the box went by last; None: it never ran."""
+    try:
+        return files.read(state / GOOD).decode("utf-8")
+    except (PillarboxError, OSError, UnicodeDecodeError):
+        return None
+
+
+def keep_good(state: Path, text: str) -> None:
+    """The box goes by this text. Durable on return. Raises StorageFull, StorageOffline."""
+    if good(state) != text:
+        files.replace(state / GOOD, text.encode())
+
+
+def note(database: AccountsDatabase, text: str, now: float) -> None:
+    """Take a text up that was written by hand, unless it is the newest state."""
+    with database.change() as db:
+        _take_up(db, text, now)
 
 
 def save(
@@ -85,15 +122,13 @@ def save(
         BadSettings: the new text cannot be used. StorageFull, StorageOffline: nothing has changed.
     """
     with database.change() as db:
-        before = content(state)
-        last = db.execute(f"select content from {_TABLE} order by id desc limit 1").fetchone()  # noqa: S608 - our own name
-        if last is None or last[0] != before:
-            _insert(db, (last[0] if last else before, before), ("", ""), now)
+        before = raw(state)
+        _take_up(db, before, now)
         after = make(before)
         settings_file.tree(after)
         if after == before:
             return False
-        _insert(db, (before, after), who, now)
+        _insert(db, after, who, now)
         db.execute(f"delete from {_TABLE} where id <= (select max(id) from {_TABLE}) - ?",  # noqa: S608 - our own name
                    [MOST_STATES])  # fmt: skip
         files.replace(state / SETTINGS, after.encode())
@@ -111,6 +146,7 @@ def newest(database: AccountsDatabase, most: int) -> list[State]:
                 row["who"],
                 row["peer"],
                 tuple(Change(*each) for each in json.loads(row["changes"])),
+                _is_usable(row["content"]),
             )
             for row in rows
         ]
@@ -149,9 +185,26 @@ def told(before: str, after: str) -> list[Change]:
     ]
 
 
-def _insert(db: Database, texts: tuple[str, str], who: tuple[str, str], now: float) -> None:
-    changes = [[each.setting, each.before, each.after] for each in told(*texts)]
+def _take_up(db: Database, text: str, now: float) -> None:
+    last = db.execute(f"select content from {_TABLE} order by id desc limit 1").fetchone()  # noqa: S608 - our own name
+    if last is None or last[0] != text:
+        _insert(db, text, ("", ""), now)
+
+
+def _insert(db: Database, text: str, who: tuple[str, str], now: float) -> None:
+    """A new state; its changes are told against the newest one that can be read."""
+    rows = db.execute(f"select content from {_TABLE} order by id desc")  # noqa: S608 - our own name
+    before = next((each[0] for each in rows if _is_usable(each[0])), text)
+    changes = [[each.setting, each.before, each.after] for each in told(before, text)]
     db.table(_TABLE).insert(
-        {"at": now, "who": who[0], "peer": who[1], "content": texts[1],
+        {"at": now, "who": who[0], "peer": who[1], "content": text,
          "changes": json.dumps(changes)}
     )  # fmt: skip
+
+
+def _is_usable(text: str) -> bool:
+    try:
+        settings_file.tree(text)
+    except BadSettings:
+        return False
+    return True

@@ -8,6 +8,8 @@ from __future__ import annotations
 from appliance.web.language import N_
 
 LABELS = {
+    "office.country": N_("Country"),
+    "office.time_zone": N_("Time zone"),
     "server.office": N_("Name of the office"),
     "server.language": N_("Language of letters"),
     "server.host_name": N_("Name of the box"),
@@ -40,12 +42,18 @@ LABELS = {
     "relay.local_servers": N_("Servers of the office network"),
     "relay.ca_file": N_("File with authorities"),
     "fetch.ca_file": N_("File with authorities"),
+    "migration.connections": N_("Accounts at the same time"),
+    "migration.kib_per_second": N_("Speed (KiB a second)"),
+    "migration.largest_message_mib": N_("Largest message (MiB)"),
+    "migration.minutes": N_("Look every (minutes)"),
+    "migration.days": N_("Days"),
     "filters.dmarc": N_("Forged senders (DMARC)"),
     "filters.block_lists": N_("Block lists"),
     "filters.greylist": N_("Strangers come twice (greylisting)"),
     "filters.local_peers": N_("Judge the office network too"),
     "sending.recipients_per_hour": N_("Recipients an hour"),
     "sending.recipients_per_day": N_("Recipients a day"),
+    "sending.passed_on_per_hour": N_("Most passed on within an hour"),
     "trace.days": N_("Days"),
     "trace.most_events": N_("Most entries"),
     "trace.subjects": N_("Keep subjects"),

@@ -90,4 +90,8 @@ def _third(db: Database) -> None:
     ).create_index(["login"])
 
 
-STEPS = (_first, _second, _third)
+def _fourth(db: Database) -> None:
+    db.table("web_import").add_column("verifier", str, not_null_default="")
+
+
+STEPS = (_first, _second, _third, _fourth)

@@ -131,6 +131,13 @@ def test_refusals_are_sentences_and_change_nothing(registry, database):
     assert database.directory() == before
 
 
+@pytest.mark.parametrize("address", ["no address", "eve@nowhere.test", "ben@office.test"])
+def test_of_a_bad_address_and_a_bad_password_the_address_is_told_first(registry, address):
+    with pytest.raises((Refused, NotFound, AlreadyExists)) as refusal:
+        registry.add_account(address, "short")
+    assert "password" not in str(refusal.value)
+
+
 def test_a_removed_account_is_gone_with_its_app_passwords_and_from_aliases(registry, database):
     registry.add_app_password("ben@office.test", "phone")
     registry.add_alias("info@office.test", ["ben@office.test", "anna@office.test"])
@@ -166,6 +173,17 @@ def test_two_who_pass_on_to_each_other_are_refused_however_it_came_about(registr
     registry.set_forward("ben@office.test", "anna@office.test", keeps_copy=False)
     with pytest.raises(Refused, match="comes back to anna"):
         registry.set_forward("anna@office.test", "ben@office.test", keeps_copy=False)
+
+
+def test_it_is_known_whose_mail_is_passed_on_outside(registry, database):
+    registry.add_alias("team@office.test", ["out@else.test", "anna@office.test"])
+    registry.set_forward("anna@office.test", "anna@else.test", keeps_copy=True)
+    registry.set_forward("ben@office.test", "anna@office.test", keeps_copy=False)
+    people = database.directory()
+    for address in ("anna@office.test", "ben@office.test", "team@office.test"):
+        whose = {each.address: each.passed_on_by for each in people.resolve(address)}
+        assert whose.pop("anna@else.test") == "anna@office.test"
+        assert set(whose.values()) == {""}, "only what goes outside by it"
 
 
 def test_mail_stays_where_its_target_is_gone(registry, database):

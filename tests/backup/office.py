@@ -15,7 +15,7 @@ from appliance.backup import view
 from appliance.backup.history import Target
 from appliance.backup.job import Outcome
 from appliance.backup.process import Watch
-from appliance.backuping import open_job
+from appliance.backupjob import open_job
 from appliance.clock import SetClock
 from appliance.net import certificates
 from appliance.store.store import Store

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from appliance import lastgood
 from appliance.accounts.database import AccountsDatabase
 from appliance.backup import card, key, newbox, target, view
 from appliance.backup.engine import Engine
 from appliance.backup.newbox import Place
 from appliance.backup.trouble import TargetTrouble
 from appliance.clock import SystemClock
-from appliance.errors import BadSettings, Refused
+from appliance.errors import Refused
+from appliance.store.flags import DELETED
 from appliance.store.store import Store
 from appliance.threads import run_here
 from tests.backup.office import ANNA, BEN, Office, contents
@@ -62,6 +64,26 @@ def test_everything_is_back_as_it_was(office: Office, engine: Engine, tmp_path: 
         assert database.directory().accounts == office.database.directory().accounts
     assert not (place.mail / newbox.RESTORING).exists()
     assert not place.scratch.exists()
+
+
+def test_what_was_deleted_under_hold_comes_back_too_and_still_out_of_sight(
+    office: Office, tmp_path: Path
+) -> None:
+    office.store.hold([ANNA])
+    inbox = run_here(office.store.home(ANNA).open("INBOX"))[0]
+    uids = inbox.rows.uids.tolist()
+    run_here(inbox.store_flags(uids, add=DELETED))
+    run_here(inbox.expunge())
+    drive = office.known_drive()
+    outcome = office.back_up(drive)
+    assert outcome.is_proven, outcome.sentence
+    engine = Engine(target.repository_of(Path(drive.location), "the drive"), key.load(office.state))
+    place = new_place(tmp_path)
+    newbox.restore_all(engine, engine.versions()[-1].identity, place)
+    held = place.mail / "held" / ANNA
+    assert len(list(held.glob("cur/*"))) == len(uids) > 0
+    assert contents(held) == contents(office.mail / "held" / ANNA)
+    assert list((place.mail / "people" / ANNA / "cur").iterdir()) == []
 
 
 def test_uids_and_uidvalidity_are_the_same(office: Office, engine: Engine, tmp_path: Path) -> None:
@@ -121,18 +143,19 @@ def spoiled(office: Office, engine: Engine, tmp_path: Path, spoil) -> str:
     return engine.backup(whole, "box-1").identity
 
 
-def test_corrupt_settings_are_told_and_nothing_changes(
+def test_a_box_whose_settings_were_broken_by_hand_comes_back_as_it_was(
     office: Office, engine: Engine, tmp_path: Path
 ) -> None:
     def spoil(whole: Path) -> None:
         (whole / "state" / "settings.toml").write_bytes(b"[server\nhost_name = 7\n")
+        (whole / "state" / "settings.good").write_bytes(b"[smtp]\nlargest_message_mib = 7\n")
 
     version = spoiled(office, engine, tmp_path, spoil)
     place = new_place(tmp_path)
-    with pytest.raises(BadSettings, match="The settings in this version cannot be used"):
-        newbox.restore_all(engine, version, place)
-    assert not place.state.joinpath("settings.toml").exists()
-    assert not (place.mail / "people").exists()
+    assert "is back as it was" in newbox.restore_all(engine, version, place)
+    loaded = lastgood.load(place.state)
+    assert "settings.toml is not TOML" in loaded.complaint
+    assert loaded.tree.smtp.largest_message_mib == 7
 
 
 def test_a_newer_format_is_told_and_nothing_changes(

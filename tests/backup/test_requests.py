@@ -25,6 +25,7 @@ def requests(office: Office, threads: Threads, freeze=None) -> BackupRequests:
     return BackupRequests(
         Means(
             office.job,
+            office.clock,
             office.store,
             threads,
             freeze or view.freeze_stopped(office.mail),
@@ -34,6 +35,11 @@ def requests(office: Office, threads: Threads, freeze=None) -> BackupRequests:
             nobody,
         )
     )
+
+
+async def begin(asked: BackupRequests, to: str = "") -> None:
+    """A run, as somebody asks for it."""
+    asked.begin_run(await asked.find(to))
 
 
 async def done(asked: BackupRequests) -> dict:
@@ -62,9 +68,9 @@ def test_a_run_and_a_restore_while_sessions_look_on(office: Office) -> None:
     told_session: list[bool] = []
 
     async def story(asked: BackupRequests) -> None:
-        await asked.acts()["backup_now"]()
+        await begin(asked)
         with pytest.raises(Refused, match="under way"):
-            await asked.now()
+            await begin(asked)
         assert (await done(asked))["outcome"] == "proven"
         box = run_here(office.store.home(ANNA).open("INBOX"))[0]
         run_here(box.store_flags([1, 2], add=DELETED))
@@ -96,7 +102,7 @@ def test_what_cannot_be_is_told_at_once_or_at_the_end(office: Office) -> None:
         with pytest.raises(Refused, match="12 words; 10 are missing"):
             await asked.restore({"account": ANNA}, words="legal winner")
         with pytest.raises(NotFound, match="add it first"):
-            await asked.now("/nonexistent")
+            await begin(asked, "/nonexistent")
         await asked.restore({"account": ANNA})
         told = await done(asked)
         assert (told["outcome"], told["sentence"]) == ("failed", "There is no backup on drive A.")
@@ -113,9 +119,9 @@ def test_stopping_the_appliance_ends_a_run(office: Office) -> None:
         begun.set()
 
     async def story(asked: BackupRequests) -> dict:
-        await asked.now()
+        await begin(asked)
         await asyncio.to_thread(begun.wait, 30)
-        asked.stop()
+        await asked.stop()
         return await done(asked)
 
     told = carry(office, story, slow)
@@ -127,7 +133,7 @@ def test_some_messages_come_back_and_no_others(office: Office) -> None:
     drive = office.drive()
 
     async def story(asked: BackupRequests) -> None:
-        await asked.now()
+        await begin(asked)
         await done(asked)
         box = run_here(office.store.home(ANNA).open("INBOX"))[0]
         name = run_here(box.permanent_name(2))[0]
@@ -149,13 +155,13 @@ def test_a_restore_goes_on_after_the_box_was_stopped(office: Office) -> None:
     before = contents(office.mail / "people" / ANNA)
 
     async def stopped(asked: BackupRequests) -> None:
-        await asked.now()
+        await begin(asked)
         await done(asked)
         box = run_here(office.store.home(ANNA).open("INBOX"))[0]
         run_here(box.store_flags([1, 2], add=DELETED))
         run_here(box.expunge([1, 2]))
         await asked.restore({"account": ANNA}, source=drive.identity)
-        asked.stop()
+        await asked.stop()
         await done(asked)
 
     async def begun_anew(asked: BackupRequests) -> None:

@@ -12,8 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.support.box import Box, free_port_base, wait_until
 from tests.support.mail import letter, submit, wait_for_mail, without_trace
 from tests.support.sessions import doors_open_to, imap, pop3
@@ -124,25 +122,6 @@ def test_a_port_that_is_taken_is_refused_with_a_sentence(tmp_path: Path) -> None
     with socket.create_server(("127.0.0.1", base + 143)):
         sentence = refusal(box, port_base=base)
     assert sentence.startswith(f"Port {base + 143} cannot be used on 127.0.0.1: ")
-
-
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ("[smtp]\n\nlargest_message_mib = 0\n", "line 3: smtp.largest_message_mib must be between"),
-        ("[server]\nlog_level = 3\n", 'line 2: server.log_level must be a text in "quotes", not 3'),
-        ("[imap]\nspeed = 1\n", "line 2: imap.speed is not a setting (there are "),
-        ("\n[web]\n", "line 2: there is no section 'web' (there are "),
-        ("[smtp\n", "is not TOML: Expected ']'"),
-    ],
-)
-def test_settings_that_cannot_be_used_are_refused_with_line_and_field(
-    tmp_path: Path, settings: str, sentence: str
-) -> None:
-    box = Box(tmp_path / "box", settings=settings)
-    said = refusal(box)
-    assert said.startswith(str(box.state / "settings.toml"))
-    assert sentence in said
 
 
 def test_keys_certificates_and_accounts_are_for_the_owner_only(own_box: Box) -> None:

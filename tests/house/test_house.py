@@ -30,7 +30,7 @@ FLOORS = {
     **dict.fromkeys(("message", "net", "hardware", "helper"), 1),
     "sieve": 2,
     **dict.fromkeys(("store", "accounts"), 3),
-    **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters", "zone"), 4),
+    **dict.fromkeys(("queue", "delivery", "relay", "fetch", "filters", "zone", "answering"), 4),
     **dict.fromkeys(
         (
             "smtp",
@@ -44,6 +44,7 @@ FLOORS = {
             "reports",
             "devices",
             "speech",
+            "migration",
         ),
         5,
     ),
@@ -53,6 +54,7 @@ FLOORS = {
             "__main__",
             "cli",
             "daemon",
+            "starting",
             "doors",
             "requests",
             "parts",
@@ -67,8 +69,13 @@ FLOORS = {
             "intake",
             "publishing",
             "sending",
+            "replying",
+            "parting",
             "reporting",
             "backuping",
+            "backupjob",
+            "lastgood",
+            "plugged",
             "postroom",
             "mounting",
             "front",
@@ -81,6 +88,7 @@ FLOORS = {
             "networking",
             "lanpage",
             "control",
+            "migrating",
         ),
         7,
     ),
@@ -91,10 +99,10 @@ ADDRESS_OF_LIBRARY = {
     "pyudev": "appliance/hardware/udev.py",
     "RPi": "appliance/hardware/gpio.py",
     "psutil": "appliance/hardware/vitals.py",
-    "uvloop": "appliance/daemon.py",
+    "uvloop": "appliance/starting.py",
     "dns": "appliance/net/resolver.py",
     "aiosmtplib": "appliance/relay/",
-    "imapclient": "appliance/fetch/",
+    "imapclient": ("appliance/fetch/", "appliance/migration/remote.py"),
     "poplib": "appliance/fetch/",
     "dkim": "appliance/filters/",
     "spf": "appliance/filters/",
@@ -113,12 +121,12 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|panel|watch|daemon|doors|outside|intake|publishing|sending|reporting|maildisk|moving|switching|adapting|sampling|requests|control|threads|postroom|networking"
+    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|panel|watch|daemon|starting|doors|outside|intake|publishing|sending|replying|reporting|maildisk|moving|switching|adapting|sampling|requests|control|threads|postroom|networking|backupjob|parting|migrating"
     r"|net/connection|net/proxy|net/resolver|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"
     r"|relay/(client|attempt|opening|login|pool|hosts|policy)"
-    r"|fetch/collector"
+    r"|fetch/(collector|consents)|migration/mover"
     r"|filters/(judge|signing|worker|reports|blocklists)"
     r"|web/.*"
     r")\.py$"

@@ -310,3 +310,29 @@ def test_a_report_for_somebody_who_is_gone_does_not_stay_in_the_queue(tmp_path):
         assert bench.queue.entries() == []
 
     run(tmp_path, Script(Carried(State.FAILED, "No such account.", "5.1.1")), story)
+
+
+def test_what_is_durable_is_told_while_its_file_is_there_and_only_then(tmp_path):
+    """A mailbox whose flush fails has nothing for good; whoever answers mail must not hear of it."""
+    told, fails = [], [True]
+
+    def flush():
+        if fails.pop() if fails else False:
+            raise StorageFull("full")
+
+    async def story(bench):
+        async def durable(entry, number):
+            told.append((entry.id, number, bench.queue.spool.path(entry.id).exists()))
+
+        bench.runner.on_durable = durable
+        identity = await bench.accept(local("anna@office.test"))
+        bench.runner.find_due()
+        while bench.runner._tasks:
+            await asyncio.wait(bench.runner._tasks)
+        await bench.runner.tidy()
+        assert told == []
+        await bench.settle()
+        assert told == [(identity, 0, True)]
+        assert bench.queue.entries() == []
+
+    run(tmp_path, Script(Carried(State.DELIVERED, flush=Shared(flush))), story)

@@ -110,6 +110,7 @@ class PostOffice:
             doorkeeper=Doorkeeper(self.doors),
             refusal=lambda: self.refusal,
         )
+        self.allowance = context.allowance
         servers = []
         for name, door in (
             ("mx", Door(is_submission=False)),

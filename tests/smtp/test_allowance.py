@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import smtplib
 import time
 from pathlib import Path
@@ -10,8 +11,13 @@ import pytest
 
 from appliance.accounts.allowance import DAY, HOUR, Allowance, Device, Limits
 from appliance.accounts.login import Login
+from appliance.accounts.passing import Passing
+from appliance.queue.envelope import Recipient
+from appliance.sending import kept
+from tests.smtp.postoffice import Client, PostOffice
 from tests.support.box import Box, wait_until
 from tests.support.mail import letter, stored_messages, wait_for_mail
+from tests.web.browser import Reader
 
 ANNA = Login("anna@office.test")
 
@@ -146,3 +152,78 @@ def test_a_scanner_sends_by_its_address_in_its_accounts_name(box: Box) -> None:
     finally:
         box.cli("device", "remove", "scanner")
     assert box.try_cli("device", "add", "far", "8.8.8.8", "--account", anna.address).returncode == 1
+
+
+def test_only_a_device_of_the_office_logs_in_without_tls(office: PostOffice) -> None:
+    """An old scanner knows AUTH LOGIN and no TLS; at this door nobody else may do that."""
+    words = [base64.b64encode(each).decode() for each in (b"ben@office.test", b"correct horse")]
+    with Client(office.tls_only) as client:
+        client.ask("EHLO scanner")
+        assert client.ask("AUTH LOGIN").startswith("538 5.7.11")
+    office.allowance.change([Device("scanner", "127.0.0.1", "ben@office.test", 30)], {})
+    try:
+        with Client(office.tls_only) as client:
+            client.ask("EHLO scanner")
+            assert client.ask("AUTH LOGIN").startswith("334")
+            assert client.ask(words[0]).startswith("334")
+            assert client.ask(words[1]) == "235 2.7.0 Logged in."
+            assert client.ask("MAIL FROM:<ben@office.test>").startswith("250")
+    finally:
+        office.allowance.change([], {})
+
+
+# --- mail that is passed on
+
+
+def test_what_an_account_passes_on_is_bounded_by_the_hour() -> None:
+    passing = Passing(per_hour=3)
+    assert [passing.take(ANNA.address, 1, now) for now in (0, 61, 122, 183)] == [True] * 3 + [False]
+    assert passing.take("ben@office.test", 3, 183)
+    assert passing.eased(200) == []
+    assert not passing.take(ANNA.address, 1, HOUR - 1)
+    assert passing.eased(HOUR) == [ANNA.address]
+    assert passing.take(ANNA.address, 1, HOUR)
+    assert passing.eased(HOUR) == []
+
+
+def test_what_was_passed_on_is_known_after_a_restart() -> None:
+    before, after = Passing(per_hour=3), Passing(per_hour=3)
+    before.take(ANNA.address, 2, 10)
+    after.remember(before.changed())
+    assert before.changed() == []
+    assert after.within_the_hour(ANNA.address, 20) == 2
+    assert not after.take(ANNA.address, 2, 20)
+
+
+def test_what_is_not_passed_on_is_in_the_mailbox_once() -> None:
+    named = "team@office.test"
+    out = Recipient("a@else.test", is_local=False, named=named, passed_on_by=ANNA.address)
+    here = Recipient(ANNA.address, is_local=True, named=named)
+    other = Recipient("b@else.test", is_local=False, named=named, passed_on_by="ben@office.test")
+    for recipients in ((out, other), (out, here, other), (here, out, other)):
+        found = kept(recipients, {ANNA.address})
+        assert [each.address for each in found] == [ANNA.address, other.address]
+        assert found[0].is_local
+        assert found[0].passed_on_by == ANNA.address
+    assert kept((out, here, other), set()) == (out, here, other)
+
+
+def test_mail_beyond_the_limit_stays_in_the_mailbox_and_it_is_said(tmp_path: Path) -> None:
+    with Box(tmp_path, settings="[sending]\npassed_on_per_hour = 2\n") as box:
+        anna = box.account("anna")
+        box.cli("account", "forward", anna.address, "anna@far.test", "--no-copy")
+        with smtplib.SMTP("127.0.0.1", box.port(25), timeout=20) as client:
+            for number in range(4):
+                content = letter(f"flood{number}", "joe@else.test", anna.address)
+                client.sendmail("joe@else.test", [anna.address], content)
+        assert len(wait_for_mail(box, anna, 2)) == 2
+        assert box.cli("queue", "list").count("1 of 1 wait") == 2
+        said = "The mail of anna@office.test was passed on 2 times within an hour; more of it stays"
+        assert said in box.cli("status")
+        traced = lambda: box.cli("trace", "--to", anna.address)  # noqa: E731 - one line
+        wait_until(lambda: traced().count("kept") == 2, "the trace tells")
+        assert "more was within an hour than the limit allows" in traced()
+        reader = Reader(box)
+        assert reader.log_in(anna.address, anna.password).status == 200
+        assert reader.get("/me").says("what comes now stays in the mailbox here")
+        assert reader.api("GET", "/me/forward").json["is_stopped"] is True

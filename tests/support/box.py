@@ -254,6 +254,7 @@ class Box:
         out, err = io.StringIO(), io.StringIO()
         status: object = 0
         given, sys.stdin = sys.stdin, io.StringIO(stdin)
+        zone = os.environ.get("TZ")
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 main(["--state", str(self.state), *arguments])
@@ -261,6 +262,7 @@ class Box:
             status = end.code or 0
         finally:
             sys.stdin = given
+            _back_to(zone)  # a command tells the time of its box's office
         assert isinstance(status, int)
         return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
@@ -270,6 +272,15 @@ class Box:
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         return done.stdout
+
+
+def _back_to(zone: str | None) -> None:
+    if os.environ.get("TZ") == zone:
+        return
+    os.environ.pop("TZ", None)
+    if zone is not None:
+        os.environ["TZ"] = zone
+    time.tzset()
 
 
 def free_port_base() -> int:

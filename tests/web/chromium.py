@@ -14,6 +14,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
 
 from tests.support.box import ROOT, Box, wait_until
 
@@ -38,6 +39,9 @@ class Chromium:
         field = self.driver.find_element(By.NAME, name)
         field.clear()
         field.send_keys(text)
+
+    def choose(self, name: str, words: str) -> None:
+        Select(self.driver.find_element(By.NAME, name)).select_by_visible_text(words)
 
     def press(self, words: str) -> None:
         """The button, link or summary of these words that can be seen."""

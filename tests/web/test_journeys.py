@@ -3,6 +3,7 @@
 One box for all. With PILLARBOX_SCREENSHOTS set to a folder each page is left there at all widths.
 """
 
+import imaplib
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from tests.clients.test_syncing import mbsync
 from tests.support.box import Person, wait_until
 from tests.support.mail import letter
 from tests.support.programs import need
+from tests.support.sessions import imap as session
 from tests.web.browser import OWNER, OWNER_PASSWORD, Reader
 from tests.web.chromium import WIDTHS, chromium
 from tests.web.safe import imap, lose, subjects
@@ -202,6 +204,41 @@ def test_who_looks_into_a_mailbox_presses_the_button_and_its_owner_is_told(safe,
         assert found[0]
     window.go("/changes")
     window.awaits("Look at what somebody had")
+
+
+# --- J9: somebody leaves, and everything is where it belongs
+
+
+def test_somebody_leaves_and_a_colleague_goes_on_with_their_mail(safe, window):
+    lea, heir = safe.box.person("lea"), safe.box.person("heir")
+    with session(safe.box, lea) as client:
+        client.append("INBOX", None, None, b"Subject: The offer\r\n\r\nx\r\n")
+    window.go(f"/people/{lea.address}")
+    window.press("Lock it")
+    window.driver.find_element("css selector", "#leaving .sure[open] button").click()
+    window.awaits("Locked: nobody gets in with it.")
+    _look(window, "leaving")
+    window.press("Change the automatic answer")
+    window.driver.find_element("name", "is_on").click()
+    window.type("text", "Ask my colleague.")
+    window.press("Save the answer")
+    window.awaits("once a week each")
+    window.press("Choose a colleague")
+    window.driver.find_element("id", "hand_over--to").send_keys(heir.address)
+    window.press("Hand it over")
+    window.awaits("Press the button on the box within a minute")
+    safe.box.cli("sim", "press")
+    window.press("The button was pressed: go on")
+    window.awaits(f"with {heir.address} now")
+    window.press("Choose the day")
+    day = window.driver.find_element("id", "account_keep--until")
+    window.driver.execute_script("arguments[0].value = '2099-12-31'", day)
+    window.press("Keep it")
+    window.awaits("Kept until 2099-12-31.")
+    with session(safe.box, heir) as client:
+        assert int(client.select(f'"{lea.address}/Inbox"')[1][0]) > 0
+    with pytest.raises(imaplib.IMAP4.error), session(safe.box, lea):
+        pytest.fail("inside")
 
 
 # --- J5: a backup by the button

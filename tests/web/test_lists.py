@@ -1,15 +1,22 @@
 """Lists of people: read as spreadsheets write them, seen row by row, made one by one."""
 
 import dataclasses
+import quopri
 import re
+import subprocess
 import uuid
+from contextlib import closing
 
 import pytest
 
+from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.directory import Account, Directory
+from appliance.accounts.registry import Registry
 from appliance.errors import Refused
-from appliance.web import lists
+from appliance.web import imports, lists, people
+from appliance.web.lists import Row
 from tests.support.box import wait_until
+from tests.support.mail import stored_messages
 from tests.web.browser import Reader
 
 _PEOPLE = Directory(
@@ -136,9 +143,6 @@ def test_a_list_is_seen_row_by_row_and_made_only_when_all_that_is_chosen_is_righ
 
 
 def test_the_first_password_on_a_sheet_opens_the_account(office, owner):
-    from appliance.accounts.database import AccountsDatabase
-    from appliance.web import imports
-
     owner.do("/people/import", "import_read", list="zoe@office.test;Zoe")
     owner.do("/people/import", "import_make", rows="1")
     _made(owner)
@@ -146,8 +150,57 @@ def test_the_first_password_on_a_sheet_opens_the_account(office, owner):
     password = imports.first_password(database, "zoe@office.test")
     database.close()
     assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){2}", password)
-    assert Reader(office).log_in("zoe@office.test", password).status == 200
+    zoe = Reader(office)
+    assert zoe.log_in("zoe@office.test", password).status == 200
+    assert password in _printed(owner)
+    new = {"now": password, "password": "what zoe thought of"}
+    assert zoe.api("PUT", "/me/password", new).status == 204
+    printed = _printed(owner)
+    assert "zoe@office.test" in printed
+    assert password not in printed, "it opens nothing any more"
     owner.do("/people/import", "import_forget")
+
+
+def _printed(reader):
+    done = subprocess.run(
+        ["pdftotext", "-layout", "-", "-"], check=True, capture_output=True, timeout=30,
+        input=reader.get_bytes("/people/import/start-sheets"),
+    )  # fmt: skip
+    return done.stdout.decode()
+
+
+def test_a_list_is_put_away_by_itself_after_two_weeks(tmp_path):
+    with closing(AccountsDatabase(tmp_path)) as database:
+        people.prepare(database)
+        Registry(database, 0.0).add_domain("office.test")
+        imports.keep(database, [Row(1, "zoe@office.test", "Zoe", "", "")], "olga")
+        imports.choose(database, [each.row for each in imports.all_rows(database)], {1})
+        assert imports.end(database, 0.0) == 0.0
+        assert imports.make(database, imports.all_rows(database)[0].row, 5.0) == imports.MADE
+        people.note(database, "import", imports.MADE)
+        assert imports.opens(database, imports.all_rows(database)[0])
+        until = imports.end(database, 100.0)
+        assert until == 100.0 + imports.KEPT_SECONDS
+        assert imports.end(database, until - 1.0) == until
+        Registry(database, 6.0).set_password("zoe@office.test", "what zoe thought of")
+        assert not imports.opens(database, imports.all_rows(database)[0])
+        assert imports.end(database, until) == 0.0
+        assert imports.all_rows(database) == []
+        assert "zoe@office.test" in database.directory().accounts
+
+
+def test_who_read_a_catch_all_is_told_whose_mail_does_not_reach_them_any_more(office, owner):
+    reader = office.person("reader")
+    owner.do("/people", "alias_add", alias="@office.test", targets=reader.address)
+    owner.do("/people/import", "import_read", list="yan@office.test;Yan\nyves@office.test;Yves")
+    owner.do("/people/import", "import_make", rows=["1", "2"])
+    _made(owner)
+    owner.do("/people", "alias_remove", alias="@office.test")
+    owner.do("/people/import", "import_forget")
+    wait_until(lambda: stored_messages(office, reader), "the reader is told")
+    (told,) = stored_messages(office, reader)
+    said = b"makes accounts whose mail you got until now: yan@office.test, yves@office.test"
+    assert said in b" ".join(quopri.decodestring(told).split())
 
 
 def test_a_restart_in_the_middle_goes_on(safe):

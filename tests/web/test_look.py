@@ -103,6 +103,8 @@ def test_the_door_and_the_way_to_it_are_for_everybody(office):
             assert not opened.is_too_wide()
             opened.shoot(f"login-{width}-light")
         assert opened.violations() == []
+        opened.go("/forgotten")
+        assert opened.violations() == []
         opened.driver.get(f"http://localhost:{office.port(80)}/")
         opened.shoot("trust-1440-light")
         assert opened.violations() == []

@@ -165,6 +165,17 @@ REFUSED = (
     ("/flow", "route_add", {"way": "elsewhere", "recipient": "x@else.test"}),
     ("/flow", "device_add", {"name": "UP", "address": "x", "account": "y", "per_hour": "0"}),
     ("/flow", "source_add", {"name": "provider", "host": "h", "user": "u", "to": "v@else.test"}),
+    (
+        "/moving-in",
+        "move_add",
+        {"address": "anna@office.test", "host": "-", "user": "u", "password": "x"},
+    ),
+    (
+        "/moving-in",
+        "move_add",
+        {"address": "v@else.test", "host": "h", "user": "u", "login": "other", "client_id": ""},
+    ),
+    ("/moving-in", "move_import", {"list": "no such columns"}),
     ("/backups", "backup_now", {"to": "nowhere"}),
     ("/backups", "backup_adopt", {"path": "/nowhere"}),
     ("/disks", "disk_use", {"disk": "/nowhere"}),

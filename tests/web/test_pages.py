@@ -114,6 +114,8 @@ def test_a_drive_is_plugged_adopted_and_backed_up_by_the_page(office, owner, tmp
     assert owner.do("/backups", "backup_now", to=target).says("Done.")
     wait_until(lambda: owner.get("/backups").says("are safe on drive"), "it is proven", seconds=60)
     assert owner.get("/backups").says("was read back in the last run")
+    wait_until(lambda: owner.get("/backups").says("It can be pulled now."), "it is let go of")
+    assert owner.get("/backups").says("The drive can be pulled now; if it stays")
     _lose_and_get_back(office, owner, target)
     owner.do("/backups", "backup_eject")
     wait_until(lambda: owner.get("/backups").says("It can be pulled now."), "it is let go of")

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from appliance import control
 from appliance.accounts.database import AccountsDatabase
 from appliance.backup import pending
 from appliance.backup.history import History
@@ -105,8 +106,10 @@ def test_everybodys_mail_at_once_waits_for_the_button(safe, olga):
     assert subjects(safe.box, "dora", "Secret plans") == ["Secret plans 1", "Secret plans 2"]
 
 
-def test_anybody_may_have_a_drive_that_was_let_go_of_read_again(anna):
+def test_anybody_may_have_a_drive_that_was_let_go_of_read_again(anna, olga):
     assert anna.do("/me/restore", "my_drives_ready").says("Done.")
+    assert olga.do("/restore", "my_drives_ready").says("Done.")
+    assert olga.do("/people/dora@office.test/restore", "my_drives_ready").says("Done.")
     assert _version(anna, "/me/restore")
 
 
@@ -120,3 +123,14 @@ def test_a_restore_that_a_power_cut_ended_goes_on_by_itself(safe):
     safe.start_again()
     there = ["Secret plans 1", "Secret plans 2"]
     wait_until(lambda: subjects(safe.box, "dora", "Secret plans") == there, "it went on")
+    over = lambda: control.ask(safe.box.state, "backup_progress")  # noqa: E731 - one line
+    wait_until(lambda: not over()["is_busy"], "it is over")
+    safe.box.kill()
+    safe.start_again()
+    assert over()["account"] == "dora@office.test"
+    dora = Reader(safe.box)
+    assert dora.log_in("dora@office.test", safe.box.password("dora")).status == 200
+    assert dora.get("/me/restore").says("2 messages were restored; 0 were here already.")
+    dora.api("POST", "/me/log-out")
+    assert dora.log_in("dora@office.test", safe.box.password("dora")).status == 200
+    assert dora.get("/me/restore").says("2 messages were restored; 0 were here already.")

@@ -53,6 +53,20 @@ def test_the_box_writes_letters_in_the_language_of_the_first_steps(empty):
     assert empty.cli("backup", "key", "show").startswith("Recovery sheet of ")
 
 
+def test_where_the_office_is_is_guessed_and_kept(empty):
+    reader = Reader(empty, language="de-AT,de;q=0.9")
+    first = reader.get("/setup")
+    assert '<option value="AT" selected>Österreich</option>' in first.text
+    owner = {"office": "Müller", "name": "Olga", "login": "olga", "password": PASSWORD}
+    reader.post("/setup", owner | {"country": "NP", "time_zone": ""})
+    settings = (empty.state / "settings.toml").read_text()
+    assert 'country = "NP"' in settings
+    assert 'time_zone = "Asia/Kathmandu"' in settings
+    assert '<option value="Asia/Kathmandu" selected>Nepal' in reader.get("/settings/office").text
+    reader.do("/settings/office", "settings_office", country="DE", time_zone="Europe/Berlin")
+    assert 'time_zone = "Europe/Berlin"' in (empty.state / "settings.toml").read_text()
+
+
 def test_what_cannot_be_used_is_said_beside_the_field_and_nothing_is_made(empty):
     reader = Reader(empty)
     typed = {"office": "", "name": "Olga", "login": "two words", "password": "short"}
@@ -182,14 +196,19 @@ def test_a_power_cut_leads_back_to_the_step_where_it_was(empty):
 def test_the_journey_in_chromium(empty, tmp_path, scripts):
     with chromium(empty, scripts=scripts) as window:
         window.resize(1440)
+        zone = {"timezoneId": "Europe/Vienna"}
+        window.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", zone)
         window.go("/")
         window.type("office", "Smith & Sons")
+        if not scripts:  # the country tells
+            window.choose("country", "Austria")
         window.type("name", "Olga Smith")
         window.type("login", "olga")
         window.type("password", PASSWORD)
         _look(window, "setup-owner", scripts=scripts)
         window.press("Go on")
         window.awaits("Where shall the mail be?")
+        assert 'time_zone = "Europe/Vienna"' in (empty.state / "settings.toml").read_text()
         _look(window, "setup-disk", scripts=scripts)
         window.press("Later")
         window.press("Only inside Mail within the office, for now. You can add the world later.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from appliance.accounts import passing
 from appliance.accounts.addresses import canonical
 from appliance.errors import Refused
 from appliance.web import entry, reaching
@@ -59,9 +60,21 @@ async def alias_remove(desk: Desk, _visitor: Visitor, values: Values) -> None:
 
 
 async def my_forward(desk: Desk, visitor: Visitor, _values: Values) -> dict[str, Any]:
-    """Where one's own mail is passed on to; "" is nowhere."""
-    found = desk.gate.directory.forwards.get(own_account(visitor))
-    return {"to": found.target if found else "", "keep": found.keeps_copy if found else True}
+    """Where one's own mail is passed on to; "" is nowhere. `is_stopped`: more was passed on within
+    the hour than the limit allows."""
+    account = own_account(visitor)
+    found = desk.gate.directory.forwards.get(account)
+    return {
+        "to": found.target if found else "",
+        "keep": found.keeps_copy if found else True,
+        "is_stopped": found is not None and await is_stopped(desk, account),
+    }
+
+
+async def is_stopped(desk: Desk, account: str) -> bool:
+    """Whether so much of an account's mail was passed on that it stays in the mailbox now."""
+    standing = (await desk.ask("status"))["conditions"]
+    return any(each["key"] == passing.condition(account) for each in standing)
 
 
 async def my_forward_set(desk: Desk, visitor: Visitor, values: Values) -> None:

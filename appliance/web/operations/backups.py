@@ -23,12 +23,13 @@ async def targets(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[s
     """Where backups go."""
     found = await desk.blocking(desk.backups.targets)
     present = await desk.blocking(desk.backups.present)
+    plugged = {each["target"] for each in await drives(desk, _visitor, _values)}
     return [
         {
             "id": each.identity,
             "label": each.label,
             "location": each.location,
-            "here": each.identity in present,
+            "here": each.identity in present or each.label in plugged,
             "last_run": each.last_run,
             "last_proven": each.last_proven,
             "covered": await desk.blocking(desk.backups.covered, each),

@@ -13,10 +13,11 @@ from appliance.fetch.source import MIB, Kind, Security, Source
 from appliance.relay import registry as relaying
 from appliance.relay.options import DIRECT, NO_WAY, Route, Smarthost, Tls
 from appliance.web.desk import Desk
-from appliance.web.fields import Field, Values
+from appliance.web.fields import BadFields, Field, Values
 from appliance.web.fields import Kind as Typed
 from appliance.web.language import N_
 from appliance.web.operation import Operation, beside
+from appliance.web.operations import consenting
 from appliance.web.roles import Role, Visitor
 
 _RELAY_PORTS = {Tls.IMPLICIT: 465, Tls.STARTTLS: 587, Tls.NONE: 25}
@@ -64,7 +65,6 @@ KEEP_DAYS = Field(
     high=3650, help=N_("-1: leave it there; 0: delete it there as soon as it is here."),
 )  # fmt: skip
 THERE_USER = Field("user", N_("User name there"))
-THERE_SECRET = Field("password", N_("Password there"), Typed.SECRET)
 ADDRESS = Field("address", N_("Its address in the network"), help=N_("Such as 192.168.1.30."))
 ACCOUNT = Field("account", N_("Sends as"), help=N_("An address here."))
 PER_HOUR = Field(
@@ -135,7 +135,7 @@ async def _ways(desk: Desk, change: Any) -> None:
 async def sources(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
     """Mailboxes at providers, and how each does."""
     found = await desk.blocking(lambda: fetching.Registry(desk.database).sources())
-    standing = await desk.ask("fetch_status")
+    standing, asked = await desk.ask("fetch_status"), await desk.ask("fetch_consents")
     return [
         {
             "name": each.name,
@@ -146,6 +146,9 @@ async def sources(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[s
             "keep_days": each.keep_days,
             "last_visit": 0.0,
             "trouble": "",
+            "by": "oauth" if each.consent else "password",
+            "waits_for_consent": each.waits_for_consent,
+            "consent": asked.get(each.name),
             **standing.get(each.name, {}),
         }
         for each in found
@@ -155,6 +158,9 @@ async def sources(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[s
 async def source_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Collect mail from another mailbox."""
     kind, security = Kind(values["kind"]), Security(values["security"])
+    consent = consenting.consent_of(values)
+    if consent is None and not values["password"]:
+        raise BadFields({"password": N_("Please fill this in.")})
     source = Source(
         values["name"],
         kind,
@@ -162,8 +168,9 @@ async def source_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
         values["port"] or _FETCH_PORTS[kind, security],
         values["user"],
         values["to"].lower(),
-        secret=values["password"],
+        secret="" if consent else values["password"],
         security=security,
+        consent=consent,
         keep_days=values["keep_days"],
         largest_octets=50 * MIB,
     )
@@ -176,6 +183,15 @@ async def source_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
             raise Refused(f"Nobody here gets mail for {source.deliver_to}.")
     await desk.blocking(lambda: fetching.Registry(desk.database).add(source))
     await desk.ask("fetch_changed")
+    if consent is not None:
+        with beside("client_id"):
+            await desk.ask("fetch_consent", name=source.name)
+
+
+async def source_consent(desk: Desk, _visitor: Visitor, values: Values) -> dict[str, Any]:
+    """Ask the provider for a code that is typed into its page."""
+    found: dict[str, Any] = await desk.ask("fetch_consent", name=values["name"])
+    return found
 
 
 async def source_remove(desk: Desk, _visitor: Visitor, values: Values) -> None:
@@ -239,7 +255,10 @@ OPERATIONS = (
               sources),
     Operation("source_add", "POST", "/sources", _OWNER, _FLOW, N_("Collect from a mailbox"),
               source_add,
-              (NAME, KIND, HOST, THERE_USER, THERE_SECRET, DELIVER_TO, KEEP_DAYS, SECURITY, PORT)),
+              (NAME, KIND, HOST, THERE_USER, SECRET, DELIVER_TO, KEEP_DAYS, *consenting.FIELDS,
+               SECURITY, PORT)),
+    Operation("source_consent", "POST", "/sources/{name}/consent", _OWNER, _FLOW,
+              N_("Ask for consent to collect"), source_consent, (NAME,)),
     Operation("source_remove", "DELETE", "/sources/{name}", _OWNER, _FLOW,
               N_("Collect from there no more"), source_remove, (NAME,)),
     Operation("source_visit", "POST", "/sources/{name}/visit", _HELPER, _FLOW,

@@ -13,6 +13,7 @@ from appliance.web.language import N_
 from appliance.web.lists import Row
 from appliance.web.operation import Operation, beside
 from appliance.web.roles import Role, Visitor
+from appliance.words import phrase
 
 LIST = Field(
     "list", N_("List"), Kind.LINES, may_be_file=True,
@@ -31,6 +32,7 @@ async def read(desk: Desk, visitor: Visitor, values: Values) -> None:
 
 async def shown(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
     """The list, what is wrong with each row, and how far it is."""
+    until = await desk.blocking(imports.end, desk.database, desk.now)
     rows = await desk.blocking(imports.all_rows, desk.database)
     chosen = [each for each in rows if each.is_chosen]
     over = sum(bool(each.outcome) for each in chosen)
@@ -40,6 +42,7 @@ async def shown(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any
             {**asdict(each.row), "is_chosen": each.is_chosen, "outcome": each.outcome}
             for each in rows
         ],
+        "until": until,
         "chosen": len(chosen),
         "made": sum(each.outcome == imports.MADE for each in rows),
         "fraction": over / len(chosen) if chosen else 0.0,
@@ -52,13 +55,27 @@ async def make(desk: Desk, visitor: Visitor, values: Values) -> None:
     numbers = {int(each) for each in values["rows"] if each.isascii() and each.isdigit()}
     there = await desk.blocking(imports.all_rows, desk.database)
     rows = await _checked(desk, visitor, [each.row for each in there])
+    readers = await _readers(desk, visitor, [each for each in rows if each.number in numbers])
     await desk.blocking(imports.choose, desk.database, rows, numbers)
     desk.importer.begin(desk)
+    for reader, addresses in readers.items():
+        what = phrase(f"makes accounts whose mail you got until now: {', '.join(addresses)}")
+        await reaching.tell(desk, visitor, reader, what)
 
 
 async def forget(desk: Desk, _visitor: Visitor, _values: Values) -> None:
     """Put the list away; first passwords cannot be printed any more."""
     await desk.blocking(imports.forget, desk.database)
+
+
+async def _readers(desk: Desk, visitor: Visitor, rows: list[Row]) -> dict[str, list[str]]:
+    """Who got mail for addresses of a list until now (a catch-all), and for which."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if not row.problem:
+            for reader in await reaching.check(desk, visitor, row.address):
+                found.setdefault(reader, []).append(row.address)
+    return found
 
 
 async def _checked(desk: Desk, visitor: Visitor, rows: list[Row]) -> list[Row]:

@@ -74,10 +74,12 @@ async def usage_of(desk: Desk, addresses: list[str]) -> dict[str, dict[str, int]
 
 async def account_add(desk: Desk, visitor: Visitor, values: Values) -> dict[str, Any]:
     """A new account."""
+    with beside("address"):
+        told = await reaching.check(desk, visitor, values["address"])
+        await desk.registry(lambda registry: registry.check_free(values["address"]))
     with beside("password"):
         passwords.check_new(values["password"])
     with beside("address"):
-        told = await reaching.check(desk, visitor, values["address"])
         address = await desk.registry(
             lambda registry: registry.add_account(
                 values["address"],
@@ -206,6 +208,7 @@ def _account(
         "quota": found.quota_octets,
         "role": person.role.word if person is not None else Role.USER.word,
         "forward": _forward(directory, found.address),
+        "parting": asdict(directory.parting(found.address)),
         "aliases": sorted(a for a, to in directory.aliases.items() if found.address in to),
         "app_passwords": [
             {

@@ -81,7 +81,8 @@ async def my_stop(desk: Desk, visitor: Visitor, _values: Values) -> None:
 
 async def my_ready(desk: Desk, visitor: Visitor, _values: Values) -> None:
     """Have drives that were let go of read again."""
-    own_account(visitor)
+    if visitor.role < Role.OWNER:
+        own_account(visitor)
     await make_ready(desk)
 
 

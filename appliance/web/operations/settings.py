@@ -8,19 +8,21 @@ from functools import partial
 from typing import Any
 
 from appliance import settings
-from appliance.errors import Refused
+from appliance.errors import NotFound, Refused
 from appliance.settings import Settings
 from appliance.web import settings_checks, settings_file, settings_history
 from appliance.web.desk import Desk
 from appliance.web.fields import BadFields, Field, Kind, Values
 from appliance.web.language import N_
 from appliance.web.operation import Operation
+from appliance.web.operations.setup import COUNTRY, TIME_ZONE
 from appliance.web.roles import Role, Visitor
 from appliance.web.settings_words import CHOICES, ELSEWHERE, LABELS, WRITE_ONLY
 
 _FORGET = "forget_"
+PLACES = {"office.country": COUNTRY, "office.time_zone": TIME_ZONE}
 _MOST_TOLD = 50
-NUMBER = Field("number", N_("Number"), Kind.NUMBER)
+NUMBER = Field("number", N_("Number"), Kind.NUMBER, help=N_("0: what the box went by last."))
 SUMMARY = N_("Change the settings of a section")
 
 
@@ -51,6 +53,8 @@ def _field(kind: type, name: str, full: str, default: Any) -> Field:
         return made(Kind.NUMBER, required=True, low=low, high=high)
     if full in WRITE_ONLY:
         return made(Kind.SECRET)
+    if full in PLACES:
+        return made(PLACES[full].kind, choices=PLACES[full].choices)
     if limits.choices:
         choices = tuple((each, CHOICES.get(each, each)) for each in limits.choices)
         return made(Kind.CHOICE, required="" not in limits.choices, choices=choices)
@@ -105,7 +109,7 @@ async def history(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[s
 
 async def back(desk: Desk, visitor: Visitor, values: Values) -> None:
     """Bring an earlier state back, as a new one."""
-    text = await desk.blocking(settings_history.text_of, desk.database, values["number"])
+    text = await desk.blocking(_earlier, desk, values["number"])
     earlier = settings_file.tree(text)
     for section in SECTIONS:
         wanted = settings_file.values(earlier, section)
@@ -113,6 +117,15 @@ async def back(desk: Desk, visitor: Visitor, values: Values) -> None:
         if errors:
             raise Refused(" ".join(errors.values()))
     await _save(desk, visitor, lambda present: settings_history.back_to(text, present))
+
+
+def _earlier(desk: Desk, number: int) -> str:
+    if number != settings_history.LAST_GOOD:
+        return settings_history.text_of(desk.database, number)
+    text = settings_history.good(desk.state)
+    if text is None:
+        raise NotFound(N_("It is not known which settings worked last."))
+    return text
 
 
 async def _save(desk: Desk, visitor: Visitor, make: Any) -> None:

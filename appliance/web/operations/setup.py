@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.backup import key, sheet
+from appliance.speech import places
 from appliance.speech.language import LANGUAGES
 from appliance.trace.archive import Archive, Wanted
 from appliance.web import people, setup
@@ -32,6 +33,15 @@ LANGUAGE = Field(
     "language", N_("Language of letters"), Kind.CHOICE,
     choices=tuple((each.code, each.name) for each in LANGUAGES.values()),
     help=N_("Reports to senders, alerts and sheets to print are written in it."),
+)  # fmt: skip
+COUNTRY = Field(
+    "country", N_("Country"), Kind.COUNTRY, required=False,
+    choices=(("", N_("not said")), *((each, each) for each in places.countries())),
+)  # fmt: skip
+TIME_ZONE = Field(
+    "time_zone", N_("Time zone"), Kind.ZONE, required=False,
+    choices=(("", N_("the usual one")), *((each, each) for each in places.zones())),
+    help=N_("Page, letters and what happens at night go by it."),
 )  # fmt: skip
 OFFICE = Field("office", N_("Name of the office"), help=N_("It stands on every page."))
 

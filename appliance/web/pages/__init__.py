@@ -14,11 +14,13 @@ from appliance.web.pages import (
     door,
     export,
     flow,
+    forgotten,
     health,
     home,
     importing,
     log,
     me,
+    moving_in,
     network,
     passkey,
     person,
@@ -38,6 +40,7 @@ PAGES: tuple[Page, ...] = (
     start.SHEET,
     domain.PAGE,
     flow.PAGE,
+    *moving_in.PAGES,
     trace.PAGE,
     queue.PAGE,
     backups.PAGE,
@@ -60,5 +63,5 @@ def open_routes(desk: Desk) -> list[Route]:
     """What is there for somebody who is not logged in."""
     return [
         *door.routes(desk), *passkey.routes(desk), *setup.routes(desk), *start.routes(desk),
-        *network.routes(desk),
+        *network.routes(desk), *forgotten.routes(desk),
     ]  # fmt: skip

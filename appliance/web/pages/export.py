@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from appliance.errors import NotFound, Refused
 from appliance.store import names, takeout
+from appliance.store.holding import HELD
 from appliance.web import render
 from appliance.web.desk import Desk
 from appliance.web.language import N_
 from appliance.web.operation import Forbidden
-from appliance.web.operations import exporting
+from appliance.web.operations import exporting, parting
 from appliance.web.operations.own import own_account
 from appliance.web.page import Page
 from appliance.web.reaching import found_account
@@ -40,11 +42,24 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
 async def fetch(request: Request, desk: Desk, visitor: Visitor) -> Response:
     """The file itself."""
     address, _ = _whose(request, desk, visitor)
-    if not desk.grants.has(visitor, exporting.grant(address), desk.clock.monotonic()):
+    folder = desk.backups.job.box.mail / "people" / names.account_directory(address)
+    return await _packed(request, desk, visitor, exporting.grant(address), folder)
+
+
+async def fetch_held(request: Request, desk: Desk, visitor: Visitor) -> Response:
+    """What was deleted under hold, in the same way."""
+    address = found_account(desk, str(request.path_params["address"])).address
+    folder = desk.backups.job.box.mail / HELD / names.account_directory(address)
+    return await _packed(request, desk, visitor, parting.held_grant(address), folder)
+
+
+async def _packed(
+    request: Request, desk: Desk, visitor: Visitor, grant: str, home: Path
+) -> Response:
+    if not desk.grants.has(visitor, grant, desk.clock.monotonic()):
         raise Forbidden(N_("Ask for it first; what was asked for is there for half an hour."))
     day = datetime.fromtimestamp(desk.now).date().isoformat()  # noqa: DTZ006 - the office's own day
     headers = {"Content-Disposition": f'attachment; filename="mail-{day}.zip"'}
-    home = desk.backups.job.box.mail / "people" / names.account_directory(address)
     if request.method == "HEAD":
         return Response(media_type="application/zip", headers=headers)
     if not await desk.blocking(home.is_dir):
@@ -78,4 +93,5 @@ PAGES = (
     Page("/me/mail.zip", fetch, Role.USER),
     Page("/people/{address}/export", show, Role.OWNER, ("mail_export",)),
     Page("/people/{address}/mail.zip", fetch, Role.OWNER),
+    Page("/people/{address}/held.zip", fetch_held, Role.OWNER),
 )

@@ -7,6 +7,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from appliance.accounts.database import AccountsDatabase
 from appliance.devices import sheet
 from appliance.devices.sheet import Person, Words
 from appliance.errors import NotFound
@@ -34,21 +35,28 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
 
 async def show_sheets(_request: Request, desk: Desk, _visitor: Visitor) -> Response:
     """A start sheet for everybody who was made, with their first password."""
-    rows = await desk.blocking(imports.all_rows, desk.database)
-    persons = [
-        Person(
-            each.row.name,
-            each.row.address,
-            await desk.blocking(imports.first_password, desk.database, each.row.address),
-        )
-        for each in rows
-        if each.outcome == imports.MADE
-    ]
+    await desk.blocking(imports.end, desk.database, desk.now)
+    persons = await desk.blocking(_persons, desk.database)
     if not persons:
         raise NotFound(N_("Nobody of a list was made."))
     draw = partial(sheet.start_sheets, now=desk.now)
     drawn = await Worker().run(draw, Words(), await services_of(desk), persons)
     return Response(drawn, media_type=sheet.CONTENT_TYPE)
+
+
+def _persons(database: AccountsDatabase) -> list[Person]:
+    """Everybody who was made; who has another password by now without one."""
+    return [
+        Person(
+            each.row.name,
+            each.row.address,
+            imports.first_password(database, each.row.address)
+            if imports.opens(database, each)
+            else None,
+        )
+        for each in imports.all_rows(database)
+        if each.outcome == imports.MADE
+    ]
 
 
 PAGES = (

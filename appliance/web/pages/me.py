@@ -9,7 +9,7 @@ from appliance.errors import Refused
 from appliance.web import people, render
 from appliance.web.desk import Desk
 from appliance.web.fields import Values
-from appliance.web.operations import aliases, own, passkeys
+from appliance.web.operations import aliases, answering, own, passkeys
 from appliance.web.page import Page
 from appliance.web.passkeys import relying
 from appliance.web.roles import Role, Visitor
@@ -29,6 +29,7 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
         devices=devices,
         usage=await own.my_usage(desk, visitor, _NOTHING) if visitor.account else None,
         forward=await aliases.my_forward(desk, visitor, _NOTHING) if visitor.account else None,
+        answer=await answering.my_answer(desk, visitor, _NOTHING) if visitor.account else None,
         sessions=await own.my_sessions(desk, visitor, _NOTHING),
         passkeys=await passkeys.my_passkeys(desk, visitor, _NOTHING),
         no_passkeys=_no_passkeys(visitor),
@@ -50,6 +51,6 @@ PAGE = Page(
     "/me", show, Role.USER,
     does=("my_password", "my_device_add", "my_device_revoke", "my_session_end", "my_token_add",
           "my_token_revoke", "my_code_on", "my_code_off", "my_forward_set", "my_forward_end",
-          "my_passkey_remove"),
+          "my_passkey_remove", "my_answer_set"),
     tells=frozenset(("my_device_add", "my_token_add")),
 )  # fmt: skip

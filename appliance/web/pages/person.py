@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from appliance.devices.code import as_image
+from appliance.errors import PillarboxError
 from appliance.web import render
 from appliance.web.desk import Desk
 from appliance.web.fields import Values
-from appliance.web.operations import aliases, devices, people
+from appliance.web.operations import aliases, answering, devices, parting, people
 from appliance.web.page import Page
-from appliance.web.roles import Visitor
+from appliance.web.roles import Role, Visitor
 
 _NOTHING = Values()
 
@@ -38,11 +42,39 @@ async def show_one(request: Request, desk: Desk, visitor: Visitor) -> Response:
     return render.page(
         request, desk, "person.html",
         account=found,
+        answer=await _answer(desk, visitor, found["address"]),
+        leaving=await _leaving(desk, visitor, found),
         usage=(await people.usage_of(desk, [found["address"]])).get(found["address"]),
         link=link,
         code=as_image(link) if link else "",
+        is_stopped=found["forward"] and await aliases.is_stopped(desk, found["address"]),
         arrivals=await devices.arrivals(desk, visitor, Values(address=found["address"])),
     )  # fmt: skip
+
+
+async def _answer(desk: Desk, visitor: Visitor, address: str) -> dict[str, Any] | None:
+    """What is answered for them; for owners."""
+    if visitor.role < Role.OWNER:
+        return None
+    return await answering.answer(desk, visitor, Values(address=address))
+
+
+async def _leaving(desk: Desk, visitor: Visitor, found: dict[str, Any]) -> dict[str, Any] | None:
+    """What of their mail can be handed over, and how far that is; for owners."""
+    if visitor.role < Role.OWNER:
+        return None
+    whose = Values(address=found["address"])
+    folders = []
+    if found["parting"]["is_locked"]:
+        with contextlib.suppress(PillarboxError):  # the mail disk may be away
+            folders = await parting.hand_over_folders(desk, visitor, whose)
+    grant = parting.held_grant(found["address"])
+    return {
+        "folders": folders,
+        "handing": await parting.hand_over_progress(desk, visitor, whose),
+        "held": await parting.held_size(desk, found["address"]),
+        "may_fetch_held": desk.grants.has(visitor, grant, desk.clock.monotonic()),
+    }
 
 
 PAGES = (
@@ -53,7 +85,9 @@ PAGES = (
     Page(
         "/people/{address}", show_one,
         does=("account_change", "account_remove", "password_set", "role_set",
-              "app_password_add", "app_password_revoke", "start_link", "forward_end"),
+              "app_password_add", "app_password_revoke", "start_link", "forward_end", "answer_set",
+              "account_lock", "account_unlock", "account_keep", "forward_set", "hand_over",
+              "hold_begin", "hold_end", "held_export"),
         tells=frozenset(("app_password_add", "start_link")),
     ),
 )  # fmt: skip

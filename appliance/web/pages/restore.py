@@ -39,6 +39,7 @@ async def show_targets(request: Request, desk: Desk, _visitor: Visitor) -> Respo
     return render.page(
         request, desk, "restore.html",
         versions=await restoring.versions(desk),
+        has_drives=bool(await desk.ask("drives")),
         accounts=sorted(desk.gate.directory.accounts),
         progress=await desk.ask("backup_progress"),
     )  # fmt: skip
@@ -105,7 +106,12 @@ _MINE = ("my_restore", "my_restore_stop", "my_drives_ready")
 _THEIRS = ("mail_restore", "backup_cancel", "my_drives_ready", "mail_look")
 _VERSION = "/restore/{target}/{version}"
 PAGES = (
-    Page("/restore", show_targets, Role.OWNER, ("mail_restore_all", "backup_cancel")),
+    Page(
+        "/restore",
+        show_targets,
+        Role.OWNER,
+        ("mail_restore_all", "backup_cancel", "my_drives_ready"),
+    ),
     Page("/me/restore", show_versions, Role.USER, _MINE),
     Page(f"/me{_VERSION}", show_version, Role.USER, _MINE),
     Page("/people/{address}/restore", show_versions, Role.OWNER, _THEIRS),

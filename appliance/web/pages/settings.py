@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from appliance.errors import BadSettings
 from appliance.settings import Settings
@@ -23,6 +23,7 @@ _MOST_STATES = 30
 async def show(request: Request, desk: Desk, _visitor: Visitor) -> Response:
     """All sections, with how many of their values were changed, and the history."""
     told: dict[str, Any] = {"unreadable": "", "waiting": {}, "can_restart": False}
+    told["has_good"] = await desk.blocking(settings_history.good, desk.state) is not None
     changed: dict[str, int] = {}
     try:
         chosen = await settings.in_file(desk)
@@ -49,7 +50,10 @@ async def show_section(request: Request, desk: Desk, _visitor: Visitor) -> Respo
     section = str(request.path_params["section"])
     if section not in settings.SECTIONS:
         raise HTTPException(404)
-    chosen = await settings.in_file(desk)
+    try:
+        chosen = await settings.in_file(desk)
+    except BadSettings:  # the page of all settings says so and how to go on
+        return RedirectResponse("/settings", 303)
     heading, more = title(section)
     return render.page(
         request, desk, "settings_section.html",

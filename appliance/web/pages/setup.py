@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +13,8 @@ from starlette.routing import Route
 
 from appliance.accounts import passwords
 from appliance.errors import PillarboxError
-from appliance.web import people, render, sessions, setup
+from appliance.speech import places
+from appliance.web import people, render, sessions, settings_file, settings_history, setup
 from appliance.web.audit import Deed
 from appliance.web.desk import Desk
 from appliance.web.fields import BadFields, Field, Values, read
@@ -19,10 +22,18 @@ from appliance.web.language import N_
 from appliance.web.operation import beside
 from appliance.web.operations import backups, flow
 from appliance.web.operations import people as accounts
-from appliance.web.operations.setup import OFFICE, mail_test_story, recovery_sheet
+from appliance.web.operations.setup import (
+    COUNTRY,
+    OFFICE,
+    TIME_ZONE,
+    mail_test_story,
+    recovery_sheet,
+)
 from appliance.web.page import Page, Problem
 from appliance.web.pages.door import set_cookie
 from appliance.web.roles import Role, Visitor
+
+log = logging.getLogger("pillarbox.web")
 
 _NOTHING = Values()
 YOUR_NAME = Field("name", N_("Your name"), complete="name")
@@ -30,7 +41,7 @@ LOGIN = Field(
     "login", N_("Name to log in with"), complete="username",
     help=N_("Without spaces, such as olga. It is not your mail address."),
 )  # fmt: skip
-FIRST_FORM = (OFFICE, YOUR_NAME, LOGIN, accounts.PASSWORD)
+FIRST_FORM = (OFFICE, COUNTRY, TIME_ZONE, YOUR_NAME, LOGIN, accounts.PASSWORD)
 WAYS = ("each", "collected", "direct", "inside")
 
 
@@ -42,7 +53,8 @@ def routes(desk: Desk) -> list[Route]:
             return await _go_on(request, desk)
         if request.method == "POST":
             return await _make_owner(request, desk)
-        return _first(request, desk, {})
+        country = places.guess(request.headers.get("accept-language", ""))
+        return _first(request, desk, {"country": country})
 
     return [Route("/setup", begin, methods=["GET", "POST"])]
 
@@ -78,6 +90,7 @@ async def _make_owner(request: Request, desk: Desk) -> Response:
         return _first(request, desk, {**given, "password": ""})
     await desk.name_office(values["office"])
     await desk.choose_language(render.language_of(request).code)
+    await _settle_in(desk, person.login, values)
     peer = request.state.visitor.peer
     agent = request.headers.get("user-agent", "")
     secret = await desk.blocking(sessions.begin, desk.database, person.login, peer, agent, desk.now)
@@ -85,6 +98,20 @@ async def _make_owner(request: Request, desk: Desk) -> Response:
     answer = RedirectResponse("/setup/disk", 303)
     set_cookie(answer, secret)
     return answer
+
+
+async def _settle_in(desk: Desk, login: str, values: Values) -> None:
+    """Keep where the office is; a file of settings that was broken by hand keeps nobody out."""
+    country = values["country"]
+    wanted = {"country": country, "time_zone": values["time_zone"] or places.zone_of(country)}
+    try:
+        await desk.blocking(
+            settings_history.save, desk.database, desk.state,
+            partial(settings_file.changed, section="office", wanted=wanted), (login, ""), desk.now,
+        )  # fmt: skip
+        await desk.ask("settings_changed")
+    except PillarboxError as error:
+        log.warning("where the office is, is not kept: %s", error)
 
 
 async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:

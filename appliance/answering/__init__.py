@@ -1,0 +1,1 @@
+"""Automatic answers: whether a message gets one, what stands in it, and who had one already."""

@@ -1,0 +1,68 @@
+"""A drive that is plugged in, as it was found, and what is said of it. Part of the roof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.backup.history import Target
+from appliance.errors import PillarboxError
+from appliance.hardware.base import Drive, Drives
+
+
+@dataclass(slots=True)
+class Known:
+    """A drive that is plugged in, as it was found."""
+
+    drive: Drive
+    root: Path | None = None  # where its files are reachable
+    target: Target | None = None  # one of this box
+    trouble: str = ""  # why it cannot be used
+    is_ejected: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        """Nobody has said yet that it is for backups."""
+        return self.target is None and not self.trouble
+
+
+def told(known: Known) -> dict[str, Any]:
+    """For page and command line."""
+    return {
+        "path": str(known.drive.path),
+        "name": known.drive.name,
+        "file_system": known.drive.file_system,
+        "size_octets": known.drive.size_octets,
+        "root": str(known.root or ""),
+        "target": known.target.label if known.target is not None else "",
+        "is_new": known.is_new,
+        "can_be_pulled": known.root is None,
+        "trouble": known.trouble,
+    }
+
+
+def mount_again(drives: Drives, drive: Drive) -> None:
+    """Unmount and mount: what is read then comes from the drive and from no cache."""
+    drives.unmount(drive)
+    drives.mount(drive)
+
+
+def without_a_drive(new: int) -> tuple[str, str]:
+    """What is said and what to do when the button found no drive; `new`: how many new ones."""
+    if new > 1:
+        return (
+            "More than one new drive is plugged in.",
+            "Leave only one plugged in and press the button again.",
+        )
+    return (
+        "The button was pressed, but no backup drive is plugged in.",
+        "Plug one in and press the button again.",
+    )
+
+
+def sentence_of(error: Exception) -> str:
+    """Why a drive cannot be used."""
+    if isinstance(error, PillarboxError):
+        return str(error)
+    return f"The drive cannot be read ({error})."

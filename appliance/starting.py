@@ -1,0 +1,110 @@
+"""The process: one daemon on a state folder, its settings, its loop; a held button comes first.
+
+Part of the roof.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from appliance import files, front, lastgood, recovery
+from appliance.adapting import go_by_zone
+from appliance.backup.newbox import Place
+from appliance.clock import SystemClock
+from appliance.daemon import Daemon
+from appliance.errors import Refused
+from appliance.front import Front
+from appliance.hardware.simulated import SimulatedBoard
+from appliance.lastgood import Loaded
+from appliance.log import RING
+from appliance.mailplace import MailPlace
+from appliance.parts import Options, build
+from appliance.recovery import Recovery
+
+log = logging.getLogger("pillarbox")
+
+_TURN_SECONDS = 0.0005
+"""How long a thread that computes may keep the loop waiting (Python's own choice is 5 ms)."""
+
+
+def serve(options: Options) -> None:
+    """Run the appliance in the foreground until SIGTERM; blocks.
+
+    Raises:
+        PillarboxError: it cannot start; one plain sentence.
+    """
+    files.make_directories(options.state)
+    only_one = _take_lock(options.state)
+    loaded = lastgood.load(options.state)
+    tree = loaded.tree
+    root = logging.getLogger()
+    root.setLevel(tree.server.log_level.upper())
+    root.addHandler(RING)
+    if loaded.complaint:
+        log.warning("%s %s", loaded.complaint, loaded.instead)
+    _allow_many_files()
+    sys.setswitchinterval(_TURN_SECONDS)
+    face = front.build(options.state, tree.hardware, simulate=options.simulate)
+
+    async def main() -> None:
+        if options.hold_button and isinstance(face.board, SimulatedBoard):
+            face.board.push(SystemClock().monotonic(), is_down=True)
+        was_held = await recovery.is_asked_for(face.board)
+        found = await _recovered(options, loaded, face) if was_held else loaded
+        go_by_zone(found.tree)
+        await Daemon(build(options, found.tree, face), found, was_held=was_held).run()
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main())
+        logging.shutdown()
+        os.close(only_one)
+        os._exit(0)  # a thread that hangs on a dead disk must not keep the process
+
+
+async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:
+    """The button is held: where nothing is yet, everything comes back; the settings then."""
+    if not await asyncio.to_thread(recovery.is_new, options.state):
+        log.warning(
+            "the button was held at the start; this box has accounts, so nothing is restored"
+        )
+        return loaded
+    mail = MailPlace(options.state, loaded.tree)
+    await asyncio.to_thread(mail.bring, face.drives)
+    place = Place(options.state, mail.mail)
+    await Recovery(face, place, SystemClock()).run()
+    return await asyncio.to_thread(lastgood.load, options.state)
+
+
+def _take_lock(state: Path) -> int:
+    """Be the only daemon on this state, until the process ends. Raises Refused."""
+    lock = files.open_append(state / "lock")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Refused(f"Another Pillarbox runs with {state} already.") from None
+    return lock
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is to be had; PILLARBOX_LOOP=asyncio asks for the plain one."""
+    if os.environ.get("PILLARBOX_LOOP") == "asyncio":
+        return None
+    try:
+        import uvloop  # noqa: PLC0415 - may be missing, and must then cost nothing
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _allow_many_files() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if most != resource.RLIM_INFINITY else 65_536
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, 65_536), most))
