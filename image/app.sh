@@ -94,7 +94,7 @@ compile_bytecode() {
   rm -rf --one-file-system "${foreign:?}/opt"
   mkdir -p "$foreign/opt"
   mv "$1/opt/pillarbox" "$foreign/opt/pillarbox"
-  chroot "$foreign" /usr/bin/python$version -m compileall -q -j 2 --invalidation-mode unchecked-hash "$2" || true
+  chroot "$foreign" /usr/bin/python$version -m compileall -q --invalidation-mode unchecked-hash "$2"
   mv "$foreign/opt/pillarbox" "$1/opt/pillarbox"
 }
 

@@ -15,7 +15,8 @@ if [ ! -f "$base" ]; then
       "$KEYRING" "$from" "$RELEASE-backports" "$KEYRING" "$from-security" "$RELEASE-security"
   }
   # Manuals and translations are not read on the box. The boot partition and the initramfs are made
-  # by the layers above, once, instead of by the hooks of each package.
+  # by the layers above, once, instead of by the hooks of each package; that of raspi-firmware is
+  # called by name and does nothing here.
   mmdebstrap --mode=root --variant=minbase --architectures="$ARCH" --logfile="$CACHE/base.log" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
@@ -23,7 +24,9 @@ if [ ! -f "$base" ]; then
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/etc/kernel/postinst.d/*' --dpkgopt='path-exclude=/etc/initramfs/post-update.d/*' \
     --dpkgopt=force-confold \
-    --setup-hook='mkdir -p "$1/etc/initramfs-tools"' \
+    --setup-hook='mkdir -p "$1/etc/initramfs-tools" "$1/etc/kernel/postinst.d"' \
+    --setup-hook='printf "#!/bin/sh\nexit 0\n" >"$1/etc/kernel/postinst.d/z50-raspi-firmware"' \
+    --setup-hook='chmod 755 "$1/etc/kernel/postinst.d/z50-raspi-firmware"' \
     --setup-hook='echo update_initramfs=no >"$1/etc/initramfs-tools/update-initramfs.conf"' \
     --include="$(packages)" "$RELEASE" "$base.new.tar" - < <(sources) >&2 ||
     fail "Debian's packages could not be put together: $CACHE/base.log"

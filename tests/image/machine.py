@@ -71,10 +71,10 @@ class Machine:
             [*qemu(), *self._arguments(card, boot, kernel_words), *more],
             stdin=subprocess.DEVNULL, stderr=(folder / "stderr").open("wb"),
         )  # fmt: skip
-        self._monitor = self._connect("monitor")
+        _, self._monitor = self._connect("monitor")
         json.loads(self._monitor.readline())
         self.monitor("qmp_capabilities")
-        self._agent = self._connect("agent")
+        self._agent_socket, self._agent = self._connect("agent")
 
     def _arguments(self, card: Path, boot: Path, words: str) -> list[str]:
         for name, text in (
@@ -104,13 +104,13 @@ class Machine:
             f" -fw_cfg {credential}/systemd.extra-unit.t.service,file={self.folder}/t.service"
         )
 
-    def _connect(self, name: str) -> Any:
+    def _connect(self, name: str) -> tuple[socket.socket, Any]:
         end = time.monotonic() + 30
         while True:
             made = socket.socket(socket.AF_UNIX)
             try:
                 made.connect(os.fspath(self.folder / name))
-                return made.makefile("rwb")
+                return made, made.makefile("rwb")
             except OSError:
                 made.close()
                 if self._process.poll() is not None or time.monotonic() > end:
@@ -131,13 +131,13 @@ class Machine:
 
     def wait_for_agent(self, seconds: float = 400) -> float:
         """Seconds from power on until commands are taken."""
-        self._agent.raw._sock.settimeout(seconds)
+        self._agent_socket.settimeout(seconds)
         json.loads(self._agent.readline())
         return time.monotonic() - self.started
 
     def run(self, command: str, *, seconds: float = 120, accept: Sequence[int] = (0,)) -> str:
         """What a shell command in the box printed."""
-        self._agent.raw._sock.settimeout(seconds + 30)
+        self._agent_socket.settimeout(seconds + 30)
         asked = {"command": command, "seconds": seconds}
         self._agent.write(json.dumps(asked).encode() + b"\n")
         self._agent.flush()
