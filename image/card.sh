@@ -32,14 +32,8 @@ unpack_root() {
 }
 
 choose_units() {
-  local disabled=(apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
-    e2scrub_reap.service getty@.service iwd.service)
-  local enabled=(systemd-networkd.service systemd-timesyncd.service nftables.service unbound.service
-    avahi-daemon.service pillarbox.service pillarbox-helper.socket pillarbox-grow.service)
   systemd-sysusers --root="$root" "$root/usr/lib/sysusers.d/pillarbox.conf"
-  systemctl --root="$root" --quiet disable "${disabled[@]}"
-  systemctl --root="$root" --quiet enable "${enabled[@]}"
-  systemctl --root="$root" --quiet mask unbound-resolvconf.service console-getty.service
+  systemctl --root="$root" --quiet preset-all
 }
 
 # The kernel is read from the FAT partition; here it would only take room.
@@ -71,7 +65,7 @@ make_partitions() {
   fat "$work/2" BOOT-A 50420002 "${sizes[2]}" "$work/boot"
   mkfs.erofs -zlz4hc,12 -C65536 -T "$SOURCE_DATE_EPOCH" -U 50696c6c-0000-4000-8000-000000000005 "$work/5" "$root" >/dev/null
   [ "$(stat -c %s "$work/5")" -le $((sizes[5] << 20)) ] || fail "The root file system is larger than its partition."
-  E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -L pillarbox-state -m 1 -U 50696c6c-0000-4000-8000-000000000007 \
+  E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -b 4096 -i 8192 -L pillarbox-state -m 1 -U 50696c6c-0000-4000-8000-000000000007 \
     -E hash_seed=50696c6c-0000-4000-8000-000000000008,lazy_itable_init=0 "$work/7" "${STATE_MIB}M"
 }
 
