@@ -108,7 +108,7 @@ class Doors:
         loop = asyncio.get_running_loop()
         for port in ports:
             number = port.number + options.port_base
-            for listening in _sockets(options.bind, number):
+            for listening in sockets(options.bind, number):
                 self._servers.append(await self._listen(loop, port, listening))
             log.info("%s on port %d", port.name, number)
 
@@ -261,7 +261,7 @@ def _pop3_turned_away(refusal: str) -> bytes:
     return f"-ERR [SYS/TEMP] {refusal}\r\n".encode()
 
 
-def _sockets(bind: str, number: int) -> list[socket.socket]:
+def sockets(bind: str, number: int) -> list[socket.socket]:
     """The listening sockets of a port: one for each family that the machine has."""
     wanted = [bind] if bind else ["0.0.0.0", "::"]  # noqa: S104 - the LAN is what it serves
     made: list[socket.socket] = []
