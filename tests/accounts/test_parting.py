@@ -1,5 +1,6 @@
 """When somebody leaves: what each day brings, what may not be removed, and who gets in."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.directory import Directory, Parting
 from appliance.accounts.handovers import HandOver, HandOvers
-from appliance.accounts.login import Ending, Gate, Service
+from appliance.accounts.login import Ending, Gate, Service, may_stay
 from appliance.accounts.parting import Due, Partings, due, removal_refusal
 from appliance.accounts.registry import Registry
 from appliance.accounts.sasl import Exchange
@@ -156,3 +157,30 @@ def test_who_is_locked_while_the_password_is_checked_does_not_get_in():
     gate.change(LOCKED)
     with pytest.raises(AuthenticationFailed):
         steps.send(work.run())
+
+
+@pytest.mark.parametrize(
+    ("password", "changes"),
+    [
+        (PASSWORD, {"argon2": "another"}),
+        (APP, {"app_passwords": ()}),
+    ],
+)
+def test_a_password_that_is_changed_while_it_is_checked_opens_nothing(password, changes):
+    gate = Gate(Directory(LOCKED.domains, LOCKED.accounts), SetClock())
+    steps = gate.password("anna@office.test", password, Service.IMAP, "192.0.2.1")
+    work = next(steps)
+    gate.change(Directory(LOCKED.domains, {ANNA.address: replace(ANNA, **changes)}))
+    with pytest.raises(AuthenticationFailed):
+        steps.send(work.run())
+
+
+def test_who_is_inside_may_stay_as_long_as_what_opened_opens():
+    people = Directory(LOCKED.domains, LOCKED.accounts)
+    app = ANNA.app_passwords[0].hash
+    assert all(may_stay(people, ANNA.address, by) for by in ("", ANNA.argon2, app))
+    assert not may_stay(people, ANNA.address, "another")
+    assert not may_stay(people, "nobody@office.test", "")
+    assert not may_stay(LOCKED, ANNA.address, ANNA.argon2)
+    changed = replace(ANNA, argon2="another")
+    assert may_stay(Directory(LOCKED.domains, {ANNA.address: changed}), ANNA.address, app)

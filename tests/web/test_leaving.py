@@ -10,7 +10,7 @@ import pytest
 
 from appliance import control
 from appliance.accounts.database import AccountsDatabase
-from tests.support.box import Box, wait_until
+from tests.support.box import Box, Person, wait_until
 from tests.support.sessions import imap, pop3, rcpt
 from tests.web.browser import Reader, make_owner
 
@@ -139,7 +139,11 @@ def test_an_account_that_is_kept_cannot_be_removed(office, owner, leaver):
     page = f"/people/{leaver.address}"
     owner.do(page, "account_keep", address=leaver.address, until="2099-12-31")
     assert "Kept until 2099-12-31." in owner.get(page).text
+    owner.do(page, "role_set", address=leaver.address, role="helper")
+    office.cli("sim", "press")
+    owner.do(page, "role_set", address=leaver.address, role="helper")
     refused = owner.api("DELETE", f"/accounts/{leaver.address}")
+    assert owner.api("GET", f"/accounts/{leaver.address}").json["role"] == "helper"
     assert "It is kept until 2099-12-31" in refused.json["error"]
     assert "kept until" in office.try_cli("account", "remove", leaver.address).stderr
     wrong = owner.do(page, "account_keep", address=leaver.address, until="2020-01-01")
@@ -222,3 +226,19 @@ def test_who_was_to_be_removed_is_removed_on_the_day_and_the_owner_is_told(offic
     assert owner.api("GET", f"/accounts/{leaver.address}").status == 404
     wait_until(lambda: len([*office.maildir(reader).glob("new/*")]) > before, "the owner is told")
     assert [*office.maildir(leaver).glob("cur/*")] or [*office.maildir(leaver).glob(".Projects")]
+
+
+def test_who_came_in_by_a_password_that_is_none_any_more_is_sent_away(office, owner, leaver):
+    """A lost device is locked out at once, and the others stay."""
+    made = office.cli("account", "app-password", "add", leaver.address, "lost").strip()
+    lost = Person(leaver.address, made)
+    with pytest.raises(imaplib.IMAP4.error), imap(office, lost) as it:
+        it.noop()
+        office.cli("account", "app-password", "revoke", leaver.address, "lost")
+        wait_until(lambda: it.noop() is None, "it is outside")
+    with imap(office, leaver) as mine, pytest.raises(imaplib.IMAP4.error):
+        mine.noop()
+        office.cli("account", "app-password", "add", leaver.address, "another")
+        assert mine.noop()[0] == "OK"
+        office.cli("account", "password", leaver.address, "--password-stdin", stdin="new horse")
+        wait_until(lambda: mine.noop() is None, "the old password holds no connection")
