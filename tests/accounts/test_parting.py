@@ -40,7 +40,9 @@ def until(**more):
         (until(removes=True, told="warn"), 0, Due.NOTHING),
         (until(removes=True, told="warn"), 1, Due.REMOVE),
         (until(removes=True, told="warn", is_held=True), 1, Due.REMIND),
-        (Parting(keep_until=LAST.isoformat(), removes=True), 1, Due.REMIND),  # not locked
+        (Parting(keep_until=LAST.isoformat(), removes=True), -1, Due.NOTHING),  # not locked
+        (Parting(keep_until=LAST.isoformat(), removes=True), 1, Due.REMIND),
+        (until(removes=True, is_held=True), -1, Due.NOTHING),
     ],
 )
 def test_what_a_day_brings(parting, days, expected):
@@ -96,6 +98,17 @@ def test_an_account_that_is_kept_is_removed_by_nobody(database):
 def test_a_day_that_is_none_or_over_is_refused(database, day):
     with pytest.raises(Refused):
         Partings(database, NOW).keep("anna@office.test", day)
+
+
+def test_only_a_locked_account_is_removed_by_itself(database):
+    partings = Partings(database, NOW)
+    with pytest.raises(Refused, match="Lock the account first"):
+        partings.keep("anna@office.test", "2099-12-31", removes=True)
+    partings.lock("anna@office.test")
+    partings.keep("anna@office.test", "2099-12-31", removes=True)
+    partings.unlock("anna@office.test")
+    expected = Parting(keep_until="2099-12-31")
+    assert database.directory().parting("anna@office.test") == expected
 
 
 def test_the_office_s_letters_go_to_somebody_who_is_still_here(database):

@@ -167,8 +167,8 @@ def test_the_command_line_does_the_same(office, leaver):
     assert "4 messages are with" in office.cli(
         "account", "hand-over", leaver.address, colleague.address
     )
-    office.cli("account", "unlock", leaver.address)
     office.cli("account", "keep", leaver.address, "2099-12-31", "--remove")
+    office.cli("account", "unlock", leaver.address)
     assert office.try_cli("account", "remove", leaver.address).returncode != 0
     office.cli("account", "keep", leaver.address)
     office.cli("account", "remove", leaver.address)
