@@ -10,6 +10,7 @@ import pytest
 
 from appliance import control
 from appliance.accounts.database import AccountsDatabase
+from appliance.accounts.handovers import HandOver, HandOvers
 from tests.support.box import Box, Person, wait_until
 from tests.support.sessions import imap, pop3, rcpt
 from tests.web.browser import Reader, make_owner
@@ -168,6 +169,7 @@ def test_the_command_line_does_the_same(office, leaver):
         "account", "hand-over", leaver.address, colleague.address
     )
     office.cli("account", "keep", leaver.address, "2099-12-31", "--remove")
+    assert "locked, kept until 2099-12-31" in office.cli("account", "list")
     office.cli("account", "unlock", leaver.address)
     assert office.try_cli("account", "remove", leaver.address).returncode != 0
     office.cli("account", "keep", leaver.address)
@@ -242,3 +244,20 @@ def test_who_came_in_by_a_password_that_is_none_any_more_is_sent_away(office, ow
         assert mine.noop()[0] == "OK"
         office.cli("account", "password", leaver.address, "--password-stdin", stdin="new horse")
         wait_until(lambda: mine.noop() is None, "the old password holds no connection")
+
+
+def test_a_hand_over_that_a_kill_interrupted_goes_on_after_the_start(office, leaver):
+    heir = office.person("heir")
+    office.kill()
+    with contextlib.closing(AccountsDatabase(office.state)) as database:
+        wanted = HandOver(leaver.address, heir.address, ("Projects",), "Olga")
+        HandOvers(database).begin(wanted, time.time())
+    office.start()
+
+    def is_there():
+        found = control.ask(office.state, "hand_over_progress", address=leaver.address)
+        return found is not None and not found["is_busy"]
+
+    wait_until(is_there, "it is handed over")
+    with imap(office, heir) as mail:
+        assert mail.select(f'"{leaver.address}/Projects"')[1] == [b"3"]
