@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.accounts.directory import Directory
+from appliance.accounts.login import may_stay
 from appliance.errors import BadSettings
 from appliance.imap.server import Counting
 from appliance.imap.server import Limits as ImapLimits
@@ -82,15 +83,14 @@ class Doors:
         self._for_pop3.autologout_seconds = tree.pop3.autologout_minutes * 60.0
 
     def send_away(self, people: Directory) -> None:
-        """End the connections of accounts that are locked or gone: a word, then the line is cut."""
+        """End the connections of accounts that are locked or gone, and of those that a password
+        opened which is none any more: a word, then the line is cut."""
         for door in self._smtp:
             door.send_away(people)
-        ending = [
-            each
-            for each in self._connections
-            if each.account and not people.may_enter(each.account)
-        ]
-        for connection in ending:
+        inside = [(each, *each.entered) for each in self._connections]
+        for connection, account, by in inside:
+            if not account or may_stay(people, account, by):
+                continue
             connection.close()
             asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, connection.abort)
 
