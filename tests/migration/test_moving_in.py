@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 
@@ -183,6 +184,22 @@ def test_it_goes_on_by_itself_after_every_kill(old: Old, box: Box) -> None:
         box.start()
     copied(box, number)
     assert picture_here(box, person) == expected(old, user)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_thirty_kills_at_any_moment(old: Old, box: Box) -> None:
+    dice = random.Random(7)
+    person, user = box.person("often"), furnish(old, "often", each=250)
+    number = begin(box, old, user, person)
+    for _ in range(30):
+        time.sleep(dice.random() * 0.8)
+        box.kill()
+        box.start()
+    copied(box, number, seconds=120)
+    assert picture_here(box, person) == expected(old, user)
+    told = looked(box, number)
+    assert told["here"] == told["shown"]
 
 
 def stored(box: Box, person: Person) -> int:
