@@ -39,6 +39,7 @@ _TRIAL_SECONDS = 45.0
 _FAILURES_SHOWN = 3  # in a row; fewer are the weather
 _LOOK_SECONDS = 0.5  # for a place among those that are copied
 _TRIED_AT_ONCE = 5
+_CLOCK_IS_RIGHT = 1.7e9  # seconds since the epoch; before, the clock has not been set yet
 _PAUSED_SECONDS = 3600.0  # between two looks whether one that rests is over
 
 
@@ -256,7 +257,9 @@ class Mover:
         """Whether its time is over, or there is nobody any more to bring mail to."""
         now, days = self._world.clock.wall(), self._world.settings().days
         why = ""
-        if not self._world.has_account(move.account):
+        if move.state is State.FOLLOWING and move.copied_at < _CLOCK_IS_RIGHT <= now:
+            await asyncio.to_thread(self._registry.retime, move.number, now)
+        elif not self._world.has_account(move.account):
             why = f"There is no account {move.account} any more."
         elif 0 < move.ends_at(days) <= now:
             why = f"It was {days} days ago that all had been copied."
