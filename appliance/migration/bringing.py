@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from array import array
@@ -9,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from appliance.errors import OverQuota
+from appliance.errors import OverQuota, PillarboxError
 from appliance.fetch.remote import Trouble, Unreadable
 from appliance.migration import pace, twins
 from appliance.migration.folders import How, Mapped
@@ -111,7 +112,6 @@ class Bringing:
 
     def _is_settled(self, meta: Meta) -> bool:
         """Whether nothing needs to be fetched for it."""
-        self._means.progress.done += 1
         hurt = self._hurt.get(meta.uid)
         largest = self._means.limits().largest_octets
         if (found := self._twins.named(self._unique(meta.uid))) is not None:
@@ -189,7 +189,8 @@ class Bringing:
             made, size = self._written(meta, upload)
             known = self._known_by_content(meta, size, made)
         except BaseException:
-            upload.discard()
+            with contextlib.suppress(PillarboxError, OSError):  # what hinders that is told anyway
+                upload.discard()
             raise
         if known is None:
             self._keep(meta, upload, made)

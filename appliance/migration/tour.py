@@ -51,7 +51,7 @@ class Tour:
         """What there is, before anything is fetched."""
         move, ledger = self._move.number, self._ledger
         found = self._other.folders()
-        made, done = [], 0
+        made = []
         for mapped in folders.mapped(found, self._place.special(), ledger.folders(move)):
             number = ledger.folder(move, mapped.theirs.name, mapped.ours)
             if mapped.how is How.VIEW:
@@ -64,9 +64,6 @@ class Tour:
                 continue
             uids = self._other.uids()
             self._shown.folders[number] = (validity, uids)
-            done += len(ledger.known(number, validity).intersection(uids))
             made.append((number, mapped))
         ledger.note_shown(move, self._shown.folders)
-        total = sum(len(uids) for _, uids in self._shown.folders.values())
-        self._means.progress.total, self._means.progress.done = total, done
         return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 
@@ -52,7 +53,7 @@ def box(old: Old, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 def furnish(old: Old, user: str, *, each: int = 8) -> str:
     """A mailbox with a life behind it."""
     old.provider.user(user)
-    ugly = [content for _, content in sorted(ugly_messages().items()) if content.strip()]
+    ugly = [content for _, content in sorted(ugly_messages().items()) if 2 < len(content) < 1 << 20]
     with old.client(user) as client:
         for at, name in enumerate(FOLDERS):
             if name != "INBOX":
@@ -176,13 +177,29 @@ def test_mail_that_is_here_already_is_not_brought_again(old: Old, box: Box) -> N
 def test_it_goes_on_by_itself_after_every_kill(old: Old, box: Box) -> None:
     person, user = box.person("killed"), furnish(old, "killed", each=20)
     number = begin(box, old, user, person)
-    for wanted in (5, 30, 60, 90):
+    for wanted in (5, 40, 80):
         while stored(box, person) < wanted and move(box, number)["state"] == "copying":
             time.sleep(0.001)
         box.kill()
         box.start()
     copied(box, number)
     assert picture_here(box, person) == expected(old, user)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_twenty_kills_at_any_moment(old: Old, box: Box) -> None:
+    dice = random.Random(7)
+    person, user = box.person("often"), furnish(old, "often", each=200)
+    number = begin(box, old, user, person)
+    for _ in range(20):
+        time.sleep(dice.random() * 0.8)
+        box.kill()
+        box.start()
+    copied(box, number, seconds=120)
+    assert picture_here(box, person) == expected(old, user)
+    told = looked(box, number)
+    assert told["here"] == told["shown"]
 
 
 def stored(box: Box, person: Person) -> int:
