@@ -153,7 +153,7 @@ class BackupRequests:
         now = self._means.clock.wall()
         noted = again.again() if again else Asked(of.identity, was_asked, 1, now)
         self._begin(self._run_noted(of, remount, noted), alive=alive, is_run=True)
-        self._is_again, self.cut_off = again is not None, None
+        self._is_again, self.cut_off, self.is_looked_for = again is not None, None, False
 
     async def ended(self) -> dict[str, Any]:
         """Wait until what is under way has ended; what came of it."""
@@ -176,16 +176,16 @@ class BackupRequests:
     ) -> None:
         """Begin to bring back what is missing: version, account, mailbox, message, several."""
         self._check_idle()
-        asked = Wanted(
+        sought = Wanted(
             *(str(wanted.get(name, "")) for name in ("version", "account", "mailbox", "message")),
             several=frozenset(wanted.get("several") or ()),
         )
-        if asked.account and not self._means.has_account(asked.account):
-            raise NotFound(f"There is no account {asked.account}; add it first.")
+        if sought.account and not self._means.has_account(sought.account):
+            raise NotFound(f"There is no account {sought.account}; add it first.")
         opened = key.read(words) if words else None
         find = partial(self._means.job.source, source, opened, environment=environment)
         asked_for = None if words or environment else Pending(wanted, source)
-        self._begin(self._restore_kept(asked, find, asked_for), whose=asked.account)
+        self._begin(self._restore_kept(sought, find, asked_for), whose=sought.account)
 
     async def resume(self) -> None:
         """Go on with the restore that was under way when the box stopped."""

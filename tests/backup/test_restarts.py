@@ -151,6 +151,15 @@ def test_a_run_that_somebody_stops_does_not_begin_again(slow: Slow) -> None:
     assert asked.kept(slow.box.state) is None
 
 
+def test_a_run_whose_target_was_removed_meanwhile_is_forgotten(slow: Slow) -> None:
+    box = slow.box
+    box.terminate()
+    asked.keep(box.state, Asked("gone", was_asked=True, tries=1, began=100.0))
+    box.start()
+    wait_until(lambda: asked.kept(box.state) is None, "it is forgotten")
+    wait_until(lambda: not slow.progress()["is_busy"], "nothing is under way")
+
+
 def test_what_is_next_for_a_run_that_was_cut_off() -> None:
     run = Asked("a1", was_asked=True, tries=1, began=100.0)
     assert asked.next_step(run, is_there=True) is Next.BEGIN
