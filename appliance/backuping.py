@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from appliance.backup import asked, card, key, letter, merge, pending
+from appliance.backup.address import is_address
 from appliance.backup.asked import Asked
 from appliance.backup.bringing import fetched, resolved
 from appliance.backup.engine import Engine
@@ -23,7 +24,8 @@ from appliance.backup.job import Job
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.pace import Pace
 from appliance.backup.pending import Pending
-from appliance.backup.process import Progress, Watch
+from appliance.backup.process import Progress, Watch, within
+from appliance.backup.source import PATIENCE_SECONDS, answers
 from appliance.backup.view import Freeze
 from appliance.backupjob import target_of
 from appliance.clock import Clock
@@ -197,6 +199,13 @@ class BackupRequests:
         except PillarboxError as error:
             await asyncio.to_thread(pending.forget, self._means.job.history)
             self._told = _failed(error)
+
+    def is_there(self, of: Target) -> bool:
+        """Whether a run could begin: the network may come up later than the box. Blocks."""
+        job = self._means.job
+        if is_address(of.location):
+            return answers(job.engine(of, within(PATIENCE_SECONDS)))
+        return job.is_there(of)
 
     async def forget_run(self) -> None:
         """The run that was cut off has nowhere to go any more."""

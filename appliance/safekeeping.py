@@ -283,13 +283,13 @@ class Safekeeping:
             await requests.forget_run()
             return
         known = self._known_as(target)
-        is_there = known is not None or await asyncio.to_thread(requests.job.is_there, target)
+        is_there = known is not None or await asyncio.to_thread(requests.is_there, target)
         step = asked.next_step(cut_off, is_there=is_there)
         if step is Next.BEGIN:
             await self._back_up(target, known, again=cut_off)
         else:
             now, tries = self._means.clock.wall(), cut_off.tries
-            self._means.board.put_up(asked.condition(step, target.name, tries, now))
+            self._means.board.put_up(asked.condition(step, target, tries, now))
 
     async def _back_up(
         self,
@@ -316,7 +316,7 @@ class Safekeeping:
         sentence = f"A backup runs to {target.name}."
         if again:
             sentence = f"A backup runs to {target.name}; it was begun again after a restart."
-        self._put_up(RUN, Severity.WORKING, sentence, "Leave it plugged in.")
+        self._put_up(RUN, Severity.WORKING, sentence, "Leave it plugged in." if known else "")
         await self._tell()
         task = asyncio.create_task(self._until_done(known))
         task.add_done_callback(_log_failure)
