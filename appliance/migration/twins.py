@@ -97,6 +97,11 @@ class Twins:
         return self._folder / "cur" / name
 
 
+def kept(folder: Path) -> int:
+    """Messages of a mailbox, as they lie there."""
+    return sum(1 for _ in _names(folder))
+
+
 def only_here(home: Path, key: str, since: float) -> int:
     """Messages of an account that came or were written after a time and were not brought."""
     count = 0
