@@ -169,9 +169,8 @@ def test_a_full_disk_is_told_and_it_goes_on_when_there_is_room(old: Old, box: Bo
     box.cli("settings", "set", "storage.reserve_mib", "1000000")
     try:
         wait_until(
-            lambda: "disk-full" in str(control.ask(box.state, "status")["conditions"])
-            or "room" in str(control.ask(box.state, "status")["conditions"]), "it is noticed"
-        )  # fmt: skip
+            lambda: "mail-disk-full" in str(control.ask(box.state, "status")), "it is noticed"
+        )
         number = begin(box, old, user, person)
         wait_until(lambda: "There is no room" in move(box, number)["trouble"], "it is told")
         assert stored(box, person) == 0
