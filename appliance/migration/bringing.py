@@ -98,7 +98,7 @@ class Bringing:
             yield twins.unique(self._move.key, theirs, validity, uid)
 
     def _some(self, uids: Sequence[int]) -> None:
-        metas = [each for each in self._other.metas(uids) if not self._is_settled(each)]
+        metas = [each for each in self._listed(uids) if not self._is_settled(each)]
         self._write_down()
         alone = [each for each in metas if self._mark(each.uid) in self._means.suspects]
         together = [each for each in metas if each not in alone]
@@ -109,6 +109,16 @@ class Bringing:
                 self._fetch(portion)
             finally:
                 self._write_down()
+
+    def _listed(self, uids: Sequence[int]) -> list[Meta]:
+        try:
+            return self._other.metas(uids)
+        except Unreadable as error:  # for one of them; the others are asked for again
+            if len(uids) == 1:
+                self._note_hurt(Meta(uids[0], 0, 0.0), str(error), asks=False)
+                return []
+            half = len(uids) // 2
+            return [*self._listed(uids[:half]), *self._listed(uids[half:])]
 
     def _is_settled(self, meta: Meta) -> bool:
         """Whether nothing needs to be fetched for it."""

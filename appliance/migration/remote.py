@@ -22,7 +22,7 @@ from appliance.message import header
 from appliance.message.words import decoded_header
 from appliance.migration.folders import Theirs
 from appliance.migration.move import Move
-from appliance.migration.pace import Meta
+from appliance.migration.pace import Meta, is_limited
 from appliance.store import mutf7
 
 PIECE = 1 << 20
@@ -129,7 +129,8 @@ class Server:
             except IMAPClientError as error:
                 if type(error) is not IMAPClientError:  # the connection or its order is broken
                     raise
-                raise Unreadable(f"{self._source.host} answered: {words(error)}") from None
+                said = f"{self._source.host} answered: {words(error)}"
+                raise Trouble(said) if is_limited(said) else Unreadable(said) from None
         return found
 
     def interrupt(self) -> None:

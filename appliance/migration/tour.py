@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 
 from appliance.errors import NotFound
-from appliance.migration import folders
+from appliance.migration import folders, twins
 from appliance.migration.bringing import Bringing, Road, Shown
 from appliance.migration.folders import How, Mapped
 from appliance.migration.ledger import Ledger
@@ -45,6 +45,9 @@ class Tour:
             Bringing(self._road, number, mapped).bring()
         progress.folder = ""
         self._ledger.note_shown(self._move.number, self._shown.folders)
+        self._ledger.note_kept(
+            {number: twins.kept(self._place.path(mapped.ours)) for number, mapped in plan}
+        )
         return not self._means.stopped.is_set()
 
     def _survey(self) -> list[tuple[int, Mapped]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from appliance import control
 from tests.corpus import ugly_messages
 from tests.migration.old_server import (
     SETTINGS,
@@ -78,11 +79,12 @@ def test_three_accounts_move_in_with_all_there_is(old: Old, box: Box) -> None:
     numbers = [begin(box, old, u, p) for u, p in zip(users, people, strict=True)]
     for user, person, number in zip(users, people, numbers, strict=True):
         told = copied(box, number)
-        assert picture_here(box, person) == expected(old, user)
+        here = picture_here(box, person)
+        assert here == expected(old, user)
         assert told["here"] == told["shown"] == sum(map(len, old.picture(user).values()))
-        assert [(each["shown"], each["missing"]) for each in told["folders"]] == [
-            (each["here"], 0) for each in told["folders"]
-        ]
+        for each in told["folders"]:
+            assert (each["shown"], each["missing"]) == (each["here"], 0)
+            assert each["kept"] == len(here[each["ours"]])
     assert [old.picture(user) for user in users] == before, "nothing there is changed"
 
 
@@ -160,6 +162,27 @@ def test_what_is_too_large_or_has_no_room_is_named_and_the_rest_comes(old: Old, 
         ("It is larger than 2 MiB.", "huge"), ("The mailbox here is full.", "wide")
     }  # fmt: skip
     assert "Delete mail" in told["remedy"]
+
+
+def test_a_full_disk_is_told_and_it_goes_on_when_there_is_room(old: Old, box: Box) -> None:
+    person, user = box.person("full"), furnish(old, "full", each=2)
+    box.cli("settings", "set", "storage.reserve_mib", "1000000")
+    try:
+        wait_until(
+            lambda: "mail-disk-full" in str(control.ask(box.state, "status")), "it is noticed"
+        )
+        number = begin(box, old, user, person)
+        wait_until(lambda: "There is no room" in move(box, number)["trouble"], "it is told")
+        assert stored(box, person) == 0
+    finally:
+        box.cli("settings", "set", "storage.reserve_mib", "64")
+
+    def is_copied() -> bool:
+        box.cli("move-in", "now", str(number))
+        return bool(move(box, number)["state"] == "following")
+
+    wait_until(is_copied, "it goes on", seconds=20)
+    assert picture_here(box, person) == expected(old, user)
 
 
 def test_mail_that_is_here_already_is_not_brought_again(old: Old, box: Box) -> None:
