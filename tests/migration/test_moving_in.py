@@ -86,6 +86,9 @@ def test_three_accounts_move_in_with_all_there_is(old: Old, box: Box) -> None:
             assert (each["shown"], each["missing"]) == (each["here"], 0)
             assert each["kept"] == len(here[each["ours"]])
     assert [old.picture(user) for user in users] == before, "nothing there is changed"
+    with old.client(users[0]) as client:
+        assert "Public.Everybody" in [name for _, _, name in client.list_folders()]
+    assert not list(box.maildir(people[0]).glob("*Public*")), "what others share does not move in"
 
 
 def test_a_second_look_brings_only_what_is_new(old: Old, box: Box) -> None:
