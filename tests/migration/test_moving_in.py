@@ -72,6 +72,18 @@ def expected(old: Old, user: str) -> dict[str, object]:
     return {FOLDERS[name]: messages for name, messages in old.picture(user).items()}
 
 
+def test_it_goes_on_by_itself_after_every_kill(old: Old, box: Box) -> None:
+    person, user = box.person("killed"), furnish(old, "killed", each=20)
+    number = begin(box, old, user, person)
+    for wanted in (5, 40, 80):
+        while stored(box, person) < wanted and move(box, number)["state"] == "copying":
+            time.sleep(0.001)
+        box.kill()
+        box.start()
+    copied(box, number)
+    assert picture_here(box, person) == expected(old, user)
+
+
 def test_three_accounts_move_in_with_all_there_is(old: Old, box: Box) -> None:
     people = [box.person(f"mover{n}") for n in range(3)]
     users = [furnish(old, f"three{n}") for n in range(3)]
@@ -86,6 +98,9 @@ def test_three_accounts_move_in_with_all_there_is(old: Old, box: Box) -> None:
             assert (each["shown"], each["missing"]) == (each["here"], 0)
             assert each["kept"] == len(here[each["ours"]])
     assert [old.picture(user) for user in users] == before, "nothing there is changed"
+    with old.client(users[0]) as client:
+        assert "Public.Everybody" in [name for _, _, name in client.list_folders()]
+    assert not list(box.maildir(people[0]).glob("*Public*")), "what others share does not move in"
 
 
 def test_a_second_look_brings_only_what_is_new(old: Old, box: Box) -> None:
@@ -195,18 +210,6 @@ def test_mail_that_is_here_already_is_not_brought_again(old: Old, box: Box) -> N
     told = copied(box, begin(box, old, user, person))
     assert picture_here(box, person) == before
     assert told["here"] == told["shown"]
-
-
-def test_it_goes_on_by_itself_after_every_kill(old: Old, box: Box) -> None:
-    person, user = box.person("killed"), furnish(old, "killed", each=20)
-    number = begin(box, old, user, person)
-    for wanted in (5, 40, 80):
-        while stored(box, person) < wanted and move(box, number)["state"] == "copying":
-            time.sleep(0.001)
-        box.kill()
-        box.start()
-    copied(box, number)
-    assert picture_here(box, person) == expected(old, user)
 
 
 @pytest.mark.slow
