@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from appliance.backup import asked, card, key, letter, merge, pending
+from appliance.backup.address import is_address
 from appliance.backup.asked import Asked
 from appliance.backup.bringing import fetched, resolved
 from appliance.backup.engine import Engine
@@ -23,7 +24,8 @@ from appliance.backup.job import Job
 from appliance.backup.merge import Restored, Wanted
 from appliance.backup.pace import Pace
 from appliance.backup.pending import Pending
-from appliance.backup.process import Progress, Watch
+from appliance.backup.process import Progress, Watch, within
+from appliance.backup.source import PATIENCE_SECONDS, answers
 from appliance.backup.view import Freeze
 from appliance.backupjob import target_of
 from appliance.clock import Clock
@@ -153,7 +155,7 @@ class BackupRequests:
         now = self._means.clock.wall()
         noted = again.again() if again else Asked(of.identity, was_asked, 1, now)
         self._begin(self._run_noted(of, remount, noted), alive=alive, is_run=True)
-        self._is_again, self.cut_off = again is not None, None
+        self._is_again, self.cut_off, self.is_looked_for = again is not None, None, False
 
     async def ended(self) -> dict[str, Any]:
         """Wait until what is under way has ended; what came of it."""
@@ -176,16 +178,16 @@ class BackupRequests:
     ) -> None:
         """Begin to bring back what is missing: version, account, mailbox, message, several."""
         self._check_idle()
-        asked = Wanted(
+        sought = Wanted(
             *(str(wanted.get(name, "")) for name in ("version", "account", "mailbox", "message")),
             several=frozenset(wanted.get("several") or ()),
         )
-        if asked.account and not self._means.has_account(asked.account):
-            raise NotFound(f"There is no account {asked.account}; add it first.")
+        if sought.account and not self._means.has_account(sought.account):
+            raise NotFound(f"There is no account {sought.account}; add it first.")
         opened = key.read(words) if words else None
         find = partial(self._means.job.source, source, opened, environment=environment)
         asked_for = None if words or environment else Pending(wanted, source)
-        self._begin(self._restore_kept(asked, find, asked_for), whose=asked.account)
+        self._begin(self._restore_kept(sought, find, asked_for), whose=sought.account)
 
     async def resume(self) -> None:
         """Go on with the restore that was under way when the box stopped."""
@@ -197,6 +199,13 @@ class BackupRequests:
         except PillarboxError as error:
             await asyncio.to_thread(pending.forget, self._means.job.history)
             self._told = _failed(error)
+
+    def is_there(self, of: Target) -> bool:
+        """Whether a run could begin: the network may come up later than the box. Blocks."""
+        job = self._means.job
+        if is_address(of.location):
+            return answers(job.engine(of, within(PATIENCE_SECONDS)))
+        return job.is_there(of)
 
     async def forget_run(self) -> None:
         """The run that was cut off has nowhere to go any more."""

@@ -24,7 +24,7 @@ from appliance.caring import Caring
 from appliance.control import Act, ControlServer
 from appliance.daykeeping import DayKeeping
 from appliance.doors import Doors
-from appliance.errors import PillarboxError
+from appliance.errors import PillarboxError, Refused
 from appliance.hardware.base import Led
 from appliance.helper import client
 from appliance.helper.requests import PowerOff
@@ -51,7 +51,7 @@ from appliance.switching import Around
 log = logging.getLogger("pillarbox")
 
 _CERTIFICATE_SECONDS, _ADDRESS_SECONDS = 6 * 3600.0, 5.0
-_LONGEST_STOP_SECONDS = 4.5
+_LONGEST_STOP_SECONDS, _TELLING_SECONDS = 4.5, 0.5
 
 
 class Able(Protocol):
@@ -82,6 +82,8 @@ class Daemon:
         self._migrating = Migrating(parts, self._disk.refusal)
         self._page: LanPage | None = None
         self._stopping = asyncio.Event()
+        self.gives_way = False
+        """Whether it has ended so that everything can be brought back."""
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -148,7 +150,7 @@ class Daemon:
         adapting = Adapting(parts, self._doors, self._requests.ways_changed, self._stopping.set)
         able: list[Able] = [self._requests, backups, keeping, simulating, days, caring, sampling]
         able += [moving, adapting, network, replying, leavers, Letters(parts), self._migrating]
-        acts: dict[str, Act] = {"panel_test": self._panel.self_test}
+        acts: dict[str, Act] = {"panel_test": self._panel.self_test, "recover": self.recover}
         for each in able:
             acts |= each.acts()
         return acts, (
@@ -168,8 +170,18 @@ class Daemon:
             ("health", caring.run),
             ("network", network.run),
             ("samples", sampling.run),
-            ("watchdog", _feed_watchdog),
+            ("watchdog", systemd.feed_watchdog),
         )
+
+    async def recover(self) -> None:
+        """End, so that everything can be brought back. Raises Refused: there are accounts."""
+        if self._parts.gate.directory.accounts:
+            raise Refused(
+                "This box has accounts already; everything is brought back to a new box only. Mail "
+                "of single people comes back under Backups."
+            )
+        self.gives_way = True
+        asyncio.get_running_loop().call_later(_TELLING_SECONDS, self._stopping.set)
 
     def change_people(self, directory: Directory) -> None:
         """From now on this is who is here."""
@@ -300,13 +312,6 @@ async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
             log.exception("%s failed and is started again", name)
         await asyncio.sleep(pause)
         pause = min(60.0, pause * 2)
-
-
-async def _feed_watchdog() -> None:
-    seconds = systemd.watchdog_seconds()
-    while seconds:
-        systemd.notify("WATCHDOG=1")
-        await asyncio.sleep(seconds)
 
 
 def _log_stray(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:

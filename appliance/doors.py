@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.accounts.directory import Directory
+from appliance.accounts.login import may_stay
 from appliance.errors import BadSettings
 from appliance.imap.server import Counting
 from appliance.imap.server import Limits as ImapLimits
@@ -82,15 +83,14 @@ class Doors:
         self._for_pop3.autologout_seconds = tree.pop3.autologout_minutes * 60.0
 
     def send_away(self, people: Directory) -> None:
-        """End the connections of accounts that are locked or gone: a word, then the line is cut."""
+        """End the connections of accounts that are locked or gone, and of those that a password
+        opened which is none any more: a word, then the line is cut."""
         for door in self._smtp:
             door.send_away(people)
-        ending = [
-            each
-            for each in self._connections
-            if each.account and not people.may_enter(each.account)
-        ]
-        for connection in ending:
+        inside = [(each, *each.entered) for each in self._connections]
+        for connection, account, by in inside:
+            if not account or may_stay(people, account, by):
+                continue
             connection.close()
             asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, connection.abort)
 
@@ -108,7 +108,7 @@ class Doors:
         loop = asyncio.get_running_loop()
         for port in ports:
             number = port.number + options.port_base
-            for listening in _sockets(options.bind, number):
+            for listening in sockets(options.bind, number):
                 self._servers.append(await self._listen(loop, port, listening))
             log.info("%s on port %d", port.name, number)
 
@@ -261,7 +261,7 @@ def _pop3_turned_away(refusal: str) -> bytes:
     return f"-ERR [SYS/TEMP] {refusal}\r\n".encode()
 
 
-def _sockets(bind: str, number: int) -> list[socket.socket]:
+def sockets(bind: str, number: int) -> list[socket.socket]:
     """The listening sockets of a port: one for each family that the machine has."""
     wanted = [bind] if bind else ["0.0.0.0", "::"]  # noqa: S104 - the LAN is what it serves
     made: list[socket.socket] = []

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from appliance import files
 from appliance.accounts.addresses import canonical
-from appliance.errors import AlreadyExists, NotFound, Refused, Temporary
+from appliance.errors import AlreadyExists, NotFound, PillarboxError, Refused, Temporary
 from appliance.fetch.consents import Consents
 from appliance.fetch.source import Consent, Security
 from appliance.letters import Letters
@@ -249,8 +249,17 @@ class Migrating:
         added = await self._added(move)
         await self._mover.reload()
         if move.consent is not None:
-            await self.consent(added.number)
+            await self._first_consent(added.number)
         return added.number
+
+    async def _first_consent(self, number: int) -> None:
+        """Raises Trouble, and then there is no such move."""
+        try:
+            await self.consent(number)
+        except PillarboxError:
+            await self.end(number)
+            await self.remove(number)
+            raise
 
     def _move(self, account: str, there: dict[str, Any]) -> Move:
         kind = Security(there.get("security") or Security.TLS)

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.directory import Directory, Parting
 from appliance.accounts.handovers import HandOver, HandOvers
 from appliance.accounts.parting import Due, Partings, due
-from appliance.accounts.registry import Registry
 from appliance.errors import NotFound, PillarboxError, Refused, Temporary
 from appliance.letters import Letters
 from appliance.parts import Parts
 from appliance.store import handover, holding
 from appliance.store.handover import Part, Place
-from appliance.web import people, sessions
+from appliance.web import people
 
 log = logging.getLogger("pillarbox.parting")
 
@@ -169,9 +168,11 @@ class Leavers:
         progress.messages, progress.done = sum(len(each.uids) for each in planned), 0
         linked = 0
         for part in planned:
+            before = progress.done
 
-            def note(place: Place) -> None:
+            def note(place: Place, part: Part = part, before: int = before) -> None:
                 self._handovers.note(wanted, place.mailbox, place.uidvalidity, place.uid)
+                progress.done = before + bisect_right(part.uids, place.uid)
 
             steps = handover.hand_over(
                 parts.store.home(wanted.address),
@@ -181,7 +182,6 @@ class Leavers:
                 note,
             )
             linked += await parts.threads.carry_out(steps)
-            progress.done += len(part.uids)
         root = self._root(wanted.address)
         if linked:
             text = _HANDED.format(
@@ -226,22 +226,13 @@ class Leavers:
         database, now = self._parts.database, self._parts.clock.wall()
         subject, text = _LETTERS[what]
         if what is Due.REMOVE:
-            await asyncio.to_thread(_remove, database, address, now)
+            await asyncio.to_thread(people.remove_with_account, database, address, now)
             log.info("removed, as was chosen", extra={"account": address})
         said = text.format(address=address, day=parting.keep_until)
         await self._letters.to_the_reader(subject, said)
         if what is not Due.REMOVE:
             await asyncio.to_thread(Partings(database, now).note_told, address, what)
         self._change_people(await asyncio.to_thread(database.directory))
-
-
-def _remove(database: AccountsDatabase, address: str, now: float) -> None:
-    """The account, and what its person was on the page. Blocks. Raises Refused, NotFound."""
-    with database.change():
-        if people.find(database, address) is not None:
-            people.remove(database, address)
-        Registry(database, now).remove_account(address)
-    sessions.end_all(database, address)
 
 
 _LETTERS = {

@@ -48,6 +48,7 @@ class Options:
     port_base: int = 0
     bind: str = ""  # "": all addresses
     hold_button: bool = False  # simulated: the button is down while the box starts
+    recover: bool = False  # bring everything back first, as if the button were held
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ class Parts:
 def build(options: Options, tree: Settings, front: Front) -> Parts:
     """Build everything; nothing runs yet. Blocks."""
     clock, threads, board = SystemClock(), Threads(), Board()
-    host = tree.server.host_name or socket.gethostname()
+    host = host_of(tree)
     place, voice = MailPlace(options.state, tree), Voice(tree.server.language)
     database = AccountsDatabase(options.state)
     people, pepper = database.directory(), database.secret("login")
@@ -156,6 +157,11 @@ def offered_here(
 def _resolve(gate: Gate, sender: str) -> tuple[Recipient, ...]:
     """Where a report goes, by who is here at that time."""
     return postroom.reports_to(gate.directory, sender)
+
+
+def host_of(tree: Settings) -> str:
+    """What the box calls itself."""
+    return tree.server.host_name or socket.gethostname()
 
 
 def in_lan(host: str) -> str:

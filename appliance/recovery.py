@@ -1,38 +1,48 @@
 """The button held while the box starts: everything is brought back from a drive and the sheet.
 
-Nothing else runs meanwhile: no door is open, and STATE and the mail disk are empty. Lamps tell that
-the box waits; the words of the recovery sheet come over the control socket (`pillarbox backup
-restore --all`, or the page). When all is back the box starts as on any day. Part of the roof.
+Nothing else runs meanwhile: no door for mail is open, and STATE and the mail disk are empty. Lamps
+tell that the box waits; the words of the recovery sheet come from its page, or over the control
+socket (`pillarbox backup restore --all`). When all is back the box starts as on any day. Roof.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from appliance import lastgood, mailplace
 from appliance.accounts.database import DATABASE, AccountsDatabase
-from appliance.backup import key, newbox
+from appliance.backup import key, newbox, target
 from appliance.backup.engine import Engine
 from appliance.backup.newbox import Place
 from appliance.backup.process import Progress, Watch
 from appliance.backup.source import find_version, foreign_source
 from appliance.clock import Clock
 from appliance.control import ControlServer
+from appliance.doors import sockets
 from appliance.errors import NotFound, PillarboxError, Refused
 from appliance.front import Front
-from appliance.hardware.base import Board, Led
+from appliance.hardware.base import Board, Drive, Led
+from appliance.lanpage import HTTP, HTTPS
+from appliance.net import certificates, systemd, tls
 from appliance.panel import patterns
+from appliance.parts import TLS, Options, host_of, names
 from appliance.simulating import Simulating
+from appliance.web import recovering, trust
+from appliance.web.server import WebServer
 from appliance.words import phrase
 
 log = logging.getLogger("pillarbox.recovery")
 
 HELD_SECONDS = 3.0
 _STEP_SECONDS = 0.1
+_TELLING_SECONDS = 8.0
+"""How long it waits for somebody to hear that all is back."""
 
 
 async def is_asked_for(board: Board) -> bool:
@@ -55,14 +65,22 @@ def is_new(state: Path) -> bool:
         database.close()
 
 
+def _is_of_backups(root: Path) -> bool:
+    try:
+        return target.read_marker(root, root.name) is not None
+    except PillarboxError:  # of a newer format, or damaged: one all the same
+        return True
+
+
 class Recovery:
     """Waits for the words, and brings everything back."""
 
-    def __init__(self, front: Front, place: Place, clock: Clock) -> None:
+    def __init__(self, front: Front, place: Place, clock: Clock, options: Options) -> None:
         self._front = front
         self._place = place
         self._clock = clock
-        self._done = asyncio.Event()
+        self._options = options
+        self._done, self._told_of = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._progress = Progress(step=phrase("waiting for the words of the recovery sheet"))
         self._told: dict[str, Any] = {}
@@ -78,11 +96,41 @@ class Recovery:
             "backup_progress": self.progress,
             **Simulating(self._front, self._clock).acts(),
         }
+        servers = await self._open_page()
         control = asyncio.create_task(ControlServer(self._place.state, acts).run())
+        feeding = asyncio.create_task(systemd.feed_watchdog())
+        systemd.notify("READY=1")
         await self._done.wait()
-        await asyncio.sleep(1.0)  # whoever asked hears of it
-        control.cancel()
-        await asyncio.gather(control, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._told_of.wait(), _TELLING_SECONDS)
+        await asyncio.sleep(1.0)  # whoever asked hears the whole of it
+        for server in servers:
+            server.close()
+        for task in (control, feeding):
+            task.cancel()
+        await asyncio.gather(control, feeding, return_exceptions=True)
+
+    async def _open_page(self) -> list[asyncio.Server]:
+        """The page where the words are given; without it there is still the control socket."""
+        folder, base = self._place.state / TLS, self._options.port_base
+        wanted = names(self._options, host_of(lastgood.load(self._place.state).tree))
+        await asyncio.to_thread(certificates.ensure, folder, wanted, self._clock.wall())
+        context = await asyncio.to_thread(tls.server_context, folder)
+        authority = folder / certificates.CA_FILE
+        sites = (
+            (HTTPS, WebServer(recovering.build(self, authority)), context.quiet),
+            (HTTP, WebServer(trust.build_bare(authority, HTTPS + base)), None),
+        )
+        loop = asyncio.get_running_loop()
+        return [
+            await loop.create_server(site, sock=listening, ssl=secure)
+            for port, site, secure in sites
+            for listening in sockets(self._options.bind, port + base)
+        ]
+
+    async def drives(self) -> list[str]:
+        """The drives that are plugged in, but for the one that the mail is to lie on."""
+        return [each.name for each in await asyncio.to_thread(self._plugged)]
 
     async def status(self) -> dict[str, Any]:
         """That the box waits."""
@@ -106,19 +154,29 @@ class Recovery:
 
     async def progress(self) -> dict[str, Any]:
         """How far it is."""
+        if self._done.is_set():
+            self._told_of.set()
         return {
             "is_busy": self._task is not None and not self._task.done(),
             **self._progress.told(),
             **self._told,
         }
 
-    def _drive(self) -> Path:
-        """The drive that is plugged in, mounted. Blocks. Raises NotFound."""
+    def _plugged(self) -> list[Drive]:
+        bound = mailplace.load(self._place.state)
         found = [each for each in self._front.drives.drives() if each.is_removable]
-        if len(found) != 1:
+        return [each for each in found if bound is None or not bound.is_on(each)]
+
+    def _drive(self) -> Path:
+        """The backup drive that is plugged in, mounted. Blocks. Raises NotFound."""
+        found = self._plugged()
+        roots = [self._front.drives.mount(each) for each in found if each.file_system]
+        if len(roots) > 1:
+            roots = [each for each in roots if _is_of_backups(each)] or roots
+        if len(roots) != 1:
             words = "No drive is" if not found else "More than one drive is"
             raise NotFound(f"{words} plugged in; plug in the one backup drive.")
-        return self._front.drives.mount(found[0])
+        return roots[0]
 
     async def _restore(self, find: Callable[[], Engine], version: str) -> None:
         self._front.board.show(Led.BACKUP, patterns.BACKING_UP)

@@ -239,10 +239,8 @@ class Safekeeping:
 
     def _known_as(self, target: Target) -> Known | None:
         """The drive that is plugged in and is this target."""
-        for known in self._known.values():
-            if known.target is not None and known.target.identity == target.identity:
-                return known
-        return None
+        every = self._known.values()
+        return next((k for k in every if k.target and k.target.identity == target.identity), None)
 
     def _usable(self) -> Known | None:
         """The drive for a run."""
@@ -269,24 +267,29 @@ class Safekeeping:
     async def _go_on(self) -> None:
         """Begin the run again that a restart cut off, once where it goes is there."""
         requests = self._means.requests
-        cut_off = requests.cut_off
-        if cut_off is None or requests.is_busy:
-            return
+        try:
+            if requests.cut_off is not None and not requests.is_busy:
+                await self._begin_again(requests.cut_off)
+        except Refused as error:  # somebody was faster; it is looked at again
+            log.info("the backup that was cut off does not begin yet: %s", error)
+        finally:
+            requests.is_looked_for = False
+
+    async def _begin_again(self, cut_off: Asked) -> None:
+        requests = self._means.requests
         try:
             target = await asyncio.to_thread(requests.job.history.target, cut_off.target)
         except NotFound:
             await requests.forget_run()
             return
         known = self._known_as(target)
-        is_there = known is not None or await asyncio.to_thread(requests.job.is_there, target)
+        is_there = known is not None or await asyncio.to_thread(requests.is_there, target)
         step = asked.next_step(cut_off, is_there=is_there)
         if step is Next.BEGIN:
             await self._back_up(target, known, again=cut_off)
         else:
-            now = self._means.clock.wall()
-            said = asked.condition(step, target.name, cut_off.tries, now)
-            self._means.board.put_up(said)
-        requests.is_looked_for = False
+            now, tries = self._means.clock.wall(), cut_off.tries
+            self._means.board.put_up(asked.condition(step, target, tries, now))
 
     async def _back_up(
         self,
@@ -311,9 +314,9 @@ class Safekeeping:
         self._safe = None
         means.board.take_down(asked.CUT_OFF)
         sentence = f"A backup runs to {target.name}."
-        if again is not None:
+        if again:
             sentence = f"A backup runs to {target.name}; it was begun again after a restart."
-        self._put_up(RUN, Severity.WORKING, sentence, "Leave it plugged in.")
+        self._put_up(RUN, Severity.WORKING, sentence, "Leave it plugged in." if known else "")
         await self._tell()
         task = asyncio.create_task(self._until_done(known))
         task.add_done_callback(_log_failure)

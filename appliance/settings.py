@@ -41,8 +41,8 @@ from appliance.sections import (
 class Settings:
     """The whole tree."""
 
-    office: Office = field(default_factory=Office)
     server: Server = field(default_factory=Server)
+    office: Office = field(default_factory=Office)
     storage: Storage = field(default_factory=Storage)
     smtp: Smtp = field(default_factory=Smtp)
     imap: Imap = field(default_factory=Imap)

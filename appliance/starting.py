@@ -30,6 +30,8 @@ from appliance.recovery import Recovery
 
 log = logging.getLogger("pillarbox")
 
+RECOVER = "--recover"
+
 _TURN_SECONDS = 0.0005
 """How long a thread that computes may keep the loop waiting (Python's own choice is 5 ms)."""
 
@@ -57,15 +59,26 @@ def serve(options: Options) -> None:
         if options.hold_button and isinstance(face.board, SimulatedBoard):
             face.board.push(SystemClock().monotonic(), is_down=True)
         was_held = await recovery.is_asked_for(face.board)
-        found = await _recovered(options, loaded, face) if was_held else loaded
+        wanted = was_held or options.recover
+        found = await _recovered(options, loaded, face) if wanted else loaded
         go_by_zone(found.tree)
-        await Daemon(build(options, found.tree, face), found, was_held=was_held).run()
+        daemon = Daemon(build(options, found.tree, face), found, was_held=was_held)
+        await daemon.run()
+        if daemon.gives_way:
+            _begin_again_to_recover()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
         logging.shutdown()
         os.close(only_one)
         os._exit(0)  # a thread that hangs on a dead disk must not keep the process
+
+
+def _begin_again_to_recover() -> None:
+    """As a new process, in which nothing of the box is open; the service manager sees the same."""
+    logging.shutdown()
+    again = [each for each in sys.orig_argv if each != RECOVER]
+    os.execv(sys.executable, [*again, RECOVER])  # noqa: S606 - our own command line, no shell
 
 
 async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:
@@ -78,7 +91,7 @@ async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:
     mail = MailPlace(options.state, loaded.tree)
     await asyncio.to_thread(mail.bring, face.drives)
     place = Place(options.state, mail.mail)
-    await Recovery(face, place, SystemClock()).run()
+    await Recovery(face, place, SystemClock(), options).run()
     return await asyncio.to_thread(lastgood.load, options.state)
 
 

@@ -49,6 +49,7 @@ class Login:
     address: str
     quota_octets: int = 0  # 0: none
     device: str = ""  # the name of the app password that was used
+    by: str = ""  # a hash of what opened; "": nothing that could be changed (a device's address)
 
 
 class Ending(Enum):
@@ -76,6 +77,15 @@ class Attempt:
     peer_host: str
     ending: Ending
     is_account: bool = False
+
+
+def may_stay(people: Directory, address: str, by: str) -> bool:
+    """Whether who has logged in may stay: the account is there and not locked, and what opened
+    (`Login.by`) would still open."""
+    if not people.may_enter(address):
+        return False
+    account = people.accounts[address]
+    return by in {"", account.argon2, *(each.hash for each in account.app_passwords)}
 
 
 NoteUse = Callable[[int, float, str], None]
@@ -136,16 +146,17 @@ class Gate:
         account = self.known(name)
         key = account.address if account is not None else name.lower()[:320]
         yield from self.wait_in_line(peer_host, key, service)
-        device = ""
         app = _app_password(account, password) if account is not None else None
         if app is not None and service.value in app.services:
-            device = app.name
             yield from self._use(app, peer_host)
         elif not (yield from self._matches(account, password)):
             ending = Ending.WRONG_PASSWORD if app is None else Ending.OTHER_SERVICE
             self.note_failure(peer_host, key, service, ending)
         assert account is not None
-        return replace(self.welcome(account, peer_host, service), device=device)
+        if app is None or service.value not in app.services:
+            return self.welcome(account, peer_host, service)
+        found = self.welcome(account, peer_host, service, by=app.hash)
+        return replace(found, device=app.name)
 
     def known(self, name: str) -> Account | None:
         """The account of a login name; a locked one is nobody, and nobody can tell."""
@@ -182,13 +193,18 @@ class Gate:
         """Count a success."""
         self._throttle.succeeded(peer_host, account_key)
 
-    def welcome(self, account: Account, peer_host: str, service: Service) -> Login:
-        """Count a success; who it is. Raises AuthenticationFailed: it was locked meanwhile."""
-        if not self._directory.may_enter(account.address):
+    def welcome(self, account: Account, peer_host: str, service: Service, *, by: str = "") -> Login:
+        """Count a success; who it is. `by`: the hash of the app password that was used.
+
+        Raises:
+            AuthenticationFailed: meanwhile it was locked, or the password was changed.
+        """
+        opened = by or account.argon2
+        if not may_stay(self._directory, account.address, opened):
             self.note_failure(peer_host, account.address, service)
         self.note_success(peer_host, account.address)
         self._tell(account.address, service, peer_host, Ending.IN)
-        return Login(account.address, account.quota_octets)
+        return Login(account.address, account.quota_octets, by=opened)
 
     def note_in_clear(self, peer_host: str, name: str, service: Service) -> None:
         """A door refused a login without TLS; the name, if one came that far."""

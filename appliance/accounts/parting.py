@@ -36,7 +36,8 @@ def due(parting: Parting, today: date) -> Due:
         if parting.removes and not parting.is_held and parting.is_locked:
             return Due.REMOVE
         return Due.NOTHING if parting.told == Due.REMIND.value else Due.REMIND
-    is_near = parting.removes and today >= last - timedelta(days=REMINDED_DAYS)
+    goes = parting.removes and parting.is_locked and not parting.is_held
+    is_near = goes and today >= last - timedelta(days=REMINDED_DAYS)
     return Due.WARN if is_near and not parting.told else Due.NOTHING
 
 
@@ -62,14 +63,14 @@ class Partings:
         self._change(address, locked=self._now, refuses=int(refuses_mail))
 
     def unlock(self, address: str) -> None:
-        """As it was before. Raises NotFound."""
-        self._change(address, locked=0.0, refuses=0)
+        """As it was before, and nothing is removed by itself any more. Raises NotFound."""
+        self._change(address, locked=0.0, refuses=0, removes=0)
 
     def keep(self, address: str, until: str, *, removes: bool = False) -> None:
         """It cannot be removed up to and with a day; "" is no day. `removes`: it is removed then.
 
         Raises:
-            Refused: that is no day to come.
+            Refused: that is no day to come, or it shall be removed and is still in use.
             NotFound: there is no such account.
         """
         if until:
@@ -80,6 +81,8 @@ class Partings:
             if last < date.fromtimestamp(self._now):  # noqa: DTZ012 - the office's own day
                 raise Refused("This day is over already.")
             until = last.isoformat()
+        if removes and not self._database.directory().parting(canonical(address)).is_locked:
+            raise Refused("Lock the account first.")
         self._change(address, keep_until=until, removes=int(removes and bool(until)), told="")
 
     def hold(self, address: str) -> None:

@@ -17,6 +17,8 @@ from enum import Enum
 from pathlib import Path
 
 from appliance import files
+from appliance.backup.address import is_address
+from appliance.backup.history import Target
 from appliance.conditions import Condition, Severity
 from appliance.errors import PillarboxError
 
@@ -98,8 +100,9 @@ def next_step(asked: Asked, *, is_there: bool) -> Next:
     return Next.BEGIN if is_there else Next.WAIT
 
 
-def condition(step: Next, name: str, tries: int, now: float) -> Condition:
-    """What is said of it while it does not run; `name`: the target in sentences. Pure."""
+def condition(step: Next, target: Target, tries: int, now: float) -> Condition:
+    """What is said of it while it does not run. Pure."""
+    name = target.name
     if step is Next.LEAVE:
         sentence = f"The box stopped in each of {tries} attempts at the backup on {name}."
         remedy = (
@@ -109,4 +112,6 @@ def condition(step: Next, name: str, tries: int, now: float) -> Condition:
     else:
         sentence = f"A restart cut the backup on {name} off."
         remedy = "Plug it in: the backup begins again by itself. Or back up to another drive."
+        if is_address(target.location):
+            remedy = "The backup begins again by itself when it can be reached."
     return Condition(CUT_OFF, Severity.ATTENTION, sentence, remedy, now)

@@ -29,6 +29,7 @@ from appliance.backup.view import About
 from appliance.clock import SystemClock
 from appliance.errors import BadSettings, PillarboxError, Refused
 from appliance.queue.envelope import State
+from appliance.queue.journal import JOURNAL
 from appliance.queue.queue import Queue
 from appliance.store.holding import HELD
 
@@ -133,7 +134,7 @@ def check_new(place: Place, *, allow_mail: bool) -> None:
         return
     for name in _PARTS:
         folder = place.mail / name
-        if folder.is_dir() and _has_files(folder):
+        if folder.is_dir() and _has_files(folder, but=JOURNAL):
             raise Refused(
                 f"There is mail in {folder} already; everything is restored onto a new disk only."
             )
@@ -205,7 +206,7 @@ def _put_people(engine: Engine, version: str, place: Place, about: About) -> Non
 
 def _put_queue(engine: Engine, version: str, place: Place) -> None:
     queue = place.mail / "queue"
-    if queue.is_dir() and _has_files(queue):
+    if queue.is_dir() and _has_files(queue, but=JOURNAL):
         return
     fetched = _fetch(engine, version, place, "queue")
     if fetched.is_dir():
@@ -267,5 +268,6 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _has_files(folder: Path) -> bool:
-    return any(True for _ in _walk(folder))
+def _has_files(folder: Path, but: str = "") -> bool:
+    """`but`: a new box that ran has the journal of an empty queue."""
+    return any(path.name != but for path in _walk(folder))

@@ -12,6 +12,7 @@ from appliance.backup.engine import Engine, Repository, Version
 from appliance.backup.key import Key
 from appliance.backup.process import Watch, within
 from appliance.backup.proof import beside
+from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.errors import NotFound
 from appliance.words import phrase
 
@@ -42,6 +43,16 @@ def foreign_source(
     if beside(lambda: target.read_marker(root, name), patience, name) is None:
         raise NotFound(f"There is no backup in {root}.")
     return Engine(target.repository_of(root, name), opened, watch=watch)
+
+
+def answers(engine: Engine) -> bool:
+    """Whether a repository behind a network can be reached now; what else is wrong with it, a run
+    tells."""
+    try:
+        engine.exists()
+    except TargetTrouble as trouble:
+        return trouble.kind not in {Kind.UNREACHABLE, Kind.VANISHED}
+    return True
 
 
 def find_version(engine: Engine, named: str) -> Version:

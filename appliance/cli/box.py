@@ -12,7 +12,7 @@ from appliance.cli.asking import ask, mail_directory
 from appliance.cli.output import add_json_option, moment, print_json, print_table, size
 from appliance.errors import Refused
 from appliance.parts import Options
-from appliance.starting import serve
+from appliance.starting import RECOVER, serve
 from appliance.store import check
 
 
@@ -25,6 +25,9 @@ def add_commands(commands: Any) -> None:
     run.add_argument("--bind", default="", help="the address to listen on; default: all")
     run.add_argument(
         "--hold-button", action="store_true", help="the simulated button is down at the start"
+    )
+    run.add_argument(
+        RECOVER, action="store_true", help="on a new box: bring everything back first, by its page"
     )
     run.set_defaults(handler=_run)
     status = commands.add_parser("status", help="how the box is")
@@ -77,6 +80,7 @@ def _run(arguments: argparse.Namespace) -> None:
             arguments.port_base,
             arguments.bind,
             hold_button=arguments.hold_button,
+            recover=arguments.recover,
         )
     )
 

@@ -120,8 +120,9 @@ def _status(arguments: argparse.Namespace) -> None:
     print_table([_row(move)])
     if move["copied_at"]:
         print(f"Copied {moment(move['copied_at'])}; {move['only_here']} came only here since.")
-    print_table([["there", "here", "messages there", "brought", "left out"]] + [
-        [each["theirs"], each["ours"] or "-", each["shown"], each["here"], each["left"]]
+    print_table([["there", "here", "messages there", "brought", "left out", "here now"]] + [
+        [each["theirs"], each["ours"] or "-", each["shown"], each["here"], each["left"],
+         each["kept"]]
         for each in move["folders"]
     ])  # fmt: skip
     for each in move["left_out"]:

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from appliance import control
+from appliance.accounts.directory import Parting
 from appliance.accounts.registry import SERVICES, Registry
 from appliance.cli.answering import add_answer_acts
 from appliance.cli.asking import open_database
@@ -174,7 +175,8 @@ def _list_domains(arguments: argparse.Namespace) -> None:
 
 def _list_accounts(arguments: argparse.Namespace) -> None:
     with open_database(arguments.state) as database:
-        accounts = database.directory().accounts.values()
+        people = database.directory()
+    accounts = people.accounts.values()
     if arguments.json:
         print_json(
             [
@@ -190,10 +192,24 @@ def _list_accounts(arguments: argparse.Namespace) -> None:
         return
     print_table(
         [
-            [each.address, each.name or "-", size(each.quota_octets) if each.quota_octets else "-"]
+            [
+                each.address,
+                each.name or "-",
+                size(each.quota_octets) if each.quota_octets else "-",
+                _leaving(people.parting(each.address)),
+            ]
             for each in accounts
         ]
     )
+
+
+def _leaving(parting: Parting) -> str:
+    words = [
+        "locked" if parting.is_locked else "",
+        f"kept until {parting.keep_until}" if parting.keep_until else "",
+        "under hold" if parting.is_held else "",
+    ]
+    return ", ".join(filter(None, words))
 
 
 def _list_app_passwords(arguments: argparse.Namespace) -> None:

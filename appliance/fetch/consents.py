@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 
 from appliance.errors import PillarboxError
@@ -63,9 +64,12 @@ class Consents:
     async def begin(
         self, key: str, consent: Consent, keep: Callable[[str], Awaitable[None]]
     ) -> Asked:
-        """Ask anew; `keep` is given the refresh token. Raises Trouble, OSError."""
+        """Ask anew; `keep` is given the refresh token. Raises Trouble."""
         await self.drop(key)
-        asking = await in_own_thread(lambda: oauth.begin(consent, self._context))
+        try:
+            asking = await in_own_thread(lambda: oauth.begin(consent, self._context))
+        except (OSError, ValueError, HTTPException) as error:
+            raise Trouble(f"The provider could not be asked for consent: {error}.") from None
         asked = Asked(asking.page, asking.user_code, asking.until)
         self._asked[key] = asked
         asked.task = asyncio.create_task(self._wait(key, asked, (consent, asking), keep))

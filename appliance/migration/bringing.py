@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from array import array
@@ -9,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from appliance.errors import OverQuota
+from appliance.errors import OverQuota, PillarboxError
 from appliance.fetch.remote import Trouble, Unreadable
 from appliance.migration import pace, twins
 from appliance.migration.folders import How, Mapped
@@ -97,7 +98,7 @@ class Bringing:
             yield twins.unique(self._move.key, theirs, validity, uid)
 
     def _some(self, uids: Sequence[int]) -> None:
-        metas = [each for each in self._other.metas(uids) if not self._is_settled(each)]
+        metas = [each for each in self._listed(uids) if not self._is_settled(each)]
         self._write_down()
         alone = [each for each in metas if self._mark(each.uid) in self._means.suspects]
         together = [each for each in metas if each not in alone]
@@ -109,9 +110,18 @@ class Bringing:
             finally:
                 self._write_down()
 
+    def _listed(self, uids: Sequence[int]) -> list[Meta]:
+        try:
+            return self._other.metas(uids)
+        except Unreadable as error:  # for one of them; the others are asked for again
+            if len(uids) == 1:
+                self._note_hurt(Meta(uids[0], 0, 0.0), str(error), asks=False)
+                return []
+            half = len(uids) // 2
+            return [*self._listed(uids[:half]), *self._listed(uids[half:])]
+
     def _is_settled(self, meta: Meta) -> bool:
         """Whether nothing needs to be fetched for it."""
-        self._means.progress.done += 1
         hurt = self._hurt.get(meta.uid)
         largest = self._means.limits().largest_octets
         if (found := self._twins.named(self._unique(meta.uid))) is not None:
@@ -189,7 +199,8 @@ class Bringing:
             made, size = self._written(meta, upload)
             known = self._known_by_content(meta, size, made)
         except BaseException:
-            upload.discard()
+            with contextlib.suppress(PillarboxError, OSError):  # what hinders that is told anyway
+                upload.discard()
             raise
         if known is None:
             self._keep(meta, upload, made)

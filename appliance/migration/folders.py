@@ -70,7 +70,7 @@ def mapped(
     there = sorted(
         (each for each in found if not each.marks & _ABSENT), key=lambda each: _order(each.name)
     )
-    prefix = common_prefix(found)
+    prefix = common_prefix(there)
     uses = _uses(there, prefix)
     taken = {name: theirs for theirs, name in known.items() if name}
     made = []

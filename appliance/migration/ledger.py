@@ -9,7 +9,7 @@ is known by the digest of its octets. So what was brought and then moved or dele
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -47,7 +47,11 @@ def _first(db: Database) -> None:
     )
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (_first,)
+def _kept(db: Database) -> None:
+    db.execute("alter table migration_folders add column kept int not null default 0")
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (_first, _kept)
 _OF_A_MOVE = ("migration_taken", "migration_left")
 
 
@@ -127,18 +131,22 @@ class Ledger:
                     [(folder, uid) for uid in gone],
                 )
 
+    def note_kept(self, kept: Mapping[int, int]) -> None:
+        """So many messages are in the mailboxes here, whoever brought them; by number of the
+        folder there."""
+        with self._database.change() as db:
+            for folder, count in kept.items():
+                db.execute("update migration_folders set kept = ? where id = ?", [count, folder])
+
     def counts(self, move: int) -> list[Count]:
         """Folder by folder, as the last look there found it."""
         query = (
             "select f.theirs, f.ours, f.shown, f.here,"
-            " (select count(*) from migration_left l where l.folder = f.id) as left_out"
+            " (select count(*) from migration_left l where l.folder = f.id) as left_out, f.kept"
             " from migration_folders f where f.move = ? order by f.id"
         )
         with self._database.read() as db:
-            return [
-                Count(row["theirs"], row["ours"], row["shown"], row["here"], row["left_out"])
-                for row in db.query(query, [move])
-            ]
+            return [Count(*row) for row in db.execute(query, [move])]
 
     # --- messages
 

@@ -88,8 +88,6 @@ class Limits:
 class Progress:
     """How far a tour is; written by its thread, read by the loop."""
 
-    total: int = 0  # messages there
-    done: int = 0  # of these, here or left out
     brought: int = 0  # in this tour
     octets: int = 0  # in this tour
     folder: str = ""

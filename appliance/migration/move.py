@@ -75,6 +75,7 @@ class Count:
     shown: int = 0  # messages there, those marked as deleted not counted
     here: int = 0  # of these, brought, or here before
     left: int = 0  # left out, each with its reason
+    kept: int = 0  # messages in the folder here, counted there after the last look
 
     @property
     def missing(self) -> int:

@@ -38,6 +38,9 @@ _STOP_SECONDS = 3.0
 _TRIAL_SECONDS = 45.0
 _FAILURES_SHOWN = 3  # in a row; fewer are the weather
 _LOOK_SECONDS = 0.5  # for a place among those that are copied
+_TRIED_AT_ONCE = 5
+_CLOCK_IS_RIGHT = 1.7e9  # seconds since the epoch; before, the clock has not been set yet
+_PAUSED_SECONDS = 3600.0  # between two looks whether one that rests is over
 
 
 class Account(Place, Protocol):
@@ -97,10 +100,16 @@ class Mover:
         self._throttle = Throttle()
         self._running: dict[int, _Running] = {}
         self._copying: set[int] = set()
+        self._trying = asyncio.Semaphore(_TRIED_AT_ONCE)
+        self._changing = asyncio.Lock()
         self.standing: dict[int, Standing] = {}
 
     async def reload(self) -> None:
         """Begin, change and end moves as they are set now."""
+        async with self._changing:
+            await self._reload()
+
+    async def _reload(self) -> None:
         found = {each.number: each for each in await asyncio.to_thread(self._registry.moves)}
         for number, running in list(self._running.items()):
             move = found.get(number)
@@ -125,9 +134,10 @@ class Mover:
 
     async def again(self, number: int) -> None:
         """Begin one anew, with another password, say."""
-        if number in self._running:
-            await self._stop(number)
-        await self.reload()
+        async with self._changing:
+            if number in self._running:
+                await self._stop(number)
+            await self._reload()
 
     async def close(self) -> None:
         """End all; what is under way is begun again at the next start."""
@@ -162,33 +172,44 @@ class Mover:
     async def _go(self, running: _Running, standing: Standing) -> None:
         while not running.means.stopped.is_set():
             running.wake.clear()
-            move = await asyncio.to_thread(self._registry.move, running.move.number)
-            if not _goes(move) or await self._ends(move):
-                return
-            trouble: Trouble | None = None
             try:
-                seconds = await self._once(running, standing, move)
-            except (PillarboxError, OSError) as error:
-                trouble = wording.explained(move, error)
-            except Exception:
-                log.exception("a move failed", extra={"move": move.number})
-                trouble = Trouble("Bringing mail failed for a reason that was not foreseen.")
+                move = await asyncio.to_thread(self._registry.move, running.move.number)
+                if not _goes(move) or await self._ends(move):
+                    return
+                seconds = await self._tried(running, standing, move)
+            except (PillarboxError, OSError) as error:  # the card takes nothing now, say
+                seconds = self._note(running.move, standing, wording.explained(running.move, error))
             if running.means.stopped.is_set():
                 return
-            if trouble is not None:
-                if trouble.is_login and move.state is State.TRYING:
-                    await asyncio.to_thread(self._registry.refused, move.number, str(trouble))
-                seconds = self._note(move, standing, trouble)
             standing.next_at = self._world.clock.wall() + seconds
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await running.wake.wait()
 
+    async def _tried(self, running: _Running, standing: Standing, move: Move) -> float:
+        """Do what is next; seconds until there is more to do, however it went."""
+        try:
+            return await self._once(running, standing, move)
+        except (PillarboxError, OSError) as error:
+            trouble = wording.explained(move, error)
+        except Exception:
+            log.exception("a move failed", extra={"move": move.number})
+            trouble = Trouble("Bringing mail failed for a reason that was not foreseen.")
+        if running.means.stopped.is_set():
+            return 0.0
+        if trouble.is_login and move.state is State.TRYING:
+            await asyncio.to_thread(self._registry.refused, move.number, str(trouble))
+        return self._note(move, standing, trouble)
+
     async def _once(self, running: _Running, standing: Standing, move: Move) -> float:
         """What is to be done next; seconds until there is more to do. Raises what hinders."""
         loop = asyncio.get_running_loop()
+        if move.is_paused:
+            return _PAUSED_SECONDS
         if move.state is State.TRYING:
-            await in_own_thread(lambda: self._entered(move, self._token(running, move)).close())
+            async with self._trying:
+                token = self._token(running, move)
+                await in_own_thread(lambda: self._entered(move, token).close())
             await asyncio.to_thread(self._registry.admitted, move.number)
             self._went_well(move, standing)
             return 0.0
@@ -236,7 +257,9 @@ class Mover:
         """Whether its time is over, or there is nobody any more to bring mail to."""
         now, days = self._world.clock.wall(), self._world.settings().days
         why = ""
-        if not self._world.has_account(move.account):
+        if move.state is State.FOLLOWING and move.copied_at < _CLOCK_IS_RIGHT <= now:
+            await asyncio.to_thread(self._registry.retime, move.number, now)
+        elif not self._world.has_account(move.account):
             why = f"There is no account {move.account} any more."
         elif 0 < move.ends_at(days) <= now:
             why = f"It was {days} days ago that all had been copied."
@@ -314,13 +337,13 @@ class Mover:
 
 
 def _goes(move: Move) -> bool:
-    return move.state in CONNECTS and not move.is_paused
+    return move.state in CONNECTS
 
 
 def _login(move: Move) -> tuple[object, ...]:
     """What must be the same for a connection to go on. A refresh token is renewed by itself."""
     secret = move.secret if move.consent is None else ""
-    return move.host, move.port, move.user, move.security, move.consent, secret
+    return move.host, move.port, move.user, move.security, move.consent, move.is_paused, secret
 
 
 def _condition(number: int) -> str:

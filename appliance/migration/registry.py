@@ -89,6 +89,10 @@ class Registry:
             if self._going(number).state is State.COPYING:
                 self._update(number, state=State.FOLLOWING.value, copied_at=now)
 
+    def retime(self, number: int, now: float) -> None:
+        """It was copied while the clock was wrong; its time counts from now."""
+        self._update(number, copied_at=now)
+
     def pause(self, number: int, *, is_paused: bool) -> None:
         """Bring nothing until it goes on. Raises NotFound, Refused."""
         self._going(number)

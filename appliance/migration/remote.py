@@ -22,7 +22,7 @@ from appliance.message import header
 from appliance.message.words import decoded_header
 from appliance.migration.folders import Theirs
 from appliance.migration.move import Move
-from appliance.migration.pace import Meta
+from appliance.migration.pace import Meta, is_limited
 from appliance.store import mutf7
 
 PIECE = 1 << 20
@@ -48,7 +48,7 @@ class Server:
             ) and self._client.has_capability("SPECIAL-USE")
 
     def folders(self) -> list[Theirs]:
-        """All folders."""
+        """All folders of the account; not those that others share with it."""
         client = self._client
         returns = " RETURN (SPECIAL-USE)" if self._has_uses else ""
         with ours(self._source):
@@ -57,7 +57,19 @@ class Server:
                 raise Trouble(f"{self._source.host} answered: {words(IMAPClientError(data[0]))}")
             _, data = client._imap._untagged_response(kind, data, "LIST")
             parsed = parse_response([each for each in data if each])
-            return [_theirs(*parsed[at : at + 3]) for at in range(0, len(parsed), 3)]
+            found = [_theirs(*parsed[at : at + 3]) for at in range(0, len(parsed), 3)]
+            foreign = self._foreign()
+        return [
+            each for each in found if not (each.raw + each.separator.encode()).startswith(foreign)
+        ]
+
+    def _foreign(self) -> tuple[bytes, ...]:
+        """What names begin with that belong to other people or to all (RFC 2342)."""
+        if not self._client.has_capability("NAMESPACE"):
+            return ()
+        _, others, shared = self._client.namespace()
+        prefixes = [prefix for prefix, _ in (*(others or ()), *(shared or ())) if prefix]
+        return tuple(each if isinstance(each, bytes) else each.encode() for each in prefixes)
 
     def examine(self, folder: Theirs) -> int:
         """Open a folder, only to be read; its UIDVALIDITY.
@@ -129,7 +141,8 @@ class Server:
             except IMAPClientError as error:
                 if type(error) is not IMAPClientError:  # the connection or its order is broken
                     raise
-                raise Unreadable(f"{self._source.host} answered: {words(error)}") from None
+                said = f"{self._source.host} answered: {words(error)}"
+                raise Trouble(said) if is_limited(said) else Unreadable(said) from None
         return found
 
     def interrupt(self) -> None:

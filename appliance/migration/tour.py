@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 
 from appliance.errors import NotFound
-from appliance.migration import folders
+from appliance.migration import folders, twins
 from appliance.migration.bringing import Bringing, Road, Shown
 from appliance.migration.folders import How, Mapped
 from appliance.migration.ledger import Ledger
@@ -45,13 +45,16 @@ class Tour:
             Bringing(self._road, number, mapped).bring()
         progress.folder = ""
         self._ledger.note_shown(self._move.number, self._shown.folders)
+        self._ledger.note_kept(
+            {number: twins.kept(self._place.path(mapped.ours)) for number, mapped in plan}
+        )
         return not self._means.stopped.is_set()
 
     def _survey(self) -> list[tuple[int, Mapped]]:
         """What there is, before anything is fetched."""
         move, ledger = self._move.number, self._ledger
         found = self._other.folders()
-        made, done = [], 0
+        made = []
         for mapped in folders.mapped(found, self._place.special(), ledger.folders(move)):
             number = ledger.folder(move, mapped.theirs.name, mapped.ours)
             if mapped.how is How.VIEW:
@@ -64,9 +67,6 @@ class Tour:
                 continue
             uids = self._other.uids()
             self._shown.folders[number] = (validity, uids)
-            done += len(ledger.known(number, validity).intersection(uids))
             made.append((number, mapped))
         ledger.note_shown(move, self._shown.folders)
-        total = sum(len(uids) for _, uids in self._shown.folders.values())
-        self._means.progress.total, self._means.progress.done = total, done
         return made

@@ -38,17 +38,15 @@ class Twins:
         self._folder = folder
         self._named: dict[str, str] = {}
         self._sizes: dict[int, list[str]] = defaultdict(list)
-        self._digests: dict[int, list[bytes]] = {}
+        self._digests: dict[int, list[bytes | None]] = {}
         for name in _names(folder):
-            base = os.fsencode(name).partition(b":2,")[0]
+            base = _base(name)
             said = _said(base)
             if said in known:
                 continue
             if said.startswith(f"V{key}"):
                 self._named[said] = name
-            carried = names.read_base(base)
-            size = carried.virtual_size or carried.size
-            if size is not None:
+            if (size := _size(base)) is not None:
                 self._sizes[size].append(name)
 
     def named(self, said: str) -> bytes | None:
@@ -56,18 +54,19 @@ class Twins:
         name = self._named.pop(said, None)
         if name is None:
             return None
-        for names_of_size in self._sizes.values():
-            if name in names_of_size:
-                names_of_size.remove(name)
-        return self._digest(name)
+        found, size = self._digest(name), _size(_base(name)) or 0
+        if name in self._sizes.get(size, ()):
+            self._sizes[size].remove(name)
+        if found in self._digests.get(size, ()):
+            self._digests[size].remove(found)
+        return found
 
     def like(self, size: int, wanted: bytes) -> bool:
         """Whether a message of these octets is here; each counts once."""
         if size not in self._sizes:
             return False
         if size not in self._digests:
-            found = (self._digest(name) for name in self._sizes[size])
-            self._digests[size] = [each for each in found if each is not None]
+            self._digests[size] = [self._digest(name) for name in self._sizes[size]]
         if wanted not in self._digests[size]:
             return False
         self._digests[size].remove(wanted)
@@ -97,6 +96,11 @@ class Twins:
         return self._folder / "cur" / name
 
 
+def kept(folder: Path) -> int:
+    """Messages of a mailbox, as they lie there."""
+    return sum(1 for _ in _names(folder))
+
+
 def only_here(home: Path, key: str, since: float) -> int:
     """Messages of an account that came or were written after a time and were not brought."""
     count = 0
@@ -122,6 +126,16 @@ def _names(folder: Path) -> Iterator[str]:
             yield from os.listdir(folder / part)
         except (FileNotFoundError, NotADirectoryError):
             continue
+
+
+def _base(name: str) -> bytes:
+    return os.fsencode(name).partition(b":2,")[0]
+
+
+def _size(base: bytes) -> int | None:
+    """Octets with CRLF, as the name says."""
+    carried = names.read_base(base)
+    return carried.virtual_size or carried.size
 
 
 def _said(base: bytes) -> str:

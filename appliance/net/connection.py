@@ -178,9 +178,9 @@ class Connection(asyncio.BufferedProtocol):
     # --- for the daemon
 
     @property
-    def account(self) -> str:
-        """Who has logged in; empty: nobody has."""
-        return self._link.account if self._link is not None else ""
+    def entered(self) -> tuple[str, str]:
+        """Who has logged in and a hash of what opened; both empty: nobody has."""
+        return (self._link.account, self._link.opened_by) if self._link is not None else ("", "")
 
     def close(self) -> None:
         """Say goodbye as after a timeout and close (shutdown)."""

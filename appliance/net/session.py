@@ -43,14 +43,14 @@ class Close(Signal):
 class Link:
     """What a session may know of, and ask of, its connection."""
 
-    __slots__ = ("account", "peer", "secure", "tls_offered", "wake")
+    __slots__ = ("account", "opened_by", "peer", "secure", "tls_offered", "wake")
 
     def __init__(
         self, peer: Peer, *, secure: bool, tls_offered: bool, wake: Callable[[], None]
     ) -> None:
         self.peer = peer
-        self.account = ""
-        """Who has logged in; the session says so."""
+        self.account = self.opened_by = ""
+        """Who has logged in, and a hash of what opened; the session says so."""
         self.secure = secure
         """TLS is on, from the start or since StartTls."""
         self.tls_offered = tls_offered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -22,6 +23,14 @@ def notify(state: str) -> None:
 def is_watched() -> bool:
     """Whether there is a service manager that starts us again when we end."""
     return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
+async def feed_watchdog() -> None:
+    """Tell the service manager again and again that the loop turns."""
+    seconds = watchdog_seconds()
+    while seconds:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)
 
 
 def watchdog_seconds() -> float:

@@ -158,7 +158,7 @@ class Pop3Session:
         if login is None:
             return
         context = self._context
-        self._link.account = login.address
+        self._link.account, self._link.opened_by = login.address, login.by
         self._drop = yield from open_maildrop(context.store, context.locks, login.address)
         log.info("logged in", extra={"account": login.address, "peer": self._link.peer.host})
         yield ok(f"{self._drop.count} messages ({self._drop.octets} octets)")

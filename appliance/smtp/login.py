@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from appliance.accounts.allowance import device_key
-from appliance.accounts.login import Login, Service
+from appliance.accounts.login import Login, Service, may_stay
 from appliance.accounts.sasl import LONGEST_RESPONSE, MECHANISMS, Exchange
 from appliance.errors import PeerError, Temporary
 from appliance.smtp.replies import Reply
@@ -65,8 +65,9 @@ def need_login(connection: SmtpConnection) -> None:
         raise Reply(530, "5.7.0", "Begin TLS first (STARTTLS), then log in.")
     if connection.login is None:
         raise Reply(530, "5.7.0", "Log in first.")
-    if not connection.context.gate.directory.may_enter(connection.login.address):
-        raise Reply(530, "5.7.0", "Log in first.")  # the account was locked meanwhile
+    login = connection.login
+    if not may_stay(connection.context.gate.directory, login.address, login.by):
+        raise Reply(530, "5.7.0", "Log in first.")  # locked, or another password, since
     if refusal := allowance.refusal(connection.login):
         raise Reply(550, "5.7.1", refusal)
 

@@ -25,7 +25,7 @@ from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from appliance.accounts.allowance import Device
 from appliance.accounts.directory import Directory
-from appliance.accounts.login import Login
+from appliance.accounts.login import Login, may_stay
 from appliance.errors import PillarboxError
 from appliance.net.connection import peer_of
 from appliance.net.session import Peer
@@ -382,7 +382,8 @@ class SmtpServer:
             connection.say_goodbye()
 
     def send_away(self, people: Directory) -> None:
-        """End the connections of accounts that may not be logged in any more."""
+        """End the connections of who may not be logged in any more."""
         for each in list(self._connections):
-            if each.login is not None and not people.may_enter(each.login.address):
+            login = each.login
+            if login is not None and not may_stay(people, login.address, login.by):
                 each.say_goodbye("421 4.7.0 Log in again.")

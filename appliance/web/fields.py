@@ -34,7 +34,7 @@ class Kind(Enum):
     DATE = "date"  # a day, 2027-03-01
     CHOICE = "choice"
     COUNTRY = "country"  # one of the choices, each a country (ISO 3166)
-    ZONE = "zone"  # one of the choices, each a time zone
+    ZONE = "zone"  # a time zone; the choices are the usual ones
     CHOICES = "choices"  # any number of them
     SIZE = "size"  # octets, typed as 2G
     LINES = "lines"
@@ -132,7 +132,8 @@ def _text(field: Field, raw: Any) -> str:
         raise ValueError(N_("There are characters in it that cannot be used."))
     if not text and field.required:
         raise ValueError(N_("Please fill this in."))
-    if field.choices and text and text not in {value for value, _ in field.choices}:
+    is_offered = field.choices and field.kind is not Kind.ZONE
+    if is_offered and text and text not in {value for value, _ in field.choices}:
         raise ValueError(N_("Please choose one of what is offered."))
     return text
 

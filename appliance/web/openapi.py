@@ -113,7 +113,7 @@ def _schema(field: Field) -> dict[str, Any]:
                     {"type": "string", "pattern": r"^[0-9]{1,12}[KMGT]?$"},
                 ]
             }
-        case Kind.CHOICE | Kind.COUNTRY | Kind.ZONE:
+        case Kind.CHOICE | Kind.COUNTRY:
             return {"type": "string", "enum": offered}
         case Kind.CHOICES:
             return {"type": "array", "items": {"type": "string", "enum": offered}}

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from appliance.accounts import passwords
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.migrations import migrate_room
+from appliance.accounts.registry import Registry
 from appliance.errors import AlreadyExists, NotFound, Refused
 from appliance.speech.voice import Voice
 from appliance.web.roles import Role
@@ -105,6 +106,20 @@ def remove(database: AccountsDatabase, login: str) -> None:
         db.execute("delete from web_people where login = ?", [person.login])
         db.execute("delete from web_sessions where login = ?", [person.login])
         db.execute("delete from web_tokens where login = ?", [person.login])
+
+
+def remove_with_account(database: AccountsDatabase, address: str, now: float) -> None:
+    """Remove an account, and what its person was on the page; both or neither.
+
+    Raises:
+        Refused: it is kept or held, or nobody else owns the box.
+        NotFound: there is no such account.
+    """
+    with database.change() as db:
+        if db.execute("select 1 from web_people where login = ?", [address]).fetchone():
+            remove(database, address)
+        Registry(database, now).remove_account(address)
+        db.execute("delete from web_sessions where login = ?", [address])
 
 
 def set_role(database: AccountsDatabase, login: str, role: Role) -> None:

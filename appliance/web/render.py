@@ -71,24 +71,35 @@ def page(
     request: Request, desk: Desk, template: str, *, http_status: int = 200, **context: Any
 ) -> HTMLResponse:
     """A page."""
-    reads = language_of(request)
     visitor: Visitor = request.state.visitor
     items = [each for each in menus.MENU if each.is_for(visitor, simulate=desk.simulate)]
     shown: dict[str, Any] = {
         "office": desk.office.name or desk.host,
         "host": desk.host,
-        "visitor": visitor,
-        "Role": Role,
         "menu": items,
         "current": menus.current(items, request.url.path),
+        "simulate": desk.simulate,
+        "version": desk.version,
+        "now": desk.now,
+    }
+    return bare(request, template, http_status=http_status, **(shown | context))
+
+
+def bare(
+    request: Request, template: str, *, http_status: int = 200, **context: Any
+) -> HTMLResponse:
+    """A page of a box of which nothing is known yet."""
+    reads = language_of(request)
+    shown: dict[str, Any] = {
+        "office": "Pillarbox",
+        "visitor": request.state.visitor,
+        "Role": Role,
+        "menu": [],
         "path": request.url.path,
         "language": reads,
         "problem": getattr(request.state, "problem", None),
         "result": getattr(request.state, "result", None),
         "flash": getattr(request.state, "flash", ""),
-        "simulate": desk.simulate,
-        "version": desk.version,
-        "now": desk.now,
     }
     text = environment(reads.code).get_template(template).render(shown | context)
     return HTMLResponse(text, http_status, headers={"Content-Language": reads.code})

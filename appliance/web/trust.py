@@ -7,6 +7,8 @@ offered, so that devices of the office can trust the box for good.
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,6 +25,7 @@ from appliance.web.pages.door import authority
 from appliance.web.pages.start import clear_routes
 from appliance.web.roles import Visitor
 
+Answering = Callable[[Request], Awaitable[Response]]
 _NAME = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?\Z")
 
 
@@ -35,6 +38,25 @@ def build(desk: Desk, secure_port: int) -> ASGIApp:
     async def certificate(_request: Request) -> Response:
         return await authority(desk)
 
+    return _site(secure_port, explain, certificate, clear_routes(desk))
+
+
+def build_bare(authority_file: Path, secure_port: int) -> ASGIApp:
+    """The same for a box of which nothing is known yet. Blocks."""
+    pem = authority_file.read_bytes()
+
+    async def explain(request: Request) -> Response:
+        return render.bare(request, "trust.html", secure=_secure(request, secure_port))
+
+    async def certificate(_request: Request) -> Response:
+        return Response(pem, media_type="application/x-x509-ca-cert")
+
+    return _site(secure_port, explain, certificate, [])
+
+
+def _site(
+    secure_port: int, explain: Answering, certificate: Answering, more: list[Route]
+) -> ASGIApp:
     async def lead(request: Request) -> Response:
         return RedirectResponse(_secure(request, secure_port) + request.url.path, 307)
 
@@ -42,7 +64,7 @@ def build(desk: Desk, secure_port: int) -> ASGIApp:
         Mount("/static", StaticFiles(directory=STATIC)),
         Route("/", explain),
         Route("/pillarbox-ca.crt", certificate),
-        *clear_routes(desk),
+        *more,
         Route("/{path:path}", lead),
     ]
     return _Plain(Starlette(routes=routes))

@@ -1,5 +1,6 @@
 """When somebody leaves: what each day brings, what may not be removed, and who gets in."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.directory import Directory, Parting
 from appliance.accounts.handovers import HandOver, HandOvers
-from appliance.accounts.login import Ending, Gate, Service
+from appliance.accounts.login import Ending, Gate, Service, may_stay
 from appliance.accounts.parting import Due, Partings, due, removal_refusal
 from appliance.accounts.registry import Registry
 from appliance.accounts.sasl import Exchange
@@ -39,7 +40,9 @@ def until(**more):
         (until(removes=True, told="warn"), 0, Due.NOTHING),
         (until(removes=True, told="warn"), 1, Due.REMOVE),
         (until(removes=True, told="warn", is_held=True), 1, Due.REMIND),
-        (Parting(keep_until=LAST.isoformat(), removes=True), 1, Due.REMIND),  # not locked
+        (Parting(keep_until=LAST.isoformat(), removes=True), -1, Due.NOTHING),  # not locked
+        (Parting(keep_until=LAST.isoformat(), removes=True), 1, Due.REMIND),
+        (until(removes=True, is_held=True), -1, Due.NOTHING),
     ],
 )
 def test_what_a_day_brings(parting, days, expected):
@@ -95,6 +98,17 @@ def test_an_account_that_is_kept_is_removed_by_nobody(database):
 def test_a_day_that_is_none_or_over_is_refused(database, day):
     with pytest.raises(Refused):
         Partings(database, NOW).keep("anna@office.test", day)
+
+
+def test_only_a_locked_account_is_removed_by_itself(database):
+    partings = Partings(database, NOW)
+    with pytest.raises(Refused, match="Lock the account first"):
+        partings.keep("anna@office.test", "2099-12-31", removes=True)
+    partings.lock("anna@office.test")
+    partings.keep("anna@office.test", "2099-12-31", removes=True)
+    partings.unlock("anna@office.test")
+    expected = Parting(keep_until="2099-12-31")
+    assert database.directory().parting("anna@office.test") == expected
 
 
 def test_the_office_s_letters_go_to_somebody_who_is_still_here(database):
@@ -156,3 +170,30 @@ def test_who_is_locked_while_the_password_is_checked_does_not_get_in():
     gate.change(LOCKED)
     with pytest.raises(AuthenticationFailed):
         steps.send(work.run())
+
+
+@pytest.mark.parametrize(
+    ("password", "changes"),
+    [
+        (PASSWORD, {"argon2": "another"}),
+        (APP, {"app_passwords": ()}),
+    ],
+)
+def test_a_password_that_is_changed_while_it_is_checked_opens_nothing(password, changes):
+    gate = Gate(Directory(LOCKED.domains, LOCKED.accounts), SetClock())
+    steps = gate.password("anna@office.test", password, Service.IMAP, "192.0.2.1")
+    work = next(steps)
+    gate.change(Directory(LOCKED.domains, {ANNA.address: replace(ANNA, **changes)}))
+    with pytest.raises(AuthenticationFailed):
+        steps.send(work.run())
+
+
+def test_who_is_inside_may_stay_as_long_as_what_opened_opens():
+    people = Directory(LOCKED.domains, LOCKED.accounts)
+    app = ANNA.app_passwords[0].hash
+    assert all(may_stay(people, ANNA.address, by) for by in ("", ANNA.argon2, app))
+    assert not may_stay(people, ANNA.address, "another")
+    assert not may_stay(people, "nobody@office.test", "")
+    assert not may_stay(LOCKED, ANNA.address, ANNA.argon2)
+    changed = replace(ANNA, argon2="another")
+    assert may_stay(Directory(LOCKED.domains, {ANNA.address: changed}), ANNA.address, app)

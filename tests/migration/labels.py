@@ -25,6 +25,7 @@ class Labels:
     folders: dict[str, list[int]] = field(default_factory=dict)
     hangs_up_at: int = -1  # when this one is fetched
     refuses: dict[int, str] = field(default_factory=dict)  # instead of a message
+    hides: set[int] = field(default_factory=set)  # not even their size is told
     limit: str = ""  # answered to every login
     said: list[bytes] = field(default_factory=list)
 
@@ -87,6 +88,8 @@ class Labels:
         for number in (int(uid) - 1 for uid in uids.split(",")):
             content = self.mail[number]
             if "RFC822.SIZE" in items:
+                if number in self.hides:
+                    return "NO This one cannot be described"
                 send(
                     b"* %d FETCH (UID %d RFC822.SIZE %d FLAGS (\\Seen) X-GM-MSGID 99%d INTERNALDATE "
                     b'"01-Feb-2020 10:00:00 +0100")\r\n'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import os
 import shutil
 import ssl
 import tempfile
@@ -32,6 +33,12 @@ namespace inbox {
   mailbox Gesendet {
     special_use = \\Sent
   }
+}
+namespace public {
+  type = public
+  prefix = Public.
+  separator = .
+  location = maildir:FOLDER/public
 }
 service anvil {
   unix_listener anvil-auth-penalty {
@@ -69,13 +76,29 @@ def old_server(*, namespace: str = _NAMESPACE) -> Iterator[Old]:
     folder.chmod(0o755)
     authority = Authority(folder)
     authority.server("localhost")
-    provider = Provider(folder / "dovecot", folder / "localhost-30.pem", more=namespace)
+    provider = Provider(
+        folder / "dovecot",
+        folder / "localhost-30.pem",
+        more=namespace.replace("FOLDER", str(folder)),
+    )
+    _share(folder / "public", provider)
     try:
         provider.start()
         yield Old(provider, authority)
     finally:
         provider.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _share(folder: Path, provider: Provider) -> None:
+    """A folder with mail that everybody sees."""
+    box = folder / ".Everybody"
+    for each in (folder, box, *(box / part for part in ("cur", "new", "tmp"))):
+        each.mkdir()
+    (box / "new" / "1.M1.provider").write_bytes(b"Subject: for all\r\n\r\n")
+    owner = (provider.folder / "mail").stat()
+    for path in [folder, *folder.rglob("*")]:
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 @contextmanager
@@ -100,7 +123,7 @@ def picture(client: IMAPClient) -> Picture:
     """Every folder with mail and what is in it, read without changing anything."""
     found: Picture = {}
     for marks, _, name in client.list_folders():
-        if b"\\Noselect" in marks:
+        if b"\\Noselect" in marks or name.startswith("Public"):
             continue
         client.select_folder(name, readonly=True)
         items = ["INTERNALDATE", "FLAGS", "BODY.PEEK[]"]

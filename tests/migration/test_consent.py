@@ -95,3 +95,20 @@ def test_consent_is_given_renewed_taken_back_and_given_again(old: Old, box: Box)
     wait_until(lambda: move(box, number)["trouble"] == "", "it goes on")
     box.cli("move-in", "end", str(number))
     assert move(box, number)["by"] == "password", "nothing of the consent is kept"
+
+
+def test_nothing_is_kept_of_what_cannot_ask_for_consent(old: Old, box: Box) -> None:
+    reader = Reader(box)
+    assert reader.log_in().status == 200
+    login = {"login": "other", "client_id": "x", "token_url": "https://localhost:1/token",
+             "device_url": "https://localhost:1/device"}  # fmt: skip
+    there = {"host": "localhost", "user": "joe"}
+    before = reader.api("GET", "/moves").json, reader.api("GET", "/sources").json
+    for path, more in (("/moves", {"address": box.address("anna")}),
+                       ("/sources", {"name": "nowhere", "to": box.address("anna")})):  # fmt: skip
+        answer = reader.api("POST", path, there | login | more)
+        assert answer.status == 422, answer.text
+        assert "could not be asked for consent" in answer.json["fields"]["client_id"]
+        missing = reader.api("POST", path, there | login | more | {"device_url": "http://x"})
+        assert missing.json["fields"] == {"device_url": "This must begin with https://."}
+    assert before == (reader.api("GET", "/moves").json, reader.api("GET", "/sources").json)

@@ -103,6 +103,26 @@ def test_a_message_that_the_server_refuses_is_named(box: Box, labels: Labels) ->
     assert left["about"].endswith("About m4")
 
 
+def test_a_message_that_cannot_even_be_described_keeps_none_of_the_others(
+    box: Box, labels: Labels
+) -> None:
+    person = box.person("hides")
+    labels.hides = {2, 5}
+    told = copied(box, begin(box, labels, person))
+    assert sorted(subjects(box, person, "")) == ["m0", "m1", "m3", "m4"]
+    assert {each["uid"] for each in told["left_out"]} == {3, 6}
+
+
+def test_a_limit_in_the_middle_leaves_nothing_out(box: Box, labels: Labels) -> None:
+    person = box.person("limit")
+    labels.refuses = {3: "NO [LIMIT] Too much for today"}
+    number = begin(box, labels, person)
+    wait_until(lambda: "Too much for today" in move(box, number)["trouble"], "it is told")
+    assert (move(box, number)["state"], move(box, number)["left"]) == ("copying", 0)
+    labels.refuses = {}
+    assert pressed_on(box, number)["here"] == 6
+
+
 def test_large_mail_comes_piece_by_piece(box: Box, labels: Labels) -> None:
     person = box.person("large")
     body = "".join(f"{line:060}\r\n" for line in range(60_000))

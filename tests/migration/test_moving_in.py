@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from appliance import control
 from tests.corpus import ugly_messages
 from tests.migration.old_server import (
     SETTINGS,
@@ -52,7 +54,7 @@ def box(old: Old, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 def furnish(old: Old, user: str, *, each: int = 8) -> str:
     """A mailbox with a life behind it."""
     old.provider.user(user)
-    ugly = [content for _, content in sorted(ugly_messages().items()) if content.strip()]
+    ugly = [content for _, content in sorted(ugly_messages().items()) if 2 < len(content) < 1 << 20]
     with old.client(user) as client:
         for at, name in enumerate(FOLDERS):
             if name != "INBOX":
@@ -70,6 +72,18 @@ def expected(old: Old, user: str) -> dict[str, object]:
     return {FOLDERS[name]: messages for name, messages in old.picture(user).items()}
 
 
+def test_it_goes_on_by_itself_after_every_kill(old: Old, box: Box) -> None:
+    person, user = box.person("killed"), furnish(old, "killed", each=20)
+    number = begin(box, old, user, person)
+    for wanted in (5, 40, 80):
+        while stored(box, person) < wanted and move(box, number)["state"] == "copying":
+            time.sleep(0.001)
+        box.kill()
+        box.start()
+    copied(box, number)
+    assert picture_here(box, person) == expected(old, user)
+
+
 def test_three_accounts_move_in_with_all_there_is(old: Old, box: Box) -> None:
     people = [box.person(f"mover{n}") for n in range(3)]
     users = [furnish(old, f"three{n}") for n in range(3)]
@@ -77,12 +91,16 @@ def test_three_accounts_move_in_with_all_there_is(old: Old, box: Box) -> None:
     numbers = [begin(box, old, u, p) for u, p in zip(users, people, strict=True)]
     for user, person, number in zip(users, people, numbers, strict=True):
         told = copied(box, number)
-        assert picture_here(box, person) == expected(old, user)
+        here = picture_here(box, person)
+        assert here == expected(old, user)
         assert told["here"] == told["shown"] == sum(map(len, old.picture(user).values()))
-        assert [(each["shown"], each["missing"]) for each in told["folders"]] == [
-            (each["here"], 0) for each in told["folders"]
-        ]
+        for each in told["folders"]:
+            assert (each["shown"], each["missing"]) == (each["here"], 0)
+            assert each["kept"] == len(here[each["ours"]])
     assert [old.picture(user) for user in users] == before, "nothing there is changed"
+    with old.client(users[0]) as client:
+        assert "Public.Everybody" in [name for _, _, name in client.list_folders()]
+    assert not list(box.maildir(people[0]).glob("*Public*")), "what others share does not move in"
 
 
 def test_a_second_look_brings_only_what_is_new(old: Old, box: Box) -> None:
@@ -161,6 +179,27 @@ def test_what_is_too_large_or_has_no_room_is_named_and_the_rest_comes(old: Old, 
     assert "Delete mail" in told["remedy"]
 
 
+def test_a_full_disk_is_told_and_it_goes_on_when_there_is_room(old: Old, box: Box) -> None:
+    person, user = box.person("full"), furnish(old, "full", each=2)
+    box.cli("settings", "set", "storage.reserve_mib", "1000000")
+    try:
+        wait_until(
+            lambda: "mail-disk-full" in str(control.ask(box.state, "status")), "it is noticed"
+        )
+        number = begin(box, old, user, person)
+        wait_until(lambda: "There is no room" in move(box, number)["trouble"], "it is told")
+        assert stored(box, person) == 0
+    finally:
+        box.cli("settings", "set", "storage.reserve_mib", "64")
+
+    def is_copied() -> bool:
+        box.cli("move-in", "now", str(number))
+        return bool(move(box, number)["state"] == "following")
+
+    wait_until(is_copied, "it goes on", seconds=20)
+    assert picture_here(box, person) == expected(old, user)
+
+
 def test_mail_that_is_here_already_is_not_brought_again(old: Old, box: Box) -> None:
     """As after somebody copied some of it by hand, or ended the move and began it anew."""
     person, user = box.person("again"), furnish(old, "again", each=3)
@@ -173,16 +212,20 @@ def test_mail_that_is_here_already_is_not_brought_again(old: Old, box: Box) -> N
     assert told["here"] == told["shown"]
 
 
-def test_it_goes_on_by_itself_after_every_kill(old: Old, box: Box) -> None:
-    person, user = box.person("killed"), furnish(old, "killed", each=20)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_twenty_kills_at_any_moment(old: Old, box: Box) -> None:
+    dice = random.Random(7)
+    person, user = box.person("often"), furnish(old, "often", each=200)
     number = begin(box, old, user, person)
-    for wanted in (5, 30, 60, 90):
-        while stored(box, person) < wanted and move(box, number)["state"] == "copying":
-            time.sleep(0.001)
+    for _ in range(20):
+        time.sleep(dice.random() * 0.8)
         box.kill()
         box.start()
-    copied(box, number)
+    copied(box, number, seconds=120)
     assert picture_here(box, person) == expected(old, user)
+    told = looked(box, number)
+    assert told["here"] == told["shown"]
 
 
 def stored(box: Box, person: Person) -> int:

@@ -69,4 +69,4 @@ _WORDS = frozenset(
 def english_in(text: str) -> list[str]:
     """The English words of a text; addresses, options and what stands in < > are no words."""
     plain = re.sub(r"\S*[@<>/_=]\S*|--\S+|[\w.-]+\.(test|org|com|toml|json)", " ", text)
-    return [each for each in re.findall(r"[^\W\d_]+", plain) if each.lower() in _WORDS]
+    return [each for each in re.findall(r"\b[^\W\d_]+\b", plain) if each.lower() in _WORDS]

@@ -10,9 +10,19 @@ import pytest
 
 from appliance import control
 from appliance.accounts.database import AccountsDatabase
-from tests.support.box import wait_until
+from appliance.accounts.handovers import HandOver, HandOvers
+from tests.support.box import Box, Person, wait_until
 from tests.support.sessions import imap, pop3, rcpt
-from tests.web.browser import Reader
+from tests.web.browser import Reader, make_owner
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    """A box of their own: many come and go here."""
+    with Box(tmp_path_factory.mktemp("leaving")) as running:
+        make_owner(running)
+        make_owner(running, "hanna", "--helper", password="a helper's password")
+        yield running
 
 
 @pytest.fixture
@@ -130,7 +140,11 @@ def test_an_account_that_is_kept_cannot_be_removed(office, owner, leaver):
     page = f"/people/{leaver.address}"
     owner.do(page, "account_keep", address=leaver.address, until="2099-12-31")
     assert "Kept until 2099-12-31." in owner.get(page).text
+    owner.do(page, "role_set", address=leaver.address, role="helper")
+    office.cli("sim", "press")
+    owner.do(page, "role_set", address=leaver.address, role="helper")
     refused = owner.api("DELETE", f"/accounts/{leaver.address}")
+    assert owner.api("GET", f"/accounts/{leaver.address}").json["role"] == "helper"
     assert "It is kept until 2099-12-31" in refused.json["error"]
     assert "kept until" in office.try_cli("account", "remove", leaver.address).stderr
     wrong = owner.do(page, "account_keep", address=leaver.address, until="2020-01-01")
@@ -154,8 +168,9 @@ def test_the_command_line_does_the_same(office, leaver):
     assert "4 messages are with" in office.cli(
         "account", "hand-over", leaver.address, colleague.address
     )
-    office.cli("account", "unlock", leaver.address)
     office.cli("account", "keep", leaver.address, "2099-12-31", "--remove")
+    assert "locked, kept until 2099-12-31" in office.cli("account", "list")
+    office.cli("account", "unlock", leaver.address)
     assert office.try_cli("account", "remove", leaver.address).returncode != 0
     office.cli("account", "keep", leaver.address)
     office.cli("account", "remove", leaver.address)
@@ -188,23 +203,16 @@ def test_under_hold_what_is_deleted_is_kept_until_the_hold_is_ended(office, owne
     assert not (office.mail / "held" / leaver.address).exists()
 
 
-def test_a_hold_outlives_a_kill_and_is_in_the_backup(safe):
-    person = safe.box.person("held")
-    with imap(safe.box, person) as mail:
-        mail.append("INBOX", None, None, b"Subject: kept\r\n\r\nx\r\n")
-    safe.box.cli("account", "hold", person.address)
-    safe.box.kill()
-    safe.box.start()
-    with imap(safe.box, person) as mail:
+def test_a_hold_outlives_a_kill(office, leaver):
+    office.cli("account", "hold", leaver.address)
+    office.kill()
+    office.start()
+    with imap(office, leaver) as mail:
         mail.select("INBOX")
         mail.store("1", "+FLAGS", r"\Deleted")
         mail.expunge()
-    folder = safe.box.mail / "held" / person.address
-    assert len([*folder.glob("cur/*")]) == 1
-    assert "are safe" in safe.box.cli("backup", "now")
-    seen = safe.box.cli("backup", "list")
-    assert seen
-    safe.box.cli("account", "hold", person.address, "--end")
+    assert len([*(office.mail / "held" / leaver.address).glob("cur/*")]) == 1
+    office.cli("account", "hold", leaver.address, "--end")
 
 
 def test_who_was_to_be_removed_is_removed_on_the_day_and_the_owner_is_told(office, owner, leaver):
@@ -220,3 +228,36 @@ def test_who_was_to_be_removed_is_removed_on_the_day_and_the_owner_is_told(offic
     assert owner.api("GET", f"/accounts/{leaver.address}").status == 404
     wait_until(lambda: len([*office.maildir(reader).glob("new/*")]) > before, "the owner is told")
     assert [*office.maildir(leaver).glob("cur/*")] or [*office.maildir(leaver).glob(".Projects")]
+
+
+def test_who_came_in_by_a_password_that_is_none_any_more_is_sent_away(office, owner, leaver):
+    """A lost device is locked out at once, and the others stay."""
+    made = office.cli("account", "app-password", "add", leaver.address, "lost").strip()
+    lost = Person(leaver.address, made)
+    with pytest.raises(imaplib.IMAP4.error), imap(office, lost) as it:
+        it.noop()
+        office.cli("account", "app-password", "revoke", leaver.address, "lost")
+        wait_until(lambda: it.noop() is None, "it is outside")
+    with imap(office, leaver) as mine, pytest.raises(imaplib.IMAP4.error):
+        mine.noop()
+        office.cli("account", "app-password", "add", leaver.address, "another")
+        assert mine.noop()[0] == "OK"
+        office.cli("account", "password", leaver.address, "--password-stdin", stdin="new horse")
+        wait_until(lambda: mine.noop() is None, "the old password holds no connection")
+
+
+def test_a_hand_over_that_a_kill_interrupted_goes_on_after_the_start(office, leaver):
+    heir = office.person("heir")
+    office.kill()
+    with contextlib.closing(AccountsDatabase(office.state)) as database:
+        wanted = HandOver(leaver.address, heir.address, ("Projects",), "Olga")
+        HandOvers(database).begin(wanted, time.time())
+    office.start()
+
+    def is_there():
+        found = control.ask(office.state, "hand_over_progress", address=leaver.address)
+        return found is not None and not found["is_busy"]
+
+    wait_until(is_there, "it is handed over")
+    with imap(office, heir) as mail:
+        assert mail.select(f'"{leaver.address}/Projects"')[1] == [b"3"]

@@ -65,6 +65,10 @@ def test_where_the_office_is_is_guessed_and_kept(empty):
     assert '<option value="Asia/Kathmandu" selected>Nepal' in reader.get("/settings/office").text
     reader.do("/settings/office", "settings_office", country="DE", time_zone="Europe/Berlin")
     assert 'time_zone = "Europe/Berlin"' in (empty.state / "settings.toml").read_text()
+    wrong = reader.do("/settings/office", "settings_office", country="DE", time_zone="Mars/Base")
+    assert wrong.says("Diese Zeitzone gibt es nicht")
+    empty.cli("settings", "set", "office.time_zone", "UTC")  # of no country
+    assert '<option value="UTC" selected>UTC</option>' in reader.get("/settings/office").text
 
 
 def test_what_cannot_be_used_is_said_beside_the_field_and_nothing_is_made(empty):

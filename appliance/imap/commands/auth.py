@@ -109,7 +109,7 @@ def _entered(
     if not about.server.doorkeeper.enter(someone.address):
         raise No(b"LIMIT", "Too many connections of this account are open.")
     about.enter(someone, about.server.store.home(someone.address))
-    about.link.account = someone.address
+    about.link.account, about.link.opened_by = someone.address, someone.by
     extra = {"account": someone.address, "peer": about.link.peer.host}
     log.info("logged in", extra=extra)
     about.server.on_login(someone, about.link.peer.host, about.client_id)

@@ -9,6 +9,7 @@ from appliance.accounts.allowance import Device
 from appliance.accounts.senders import Senders
 from appliance.errors import Refused
 from appliance.fetch import registry as fetching
+from appliance.fetch.remote import Trouble
 from appliance.fetch.source import MIB, Kind, Security, Source
 from appliance.relay import registry as relaying
 from appliance.relay.options import DIRECT, NO_WAY, Route, Smarthost, Tls
@@ -155,7 +156,7 @@ async def sources(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[s
     ]
 
 
-async def source_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
+async def source_add(desk: Desk, visitor: Visitor, values: Values) -> None:
     """Collect mail from another mailbox."""
     kind, security = Kind(values["kind"]), Security(values["security"])
     consent = consenting.consent_of(values)
@@ -183,9 +184,13 @@ async def source_add(desk: Desk, _visitor: Visitor, values: Values) -> None:
             raise Refused(f"Nobody here gets mail for {source.deliver_to}.")
     await desk.blocking(lambda: fetching.Registry(desk.database).add(source))
     await desk.ask("fetch_changed")
-    if consent is not None:
-        with beside("client_id"):
-            await desk.ask("fetch_consent", name=source.name)
+    if consent is None:
+        return
+    try:
+        await desk.ask("fetch_consent", name=source.name)
+    except Trouble as error:
+        await source_remove(desk, visitor, values)
+        raise BadFields({"client_id": str(error)}) from error
 
 
 async def source_consent(desk: Desk, _visitor: Visitor, values: Values) -> dict[str, Any]:

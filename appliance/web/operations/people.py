@@ -107,10 +107,8 @@ async def account_remove(desk: Desk, visitor: Visitor, values: Values) -> None:
     if found.address == visitor.login:
         raise Refused(N_("You are logged in with this account; somebody else has to remove it."))
     await _spare_the_greater(desk, visitor, found.address)
-    if await desk.blocking(people.find, desk.database, found.address):
-        await desk.blocking(people.remove, desk.database, found.address)
-    await desk.registry(lambda r: r.remove_account(found.address))
-    await desk.blocking(sessions.end_all, desk.database, found.address)
+    await desk.blocking(people.remove_with_account, desk.database, found.address, desk.now)
+    await desk.ask("people_changed")
 
 
 async def password_set(desk: Desk, visitor: Visitor, values: Values) -> None:

@@ -20,7 +20,12 @@ from appliance.web.roles import Role, Visitor
 from appliance.web.settings_words import CHOICES, ELSEWHERE, LABELS, WRITE_ONLY
 
 _FORGET = "forget_"
-PLACES = {"office.country": COUNTRY, "office.time_zone": TIME_ZONE}
+PLACES = {
+    "office.country": COUNTRY,
+    "office.time_zone": dataclasses.replace(
+        TIME_ZONE, choices=(("", N_("that of the machine")), *TIME_ZONE.choices[1:])
+    ),
+}
 _MOST_TOLD = 50
 NUMBER = Field("number", N_("Number"), Kind.NUMBER, help=N_("0: what the box went by last."))
 SUMMARY = N_("Change the settings of a section")

@@ -56,7 +56,13 @@ def routes(desk: Desk) -> list[Route]:
         country = places.guess(request.headers.get("accept-language", ""))
         return _first(request, desk, {"country": country})
 
-    return [Route("/setup", begin, methods=["GET", "POST"])]
+    async def bring_back(request: Request) -> Response:
+        return await _bring_back(request, desk)
+
+    return [
+        Route("/setup", begin, methods=["GET", "POST"]),
+        Route("/bring-back", bring_back, methods=["GET", "POST"]),
+    ]
 
 
 async def _go_on(request: Request, desk: Desk) -> Response:
@@ -98,6 +104,21 @@ async def _make_owner(request: Request, desk: Desk) -> Response:
     answer = RedirectResponse("/setup/disk", 303)
     set_cookie(answer, secret)
     return answer
+
+
+async def _bring_back(request: Request, desk: Desk) -> Response:
+    """A new box, whoever looks after it, becomes the old one: it asks for drive and words then."""
+    visitor: Visitor = request.state.visitor
+    if visitor.role < Role.OWNER and await desk.blocking(people.has_owner, desk.database):
+        return RedirectResponse("/login?next=/bring-back", 303)
+    begun = False
+    if request.method == "POST":
+        try:
+            await desk.ask("recover")
+            begun = True
+        except PillarboxError as error:
+            request.state.problem = Problem("", str(error))
+    return render.page(request, desk, "bring_back.html", begun=begun)
 
 
 async def _settle_in(desk: Desk, login: str, values: Values) -> None:
