@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+PILLARBOX = "runuser -u pillarbox -- /opt/pillarbox/bin/pillarbox --state /var/lib/pillarbox"
 _UNIT = r"""[Unit]
 DefaultDependencies=no
 After=systemd-udevd.service dev-virtio\x2dports-test.agent.device
@@ -150,3 +151,13 @@ class Machine:
         self._process.wait()
 
     close = cut_power
+
+
+def wait_until_it_serves(machine: Machine, seconds: float = 400) -> float:
+    """Seconds from power on until the daemon says that it is ready."""
+    machine.run(
+        f"for i in $(seq {seconds:.0f}); do systemctl is-active -q pillarbox && exit 0; sleep 1; done; "
+        "systemctl status pillarbox; journalctl -u pillarbox -n 40 --no-pager; exit 1",
+        seconds=seconds + 10,
+    )
+    return time.monotonic() - machine.started

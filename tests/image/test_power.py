@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.image.conftest import PORTS
-from tests.image.machine import Machine, layer
+from tests.image.machine import PILLARBOX, Machine, layer, wait_until_it_serves
 from tests.image.office import Remains, SecureWays, look_at
 from tests.support.box import Person
 from tests.torture.load import Ledger, Office, everything
@@ -21,7 +21,6 @@ pytestmark = [pytest.mark.image, pytest.mark.timeout(7200)]
 CUTS = int(os.environ.get("PILLARBOX_CUTS", "300"))
 STARTS = int(os.environ.get("PILLARBOX_STARTS", "20"))
 PEOPLE = [Person(f"{name}@office.test", f"correct horse {name}") for name in ("kim", "lou", "max")]
-PILLARBOX = "runuser -u pillarbox -- /opt/pillarbox/bin/pillarbox --state /var/lib/pillarbox"
 
 
 @dataclass
@@ -81,16 +80,6 @@ def snapshot(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -
     finally:
         machine.cut_power()
     return disk
-
-
-def wait_until_it_serves(machine: Machine, seconds: float = 400) -> float:
-    """Seconds from power on until the daemon says that it is ready."""
-    machine.run(
-        f"for i in $(seq {seconds:.0f}); do systemctl is-active -q pillarbox && exit 0; sleep 1; done; "
-        "systemctl status pillarbox; journalctl -u pillarbox -n 40 --no-pager; exit 1",
-        seconds=seconds + 10,
-    )
-    return time.monotonic() - machine.started
 
 
 def work_until_the_cut(machine: Machine, seconds: float, round_number: int = 0) -> Ledger:
