@@ -47,6 +47,7 @@ from appliance.safekeeping import Safekeeping
 from appliance.sampling import Sampling
 from appliance.simulating import Simulating
 from appliance.switching import Around
+from appliance.tidying import Tidying
 
 log = logging.getLogger("pillarbox")
 
@@ -142,17 +143,16 @@ class Daemon:
     ) -> tuple[Mapping[str, Act], tuple[tuple[str, Callable[[], Awaitable[None]]], ...]]:
         """What the box does when asked, and what goes on as long as it runs."""
         parts = self._parts
-        simulating, days = Simulating(parts.front, parts.clock), DayKeeping(parts)
+        days, tidying = DayKeeping(parts), Tidying(parts)
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
         leavers = Leavers(parts, self.change_people)
         around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
         moving = self._moving = Moving(parts, around)
         adapting = Adapting(parts, self._doors, self._requests.ways_changed, self._stopping.set)
-        able: list[Able] = [self._requests, backups, keeping, simulating, days, caring, sampling]
-        able += [moving, adapting, network, replying, leavers, Letters(parts), self._migrating]
-        acts: dict[str, Act] = {"panel_test": self._panel.self_test, "recover": self.recover}
-        for each in able:
-            acts |= each.acts()
+        acts = self._acts(
+            self._requests, backups, keeping, Simulating(parts.front, parts.clock), days, tidying,
+            caring, sampling, moving, adapting, network, replying, leavers, self._migrating,
+        )  # fmt: skip
         return acts, (
             ("mail disk", self._disk.watch),
             ("queue", parts.runner.run),
@@ -166,12 +166,19 @@ class Daemon:
             ("certificate", self._renew_certificate),
             ("backups", keeping.run),
             ("days", days.run),
+            ("old mail", tidying.run),
             ("moving", moving.run),
             ("health", caring.run),
             ("network", network.run),
             ("samples", sampling.run),
             ("watchdog", systemd.feed_watchdog),
         )
+
+    def _acts(self, *able: Able) -> dict[str, Act]:
+        acts: dict[str, Act] = {"panel_test": self._panel.self_test, "recover": self.recover}
+        for each in (Letters(self._parts), *able):
+            acts |= each.acts()
+        return acts
 
     async def recover(self) -> None:
         """End, so that everything can be brought back. Raises Refused: there are accounts."""

@@ -232,6 +232,26 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """Old mail that is removed by itself."""
+
+    trash_days: int = number(
+        0,
+        "Mail is removed for good when it has been in Trash for more than this many days; "
+        "mailboxes below Trash are left alone; 0: never.",
+        0,
+        3650,
+    )
+    junk_days: int = number(
+        0,
+        "Mail is removed for good when it has been in Junk for more than this many days; "
+        "mailboxes below Junk are left alone; 0: never.",
+        0,
+        3650,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Reports:
     """Reports between mail servers (TLS-RPT, DMARC)."""
 

@@ -29,6 +29,7 @@ from appliance.sections import (
     Pop3,
     Relay,
     Reports,
+    Retention,
     Sending,
     Server,
     Smtp,
@@ -54,6 +55,7 @@ class Settings:
     migration: Migration = field(default_factory=Migration)
     sending: Sending = field(default_factory=Sending)
     trace: Trace = field(default_factory=Trace)
+    retention: Retention = field(default_factory=Retention)
     reports: Reports = field(default_factory=Reports)
     hardware: Hardware = field(default_factory=Hardware)
     backup: Backup = field(default_factory=Backup)

@@ -246,13 +246,18 @@ def _adopt(disk: Disk, entry: Entry) -> tuple[Row, Entry]:
 
 
 def read_row(disk: Disk, entry: Entry) -> Row:
-    """What the name of a file tells; the file itself is asked only where the name is silent."""
+    """What the name of a file tells; the file itself is asked only where the name is silent.
+
+    When it came into this mailbox (SAVEDATE, RFC 8514) no name tells: it is here since now, or old
+    mail that was moved to Trash yesterday would seem to have lain there for years.
+    """
+    since = int(disk.place.wall())
     bits, keywords = flags.from_letters(entry.said or b"")
     if (usual := names.read_usual(entry.base)) is not None:
         named = bits | (NEW if entry.is_new else 0)
         at = usual[0]
         at = int(os.stat(path_of(disk, entry)).st_mtime) if at is None else at
-        return Row(entry.uid, bits, keywords, 0, usual[1], at, at, named, keywords, 0)
+        return Row(entry.uid, bits, keywords, 0, usual[1], at, since, named, keywords, 0)
     carried = names.read_base(entry.base)
     size, date, virtual = carried.size, carried.date, carried.virtual_size
     if size is None or date is None:
@@ -264,7 +269,8 @@ def read_row(disk: Disk, entry: Entry) -> Row:
     virtual = size if virtual is None else virtual
     named = bits | (NEW if entry.is_new else 0) | (BARE_LF if virtual != size else 0)
     at_most = 0xFFFF_FFFF
-    return Row(entry.uid, bits, keywords, 0, min(virtual, at_most), date, date, named, keywords, 0)
+    size = min(virtual, at_most)
+    return Row(entry.uid, bits, keywords, 0, size, date, since, named, keywords, 0)
 
 
 def bare_line_feeds(path: bytes) -> int:

@@ -353,6 +353,12 @@ class Writing(Reading):
             ]
         return (yield from self._remove(chosen, origin))
 
+    def discard(self, uids: Sequence[int]) -> Steps[list[int]]:
+        """Remove these, marked or not; UIDs gone. Every session is told as of an EXPUNGE."""
+        self.check_changeable()
+        self.absorb()
+        return (yield from self._remove(uids, None))
+
     def _remove(self, uids: Sequence[int], origin: View | None) -> Steps[list[int]]:
         del origin  # its own EXPUNGE replies come from its view like everybody's
         gone: list[int] = []

@@ -57,6 +57,8 @@ LABELS = {
     "trace.days": N_("Days"),
     "trace.most_events": N_("Most entries"),
     "trace.subjects": N_("Keep subjects"),
+    "retention.trash_days": N_("Days in Trash"),
+    "retention.junk_days": N_("Days in Junk"),
     "reports.send": N_("Send reports"),
     "hardware.pins": N_("Lamps and button"),
     "hardware.button_pin": N_("Pin of the button"),

@@ -29,6 +29,7 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
         devices=devices,
         usage=await own.my_usage(desk, visitor, _NOTHING) if visitor.account else None,
         forward=await aliases.my_forward(desk, visitor, _NOTHING) if visitor.account else None,
+        retention=await desk.ask("retention"),
         answer=await answering.my_answer(desk, visitor, _NOTHING) if visitor.account else None,
         sessions=await own.my_sessions(desk, visitor, _NOTHING),
         passkeys=await passkeys.my_passkeys(desk, visitor, _NOTHING),
