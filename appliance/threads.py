@@ -306,3 +306,12 @@ async def gently(work: Callable[[], T]) -> T:
         return work()
 
     return await in_own_thread(standing_back)
+
+
+async def ended(task: asyncio.Task[None], seconds: float) -> None:
+    """A task that was told to end has done so, or is cancelled after this time."""
+    done, _ = await asyncio.wait([task], timeout=seconds)
+    if not done:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -28,7 +28,7 @@ from appliance.fetch.registry import Registry
 from appliance.fetch.remote import Trouble
 from appliance.fetch.source import Kind, Source
 from appliance.fetch.visit import Count, Hurt, Intake, Visit
-from appliance.threads import in_own_thread
+from appliance.threads import ended, in_own_thread
 from appliance.words import Say
 
 log = logging.getLogger("pillarbox.fetch")
@@ -131,11 +131,7 @@ class Collector:
         if running.visit is not None:
             running.visit.stop()
         if running.task is not None:
-            done, _ = await asyncio.wait([running.task], timeout=_STOP_SECONDS)
-            if not done:
-                running.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running.task
+            await ended(running.task, _STOP_SECONDS)
 
     async def _collect(self, running: _Running) -> None:
         loop = asyncio.get_running_loop()

@@ -30,7 +30,7 @@ from appliance.migration.registry import Registry
 from appliance.migration.remote import Server
 from appliance.migration.tour import Tour
 from appliance.sections import Migration
-from appliance.threads import in_own_thread
+from appliance.threads import ended, in_own_thread
 
 log = logging.getLogger("pillarbox.migration")
 
@@ -150,11 +150,7 @@ class Mover:
         if running.server is not None:
             running.server.interrupt()
         if running.task is not None:
-            done, _ = await asyncio.wait([running.task], timeout=_STOP_SECONDS)
-            if not done:
-                running.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running.task
+            await ended(running.task, _STOP_SECONDS)
 
     def look_now(self, number: int) -> None:
         """Do not wait for the next look."""

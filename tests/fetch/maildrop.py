@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import socket
 import ssl
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from tests.support.tls_server import TlsServer
 
 
 @dataclass
@@ -21,10 +20,9 @@ class Letter:
 
 
 @dataclass
-class Maildrop:
+class Maildrop(TlsServer):
     """Answers like a server of RFC 1939; `letters` may be changed between two connections."""
 
-    context: ssl.SSLContext
     letters: list[Letter] = field(default_factory=list)
     has_uidl: bool = True
     tokens: tuple[str, ...] = ()  # accepted with AUTH
@@ -32,30 +30,12 @@ class Maildrop:
     said: list[bytes] = field(default_factory=list)
     retrieved: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                plain, _ = self._socket.accept()
-                threading.Thread(target=self._talk, args=(plain,), daemon=True).start()
-
-    def _talk(self, plain: socket.socket) -> None:
-        with contextlib.suppress(OSError, ssl.SSLError), plain:
-            plain.settimeout(60)
-            with self.context.wrap_socket(plain, server_side=True) as client:
-                self._session(client.makefile("rb"), client.sendall)
-
-    def _session(self, lines: object, send: Callable[[bytes], None]) -> None:
+    def session(self, client: ssl.SSLSocket) -> None:
+        send: Callable[[bytes], None] = client.sendall
         letters, deleted = list(self.letters), set()
         send(b"+OK hello\r\n")
-        for line in lines:  # type: ignore[attr-defined]
+        lines = client.makefile("rb")
+        for line in lines:
             self.said.append(line.strip())
             verb, _, argument = line.strip().decode("latin-1").partition(" ")
             if verb == "QUIT":

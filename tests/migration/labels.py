@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import socket
 import ssl
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from tests.support.tls_server import TlsServer
 
 _GREETING = b"* OK [CAPABILITY IMAP4rev1 SPECIAL-USE X-GM-EXT-1] hello\r\n"
 _CALLED = {"Sent Mail": "\\Sent", "All Mail": "\\All", "Starred": "\\Flagged",
@@ -16,11 +15,10 @@ _CALLED = {"Sent Mail": "\\Sent", "All Mail": "\\All", "Starred": "\\Flagged",
 
 
 @dataclass
-class Labels:
+class Labels(TlsServer):
     """`mail`: every message; `folders`: which of them each label has. A UID is a message's number
     in `mail`, plus one."""
 
-    context: ssl.SSLContext
     mail: list[bytes] = field(default_factory=list)
     folders: dict[str, list[int]] = field(default_factory=dict)
     hangs_up_at: int = -1  # when this one is fetched
@@ -29,27 +27,7 @@ class Labels:
     limit: str = ""  # answered to every login
     said: list[bytes] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                plain, _ = self._socket.accept()
-                threading.Thread(target=self._talk, args=(plain,), daemon=True).start()
-
-    def _talk(self, plain: socket.socket) -> None:
-        with contextlib.suppress(OSError, ssl.SSLError), plain:
-            plain.settimeout(60)
-            with self.context.wrap_socket(plain, server_side=True) as client:
-                self._session(client)
-
-    def _session(self, client: ssl.SSLSocket) -> None:
+    def session(self, client: ssl.SSLSocket) -> None:
         send: Callable[[bytes], None] = client.sendall
         send(_GREETING)
         folder = ""
