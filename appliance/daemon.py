@@ -46,6 +46,7 @@ from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
 from appliance.sampling import Sampling
 from appliance.simulating import Simulating
+from appliance.supporting import Supporting
 from appliance.switching import Around
 from appliance.tidying import Tidying
 
@@ -178,7 +179,7 @@ class Daemon:
         acts: dict[str, Act] = {"panel_test": self._panel.self_test, "recover": self.recover}
         for each in (Letters(self._parts), *able):
             acts |= each.acts()
-        return acts
+        return acts | Supporting(self._parts, acts).acts()
 
     async def recover(self) -> None:
         """End, so that everything can be brought back. Raises Refused: there are accounts."""

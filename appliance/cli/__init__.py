@@ -28,6 +28,7 @@ from appliance.cli import (
     queue,
     relay,
     settings,
+    support,
     trace,
 )
 from appliance.clock import use_zone
@@ -55,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     rooms = (
         box, people, owner, backup, drive, disk, device, network, dns, fetch, move_in, relay, queue,
-        trace, health, settings,
+        trace, health, support, settings,
     )  # fmt: skip
     for room in rooms:
         room.add_commands(commands)

@@ -23,6 +23,7 @@ _SILENT_FILES = frozenset((
     "devices/autodiscover.py", "net/proxy.py", "filters/signatures.py", "filters/spf.py",
     "filters/worker.py", "helper/requests.py", "web/server.py", "web/guard.py",
     "web/openapi.py", "web/metrics.py", "store/takeout.py", "relay/policy.py",
+    "support/bundle.py",
 ))  # fmt: skip
 """Files that speak to programs, to the command line or to the log only."""
 _HEAD = re.compile(

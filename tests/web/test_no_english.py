@@ -36,7 +36,9 @@ WITH_VALUES = (
     "/setup/mail?way=collected", "/setup/mail?way=direct", "/setup/people", "/setup/sheet",
     "/setup/drive", "/setup/test",
 )  # fmt: skip
-OTHERS = tuple(sorted(each.path for each in pages.PAGES if "{" not in each.path))
+OTHERS = tuple(
+    sorted(each.path for each in pages.PAGES if "{" not in each.path and ".zip" not in each.path)
+)
 
 
 class _Texts(HTMLParser):

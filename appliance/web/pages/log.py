@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from appliance.support.bundle import pack
 from appliance.web import render
 from appliance.web.desk import Desk
 from appliance.web.fields import BadFields
@@ -46,6 +47,14 @@ async def download(request: Request, desk: Desk, visitor: Visitor) -> Response:
     )
 
 
+async def support(_request: Request, desk: Desk, _visitor: Visitor) -> Response:
+    """What somebody who helps may see."""
+    packed = await desk.blocking(pack, await desk.ask("support"))
+    name = f"pillarbox-support-{datetime.fromtimestamp(desk.now).date().isoformat()}.zip"  # noqa: DTZ006 - the office's own day
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(packed, media_type="application/zip", headers=headers)
+
+
 def stamp(at: float) -> str:
     """A moment in the office's own time, with its distance from UTC (ISO 8601)."""
     return datetime.fromtimestamp(at).astimezone().isoformat(timespec="seconds")
@@ -66,4 +75,5 @@ async def _lines(
     return found
 
 
-PAGES = (Page("/log", show, Role.OWNER), Page("/log.txt", download, Role.OWNER))
+PAGES = (Page("/log", show, Role.OWNER), Page("/log.txt", download, Role.OWNER),
+         Page("/support.zip", support, Role.OWNER))  # fmt: skip
