@@ -89,15 +89,15 @@ class Recovery:
         """Returns when all is back."""
         for led in Led:
             self._front.board.show(led, patterns.RECOVERY)
-        log.info("recovery: waiting for a backup drive and the words of the recovery sheet")
         acts: dict[str, Callable[..., Awaitable[Any]]] = {
             "status": self.status,
             "recovery_restore": self.restore,
             "backup_progress": self.progress,
             **Simulating(self._front, self._clock).acts(),
         }
-        servers = await self._open_page()
         control = asyncio.create_task(ControlServer(self._place.state, acts).run())
+        servers = await self._open_page()
+        log.info("recovery: waiting for a backup drive and the words of the recovery sheet")
         feeding = asyncio.create_task(systemd.feed_watchdog())
         systemd.notify("READY=1")
         await self._done.wait()

@@ -301,7 +301,6 @@ def test_mail_programs_log_in_through_a_proxy(box: Box, monkeypatch: pytest.Monk
 
 
 def test_a_wrong_setting_is_told_in_a_sentence(tmp_path: Path) -> None:
-    box = Box(tmp_path, settings='[server]\nproxies = "proxy.office.test"\n')
-    box.launch(port_base=19_000)
-    assert box.wait() != 0
-    assert "'proxy.office.test' is no address of a proxy." in box.log()
+    with Box(tmp_path, settings='[server]\nproxies = "proxy.office.test"\n') as box:
+        assert "'proxy.office.test' is no address of a proxy." in box.log()
+        assert "is no address of a proxy." in box.cli("status")
