@@ -34,6 +34,8 @@ unpack_root() {
 choose_units() {
   systemd-sysusers --root="$root" "$root/usr/lib/sysusers.d/pillarbox.conf"
   systemctl --root="$root" --quiet preset-all
+  # nobody logs in on the box, and nothing is watched by the kernel's audit
+  systemctl --root="$root" --quiet mask systemd-logind.service systemd-journald-audit.socket
 }
 
 # The kernel is read from the FAT partition; here it would only take room.

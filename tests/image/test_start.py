@@ -6,10 +6,12 @@ import socket
 import ssl
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 from tests.image.conftest import PORTS
+from tests.image.figures import record
 from tests.image.machine import PILLARBOX, Machine, wait_until_it_serves
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
@@ -19,7 +21,7 @@ ROOTS = {"systemd", "systemd-journal", "systemd-udevd", "systemd-logind", "(udev
 ASKING = {"python3", "sh", "grep", "tr", "cat", "sort"}  # the agent of the tests
 
 
-def test_the_page_and_all_mail_ports_answer(box: Machine, capsys) -> None:
+def test_the_page_and_all_mail_ports_answer(box: Machine) -> None:
     wait_until_it_serves(box)
     for port in PORTS:
         if port == 80:
@@ -29,8 +31,10 @@ def test_the_page_and_all_mail_ports_answer(box: Machine, capsys) -> None:
             )
         else:
             assert _answers(box.ports[port], tls=port in {443, 465, 993, 995}), port
-    with capsys.disabled():
-        print(f"\nall ports answer {time.monotonic() - box.started:.0f} s after power on")
+    record(
+        "from power on until the page and all mail ports answer",
+        f"{time.monotonic() - box.started:.0f} s",
+    )
 
 
 def _answers(port: int, *, tls: bool) -> bool:
@@ -84,7 +88,7 @@ def test_the_root_file_system_is_never_written(box: Machine) -> None:
     box.run("touch /etc/x && rm /etc/x && touch /var/x && rm /var/x")
 
 
-def test_memory_is_left_for_mail(box: Machine, capsys) -> None:
+def test_memory_is_left_for_mail(box: Machine) -> None:
     """With ten accounts; what the agent of the tests takes does not count."""
     box.run(f"{PILLARBOX} domain add office.test")
     for number in range(10):
@@ -93,7 +97,12 @@ def test_memory_is_left_for_mail(box: Machine, capsys) -> None:
         )
     used = int(box.run("awk '/MemTotal/{t=$2} /MemAvailable/{a=$2} END{print t-a}' /proc/meminfo"))
     agent = box.run("awk '/^Pss:/{print $2}' /proc/$PPID/smaps_rollup")
-    shown = (used - int(agent)) // 1024
-    with capsys.disabled():
-        print(f"\n{shown} MiB of memory in use with ten accounts")
-    assert shown < 220
+    taken = (used - int(agent)) // 1024
+    record("memory in use with ten accounts", f"{taken} MiB")
+    assert taken < 220
+
+
+def test_the_card_is_small_enough_to_fetch(card: Path) -> None:
+    packed = card.with_name(f"{card.name}.zst").stat().st_size / (1 << 20)
+    record("the card, packed", f"{packed:.0f} MiB")
+    assert packed < 350
