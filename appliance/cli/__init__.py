@@ -73,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _tell_the_time_of_the_office(given.state)
         handler(given)
         sys.stdout.flush()
-    except (PillarboxError, ConnectionError) as error:
-        _complain(str(error))
     except BrokenPipeError:
         os._exit(0)  # whoever read our output has seen enough
+    except (PillarboxError, ConnectionError) as error:
+        _complain(str(error))
     except PermissionError as error:
         _complain(f"{error.filename}: this needs more rights than you have.")
     except OSError as error:

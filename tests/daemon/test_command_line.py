@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance import __version__
-from tests.support.box import Box, Person
+from tests.support.box import PILLARBOX, ROOT, Box, Person
 from tests.support.mail import letter, submit, wait_for_mail
 from tests.support.sessions import doors_open_to, imap, rcpt
 
@@ -311,3 +312,14 @@ def test_damaged_accounts_are_refused_with_a_sentence(tmp_path: Path) -> None:
         process = box.launch()
         assert process.wait(20) == 1
         assert "Traceback" not in box.log_of_this_run()
+
+
+def test_who_has_read_enough_hears_no_complaint(box: Box) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)  # as `head` does when it has its lines
+    done = subprocess.run(
+        [*PILLARBOX, "--state", str(box.state), "status"],
+        stdout=writer, stderr=subprocess.PIPE, timeout=30, cwd=ROOT, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
