@@ -111,7 +111,7 @@ class Recovery:
         await asyncio.gather(control, feeding, return_exceptions=True)
 
     async def _open_page(self) -> list[asyncio.Server]:
-        """The page where the words are given; without it there is still the control socket."""
+        """The page where the words are given. Raises BadSettings: a port is taken."""
         folder, base = self._place.state / TLS, self._options.port_base
         wanted = names(self._options, host_of(lastgood.load(self._place.state).tree))
         await asyncio.to_thread(certificates.ensure, folder, wanted, self._clock.wall())

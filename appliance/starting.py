@@ -62,7 +62,9 @@ def serve(options: Options) -> None:
         wanted = was_held or options.recover
         found = await _recovered(options, loaded, face) if wanted else loaded
         go_by_zone(found.tree)
-        daemon = Daemon(build(options, found.tree, face), found, was_held=was_held)
+        # a press that brought everything back is not one for a forgotten password as well
+        regains = was_held and found is loaded
+        daemon = Daemon(build(options, found.tree, face), found, was_held=regains)
         await daemon.run()
         if daemon.gives_way:
             _begin_again_to_recover()

@@ -183,6 +183,7 @@ def test_a_new_box_with_the_drive_the_button_and_the_words_is_the_old_one(
     after = sorted(path.name for path in (box.maildir(anna) / "cur").parent.rglob("*U=*"))
     assert after == before
     assert (box.state / "tls" / "server.pem").read_bytes() == certificate
+    assert "new password" not in box.cli("status")  # that is for a box that was not lost
     submit(box, anna, [anna.address], letter("later", anna.address, anna.address))
     wait_until(lambda: len(stored_messages(box, anna)) == 4, "mail goes on")
     time.sleep(0.1)
