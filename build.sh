@@ -163,6 +163,7 @@ install_for_tests() {
 command_test() {
   install_for_tests
   [ $# -gt 0 ] || set -- --numprocesses "${PILLARBOX_TESTS_AT_ONCE:-2}" --dist loadfile
+  unset PYTHONDONTWRITEBYTECODE # or each box that a test starts is compiled anew
   exec .venv/bin/python -m pytest "$@"
 }
 

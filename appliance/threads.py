@@ -11,9 +11,11 @@ is a generator, `Steps[T]`: it yields what it needs done and is sent the result.
 
 Between two steps other code of the event loop may run, so whoever continues after a step looks
 things up again (by UID, never by position). Work of one `Lane` runs in the order in which it was
-asked for, one at a time; work without a lane runs beside everything else. `Shared` is a piece of
-work that many wait for together (a flush): whoever asks is answered by a run that began after
-the question. An exception raised by the work is raised at the `yield`.
+asked for, one at a time; work without a lane runs beside everything else. Work may need two lanes
+(a message goes from one mailbox to another): it is done when it is its turn in both, and no thread
+waits for that. `Shared` is a piece of work that many wait for together (a flush): whoever asks is
+answered by a run that began after the question. An exception raised by the work is raised at the
+`yield`.
 
 `run_here` carries steps out on the spot, without a loop: for tests and the command line.
 """
@@ -26,7 +28,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -45,9 +47,29 @@ class Lane:
 
     def __init__(self, name: str = "") -> None:
         self.name = name
-        self.waiting: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
+        self.waiting: deque[_InLanes] = deque()
         self.busy = False
         self.lock = threading.Lock()
+
+
+class _InLanes:
+    """Work that waits in its lanes. All lanes get it in one step of the loop, so two of them never
+    wait for each other."""
+
+    __slots__ = ("_lock", "_to_come", "future", "lanes", "run")
+
+    def __init__(
+        self, run: Callable[[], Any], future: asyncio.Future[Any], lanes: Sequence[Lane]
+    ) -> None:
+        self.run, self.future, self.lanes = run, future, lanes
+        self._to_come = len(lanes)
+        self._lock = threading.Lock()
+
+    def is_its_turn(self) -> bool:
+        """Asked once by each lane: whether all others have come to it before."""
+        with self._lock:
+            self._to_come -= 1
+            return not self._to_come
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +78,7 @@ class Work(Generic[T]):
 
     run: Callable[[], T]
     lane: Lane | None = None
+    second: Lane | None = None
 
 
 class Shared:
@@ -86,9 +109,12 @@ Step: TypeAlias = bytes | Work[Any] | Shared | Pause | Signal
 Steps: TypeAlias = Generator[Step, Any, T]
 
 
-def in_thread(run: Callable[[], T], lane: Lane | None = None) -> Steps[T]:
-    """`value = yield from in_thread(...)`: have `run` done in a thread, in the order of `lane`."""
-    value: T = yield Work(run, lane)
+def in_thread(
+    run: Callable[[], T], lane: Lane | None = None, second: Lane | None = None
+) -> Steps[T]:
+    """`value = yield from in_thread(...)`: have `run` done in a thread, in the order of `lane`, and
+    of `second` too."""
+    value: T = yield Work(run, lane, second)
     return value
 
 
@@ -166,7 +192,8 @@ class Threads:
         loop = asyncio.get_running_loop()
         if step.lane is None:
             return loop.run_in_executor(self._pool, step.run)
-        return self._start_in_lane(loop, step.lane, step.run)
+        second = () if step.second in (None, step.lane) else (step.second,)
+        return self._start_in_lanes(loop, (step.lane, *second), step.run)
 
     async def carry_out(self, steps: Steps[T], *, in_pause: bool = False) -> T:
         """Carry steps out that say nothing (bytes and signals are an error here).
@@ -200,17 +227,18 @@ class Threads:
         for thread in list(self._pool._threads):  # there is no public way to wait with a limit
             thread.join(max(0.0, end - time.monotonic()))
 
-    def _start_in_lane(
-        self, loop: asyncio.AbstractEventLoop, lane: Lane, run: Callable[[], Any]
+    def _start_in_lanes(
+        self, loop: asyncio.AbstractEventLoop, lanes: Sequence[Lane], run: Callable[[], Any]
     ) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = loop.create_future()
-        with lane.lock:
-            lane.waiting.append((run, future))
-            idle = not lane.busy
-            lane.busy = True
-        if idle:
-            self._pool.submit(_drain, loop, lane)
-        return future
+        work = _InLanes(run, loop.create_future(), lanes)
+        for lane in lanes:
+            with lane.lock:
+                lane.waiting.append(work)
+                idle = not lane.busy
+                lane.busy = True
+            if idle:
+                self._pool.submit(_drain, self._pool, loop, lane)
+        return work.future
 
     def _start_shared(self, shared: Shared) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
@@ -239,24 +267,34 @@ def _pass_on(done: asyncio.Future[Any], waiting: asyncio.Future[Any]) -> None:
         waiting.set_result(done.result())
 
 
-def _drain(loop: asyncio.AbstractEventLoop, lane: Lane) -> None:
+def _drain(pool: ThreadPoolExecutor, loop: asyncio.AbstractEventLoop, lane: Lane) -> None:
     """In a thread: do all that waits in the lane, reporting each result to the loop."""
     while True:
         with lane.lock:
             if not lane.waiting:
                 lane.busy = False
                 return
-            run, future = lane.waiting.popleft()
+            work = lane.waiting.popleft()
+        if not work.is_its_turn():
+            return  # whoever does it goes on with this lane
         value: Any = None
         error: BaseException | None = None
         try:
-            value = run()
+            value = work.run()
         except BaseException as failure:  # noqa: BLE001 - carried to whoever waits
             error = failure
-        try:
-            loop.call_soon_threadsafe(_settle, future, value, error)
-        except RuntimeError:  # the loop has ended; whoever waited is gone
-            continue
+        with contextlib.suppress(RuntimeError):  # the loop has ended; whoever waited is gone
+            loop.call_soon_threadsafe(_settle, work.future, value, error)
+        for other in work.lanes:
+            if other is not lane:
+                _go_on(pool, loop, other)
+
+
+def _go_on(pool: ThreadPoolExecutor, loop: asyncio.AbstractEventLoop, lane: Lane) -> None:
+    try:
+        pool.submit(_drain, pool, loop, lane)
+    except RuntimeError:  # the pool takes nothing more, and what waits is done all the same
+        _drain(pool, loop, lane)
 
 
 def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:

@@ -220,6 +220,15 @@ class MailboxState:
         finally:
             self.absorb()
 
+    def in_lanes(self, source: MailboxState, run: Callable[[], T]) -> Steps[T]:
+        """The same for what changes another mailbox too: in the order of both."""
+        source.check_usable()
+        try:
+            return (yield from in_thread(run, self.lane, source.lane))
+        finally:
+            self.absorb()
+            source.absorb()
+
     def locate(self, uid: int) -> Located | None:
         """Where the file of a message is believed to be."""
         row = self.rows.row_of(uid)

@@ -1,7 +1,7 @@
 """Adding, flagging, copying, moving and removing messages.
 
 What is acknowledged is durable: APPEND, COPY and MOVE flush the file (where one was written) and
-then the directory, the flush being shared by all who wait for it. Flags are logged and answered;
+then the directories, the flush being shared by all who wait for it. Flags are logged and answered;
 the log is flushed within five seconds, and file names follow behind. A disk without room still
 lets mail be flagged (the names are changed at once then) and removed.
 """
@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TypeAlias, TypedDict, Unpack
 
 from appliance.errors import (
     NotFound,
@@ -27,7 +27,7 @@ from appliance.store import log, names
 from appliance.store.changes import View
 from appliance.store.events import KeywordsAre
 from appliance.store.incoming import Incoming
-from appliance.store.linking import link_all
+from appliance.store.linking import link_all, move_all
 from appliance.store.message_files import (
     Located,
     Newcomer,
@@ -41,6 +41,9 @@ from appliance.store.message_files import (
 from appliance.store.reading import Reading
 from appliance.store.rows import behind
 from appliance.threads import Steps, flushed, in_thread
+
+_Chosen: TypeAlias = Sequence[tuple[Located, Newcomer]]
+_Pairs: TypeAlias = list[tuple[int, int]]  # of old and new UID
 
 REMOVED_A_HOP = 500
 RENAMED_A_HOP = 1_000
@@ -147,25 +150,44 @@ class Writing(Reading):
 
     def copy(
         self, uids: Sequence[int], target: Writing, *, origin: View | None = None
-    ) -> Steps[list[tuple[int, int]]]:
+    ) -> Steps[_Pairs]:
         """RFC 9051 §6.4.7: all or nothing; pairs of source and new UID. Durable on return."""
         del origin  # nobody's picture of the source changes
         octets = sum(self.rows.sizes[row] for uid in uids if (row := self.row_of(uid)) is not None)
         if not target.room(octets, len(uids)):
             raise OverQuota("The mailbox is full.")
-        return (yield from self._link_to(uids, target))
+        pairs = yield from self._bring_to(uids, target, self._link_in_lane)
+        yield from target._made_durable([new for _, new in pairs])
+        return pairs
 
     def move(
         self, uids: Sequence[int], target: Writing, *, origin: View | None = None
-    ) -> Steps[list[tuple[int, int]]]:
-        """RFC 6851: linked there, durably, and only then removed here."""
+    ) -> Steps[_Pairs]:
+        """RFC 6851: in one mailbox or in the other whatever happens, and durably there on return.
+
+        What came there and cannot be made durable stays there.
+        """
+        del origin  # its own EXPUNGE replies come from its view like everybody's
         self.check_changeable()
-        pairs = yield from self._link_to(uids, target)
-        yield from self._remove([uid for uid, _ in pairs], origin)
-        yield from flushed(self.directory_flush)  # or a power cut would leave it in both
+        pairs = yield from self._bring_to(uids, target, self._move_in_lanes)
+        yield from flushed(target.directory_flush)
+        yield from flushed(self.directory_flush)
         return pairs
 
-    def _link_to(self, uids: Sequence[int], target: Writing) -> Steps[list[tuple[int, int]]]:
+    def _link_in_lane(self, target: Writing, chosen: _Chosen) -> Steps[_Pairs]:
+        act = partial(link_all, target._disk, self._disk, self.blobs, chosen)
+        return (yield from target.in_lane(act))
+
+    def _move_in_lanes(self, target: Writing, chosen: _Chosen) -> Steps[_Pairs]:
+        act = partial(move_all, target._disk, self._disk, self.blobs, chosen)
+        return (yield from target.in_lanes(self, act))
+
+    def _bring_to(
+        self,
+        uids: Sequence[int],
+        target: Writing,
+        bring: Callable[[Writing, _Chosen], Steps[_Pairs]],
+    ) -> Steps[_Pairs]:
         target.check_changeable()
         if not uids:
             return []
@@ -174,22 +196,16 @@ class Writing(Reading):
             used |= 0 if (row := self.row_of(uid)) is None else self.rows.keywords[row]
         wanted = bits_of.keyword_names(used, self.keywords)
         yield from target._keyword_mask(wanted)
-        for attempt in range(4):
+        for _ in range(4):
             self.check_usable()
             chosen = self._newcomers(uids, target)
             try:
-                pairs = yield from target.in_lane(
-                    partial(link_all, target._disk, self._disk, self.blobs, chosen)
-                )
-                break
+                return (yield from bring(target, chosen))
             except FileNotFoundError:
-                if attempt == 3:
-                    raise NotFound("Some of these messages are not there any more.") from None
                 yield from self.look()
-        yield from target._made_durable([new for _, new in pairs])
-        return pairs
+        raise NotFound("Some of these messages are not there any more.")
 
-    def _newcomers(self, uids: Sequence[int], target: Writing) -> list[tuple[Located, Newcomer]]:
+    def _newcomers(self, uids: Sequence[int], target: Writing) -> _Chosen:
         """What the target gets. Raises NotFound unless all are there."""
         now = int(self._clock.wall())
         letters = {name.lower(): 1 << bit for bit, name in enumerate(target.keywords)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -295,7 +296,7 @@ def test_the_program_tells_its_version_and_help(empty: Box) -> None:
 
 def test_a_state_that_is_no_folder_is_refused_with_a_sentence(tmp_path: Path) -> None:
     box = Box(tmp_path / "box")
-    box.state.rmdir()
+    shutil.rmtree(box.state)
     box.state.write_text("not a folder")
     for arguments in (("run",), ("domain", "list"), ("account", "list"), ("status",)):
         assert_refused(box.run_program(*arguments))

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+import time
+from functools import partial
 
 import pytest
 
@@ -56,6 +58,43 @@ def test_work_of_a_lane_is_done_in_order_one_at_a_time():
 
     run(story)
     assert done == list(range(200))
+
+
+def test_work_of_two_lanes_waits_for_its_turn_in_both_and_holds_no_thread():
+    """Many such works, in both directions, on as few threads as there can be."""
+    done, inside = {name: [] for name in "abc"}, {name: threading.Lock() for name in "abc"}
+
+    def work(number, names):
+        for name in names:
+            assert inside[name].acquire(blocking=False)
+            done[name].append(number)
+        time.sleep(0.0001)
+        for name in names:
+            inside[name].release()
+
+    async def main():
+        threads = Threads(1)
+        lanes = {name: Lane(name) for name in "abc"}
+        asked = []
+        for number, names in enumerate(["ab", "ba", "c", "bc", "ca", "a", "cb", "ac"] * 25):
+            first, *second = (lanes[name] for name in names)
+            run = partial(work, number, names)
+            asked.append(threads.start(Work(run, first, second[0] if second else None)))
+        await asyncio.gather(*asked)
+        threads.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    for name in "abc":
+        assert done[name] == sorted(done[name])
+    assert len(done["a"]) == 125
+
+
+def test_work_in_the_same_lane_twice_needs_one_turn():
+    async def story(threads):
+        lane = Lane()
+        return await threads.carry_out(in_thread(lambda: "done", lane, lane))
+
+    assert run(story) == "done"
 
 
 def test_work_without_a_lane_runs_beside_other_work():

@@ -31,7 +31,6 @@ class Table:
     acknowledged: int = 0
     missing: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
-    in_both: list[str] = field(default_factory=list)  # of a move that was cut (DECISIONS 16)
     unclean: list[str] = field(default_factory=list)
     uids: list[str] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
@@ -41,9 +40,7 @@ class Table:
         self.acknowledged += len(ledger.accepted)
         there = remains.mailboxes + remains.queued
         self.missing += [t for t in ledger.accepted - ledger.removed if not there[t]]
-        twice = [t for t, times in remains.mailboxes.items() if times > 1]
-        self.doubled += [t for t in twice if t not in ledger.moved]
-        self.in_both += [t for t in twice if t in ledger.moved]
+        self.doubled += [t for t, times in remains.mailboxes.items() if times > 1]
         self.uids += [*remains.doubled_uids, *ledger.trouble]
         if not remains.clean:
             self.unclean.append(remains.said)
@@ -51,7 +48,7 @@ class Table:
     def __str__(self) -> str:
         return (
             f"cuts {self.cuts}, acknowledged {self.acknowledged}, missing {len(self.missing)}, "
-            f"doubled {len(self.doubled)}, in both of a cut move {len(self.in_both)}, UIDs used twice {len(self.uids)}, "
+            f"doubled {len(self.doubled)}, UIDs used twice {len(self.uids)}, "
             f"file systems unclean {len(self.unclean)}, "
             f"starts {' '.join(f'{each:.0f}' for each in self.starts)} s"
         )

@@ -152,7 +152,6 @@ class Story:
             list(tokens),
             lambda state: state - {source} | {target} if source in state else state,
             run,
-            between=lambda state: [state | {target}] if source in state else [],
         )
 
     def expunge(self, name: str, *tokens: str) -> None:

@@ -1,9 +1,11 @@
 """What a mailbox promises those who use it."""
 
+import errno
+
 import pytest
 
 from appliance import files
-from appliance.errors import NotFound, OverQuota, Refused
+from appliance.errors import NotFound, OverQuota, Refused, StorageOffline
 from appliance.message.structure import describe
 from appliance.store.flags import ANSWERED, DELETED, FLAGGED, SEEN
 from appliance.threads import flushed, run_here
@@ -231,6 +233,49 @@ def test_move_leaves_the_message_in_one_place(bench: Bench) -> None:
     assert uids(box) == [2]
     assert uids(trash) == [1, 2]
     assert len(bench.files()) == 1
+
+
+def test_a_message_moved_within_its_mailbox_is_another_message(bench: Bench) -> None:
+    box = bench.open()
+    assert run_here(box.move([bench.append(box)], box))[0] == [(1, 2)]
+    assert uids(box) == [2]
+    assert bench.read(box, 2) == MESSAGE
+
+
+def test_a_move_is_all_or_nothing(bench: Bench) -> None:
+    box, trash = bench.open(), bench.open("Trash")
+    chosen = [bench.append(box) for _ in range(4)]
+    before, renames = bench.files(), 0
+
+    def third(act: str, _path: object) -> None:
+        nonlocal renames
+        renames += act == "before rename"
+        if act == "before rename" and renames == 3:
+            raise OSError(errno.EIO, "injected")
+
+    files.fault = third
+    with pytest.raises(StorageOffline):
+        run_here(box.move(chosen, trash))
+    files.fault = files._no_fault
+    assert (uids(box), uids(trash)) == (chosen, [])
+    assert bench.files() == before
+    assert [new for _, new in run_here(box.move(chosen, trash))[0]] == uids(trash)
+    assert (uids(box), bench.files()) == ([], [])
+
+
+@pytest.mark.parametrize("act", ["copy", "move"])
+def test_what_another_program_put_where_a_message_was_to_go_stays(bench: Bench, act: str) -> None:
+    box, trash = bench.open(), bench.open("Trash")
+    uid = bench.append(box)
+    name = bench.path(uid).name.replace(f",U={uid}:", ",U=1:")
+    (bench.folder(".Trash") / "cur" / name).write_bytes(OTHER)
+    with pytest.raises(FileExistsError):
+        run_here(getattr(box, act)([uid], trash))
+    assert (bench.folder(".Trash") / "cur" / name).read_bytes() == OTHER
+    assert bench.read(box, uid) == MESSAGE
+    run_here(trash.look())
+    assert len(uids(trash)) == 1
+    assert run_here(getattr(box, act)([uid], trash))[0] == [(uid, max(uids(trash)))]
 
 
 def test_copying_mail_that_lies_in_new_and_has_moved_to_cur_meanwhile_works(bench: Bench) -> None:

@@ -32,6 +32,9 @@ PORTS = (25, 80, 110, 143, 443, 465, 587, 993, 995)
 DOMAIN = "office.test"
 PILLARBOX = (sys.executable, "-m", "appliance")
 _READY = "pillarbox: ready"
+_NO_NIGHTLY = (
+    "\n[backup]\ndaily = false\n"  # or any test with a drive meets it at two in the morning
+)
 _OF_SYSTEMD = ("JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
@@ -66,8 +69,7 @@ class Box:
         self._read_from = 0  # where the log of the present run begins
         self.state.mkdir(mode=0o700, parents=True)
         self._log.touch()
-        if settings:
-            self.write_settings(settings)
+        self.write_settings(settings if "[backup]" in settings else f"{settings}{_NO_NIGHTLY}")
 
     # --- life
 
@@ -161,7 +163,9 @@ class Box:
 
     def write_settings(self, text: str) -> None:
         """What the next start finds in settings.toml."""
-        (self.state / "settings.toml").write_text(text, "utf-8")
+        path = self.state / "settings.toml"
+        path.write_text(text, "utf-8")
+        path.chmod(0o600)
 
     # --- what is known of it
 

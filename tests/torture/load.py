@@ -28,7 +28,6 @@ class Ledger:
         self.accepted = set()  # 250 or OK to APPEND: must be there exactly once
         self.unknown = set()  # sent, no answer: there at most once
         self.removed = set()  # asked to be removed: may be gone
-        self.moved = set()  # asked to be moved: a kill may leave it in both (DECISIONS 16)
         self.uids = {}  # (mailbox, uidvalidity, uid) -> token, as seen by any client
         self.trouble = []
 
@@ -146,8 +145,6 @@ def read(worker):
         if found:
             uid = worker.random.choice(sorted(found))
             if worker.random.random() < 0.5:
-                with worker.ledger.lock:
-                    worker.ledger.moved.add(found[uid])
                 client.uid("MOVE", str(uid), "Archive")
                 worker.done["moved"] += 1
             elif worker.random.random() < 0.3:

@@ -15,8 +15,7 @@ PASSWORD = "a few unrelated words"
 @pytest.fixture
 def empty(tmp_path):
     """A box on its first boot."""
-    # the first steps choose a time zone, and somewhere it is the hour of the night's backup
-    box = Box(tmp_path / "box", settings="[backup]\ndaily = false\n")
+    box = Box(tmp_path / "box")
     box.start()
     yield box
     box.__exit__(None, None, None)
