@@ -220,6 +220,8 @@ class BackupRequests:
         self._seals += 1
         try:
             opened = await asyncio.to_thread(key.load_or_make, box.state)
+            # an empty mount point or another's disk is no place for it
+            await asyncio.to_thread(self._means.store.check_disk)
             await asyncio.to_thread(card.seal, box, opened, self._watch)
         finally:
             self._seals -= 1

@@ -91,11 +91,11 @@ compile_bytecode() {
     mv "$foreign.new" "$foreign"
   fi
   allow_foreign_programs
-  rm -rf --one-file-system "${foreign:?}/opt"
-  mkdir -p "$foreign/opt"
-  mv "$1/opt/pillarbox" "$foreign/opt/pillarbox"
-  chroot "$foreign" /usr/bin/python$version -m compileall -q --invalidation-mode unchecked-hash "$2"
-  mv "$foreign/opt/pillarbox" "$1/opt/pillarbox"
+  [ -d "$work/foreign" ] || cp -a --reflink=auto "$foreign" "$work/foreign" # others may build too
+  mkdir -p "$work/foreign/opt"
+  mv "$1/opt/pillarbox" "$work/foreign/opt/pillarbox"
+  chroot "$work/foreign" /usr/bin/python$version -m compileall -q --invalidation-mode unchecked-hash "$2"
+  mv "$work/foreign/opt/pillarbox" "$1/opt/pillarbox"
 }
 
 pack() { # FOLDER FILE: the same bytes each time
@@ -136,5 +136,6 @@ mkdir -p "$app/$site"
 program "$app"
 compile_bytecode "$app" "/$site/appliance"
 tar -xf "$packages" -C "$app"
-pack "$app" "$CACHE/app.tar"
-printf '%s\n' "$CACHE/app.tar"
+mkdir -p "$ROOT/var/image"
+pack "$app" "$ROOT/var/image/app.tar"
+printf '%s\n' "$ROOT/var/image/app.tar"

@@ -105,6 +105,7 @@ write_card "$name.img.new"
 mv "$name.img.new" "$name.img"
 say "Packing the card ..."
 zstd -q -T0 -12 -f "$name.img" -o "$name.img.zst"
-(cd "$ROOT/dist" && sha256sum "pillarbox-$version".{img,img.zst,packages,python} >"pillarbox-$version.sha256")
+"$ROOT/.venv/bin/python" "$RECIPE/paper.py" "$ROOT/dist" "pillarbox-$version"
+(cd "$ROOT/dist" && sha256sum "pillarbox-$version".{img,img.zst,packages,python} "pillarbox-$version"-*.pdf >"pillarbox-$version.sha256")
 ls -l --block-size=M "$name".* >&2
 printf '%s\n' "$name.img"

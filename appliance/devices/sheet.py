@@ -1,45 +1,25 @@
 """The start sheet: one page (A4) that somebody takes to their phone and their desk, as PDF. Pure.
 
 All text comes in as `Words`, so that it can be translated; the words may name {address}, {host},
-{imap}, {submission} and {office}. fpdf2 and what it needs cost 47 MB, so they are imported here
-only when a sheet is made, and whoever runs for long has it made in a process of its own
+{imap}, {submission} and {office}. Whoever runs for long has it made in a process of its own
 (`filters/worker.py` takes `partial(start_sheet, link=...)`). What is refused is not told from
 there; ask `must_be_printable` before.
-
-Umlauts, Greek and Cyrillic need a TrueType font; Debian's fonts-dejavu-core has one. Where it is
-missing the sheet is written in Latin letters rather than not at all.
 """
 
 from __future__ import annotations
 
 import datetime
-import os
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING
 
 from appliance.devices.service import Services
 from appliance.errors import Refused
+from appliance.paper import CODE_SIDE, Paper
 from appliance.words import Say, phrase
 
-if TYPE_CHECKING:
-    from fpdf import FPDF
-
 CONTENT_TYPE = "application/pdf"
-FONT_FOLDERS = (
-    "/usr/share/fonts/truetype/dejavu",
-    "/usr/share/fonts/dejavu",
-    "/usr/share/fonts/dejavu-sans-fonts",
-    "/usr/share/fonts/TTF",
-)
 LONGEST_LINK = 500
-_LONGEST_TEXT = 300
 _LONGEST_PASSWORD = 100
-_MARGIN = 18.0  # mm
-_QR_SIDE = 44.0
-_LABEL_WIDTH = 50.0
-_GREY = 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +123,7 @@ def start_sheet(
     Raises:
         Refused: as `must_be_printable`.
     """
-    page = _Page(services)
+    page = _paper(services)
     _draw(page, words, services, person, link=link, now=now)
     return bytes(page.pdf.output())
 
@@ -156,17 +136,18 @@ def start_sheets(
     Raises:
         Refused: as `must_be_printable`.
     """
-    page = _Page(services)
+    page = _paper(services)
     for person in persons:
         _draw(page, words, services, person, now=now)
     return bytes(page.pdf.output())
 
 
 def _draw(
-    page: _Page, words: Words, services: Services, person: Person, *, link: str = "", now: float
+    page: Paper, words: Words, services: Services, person: Person, *, link: str = "", now: float
 ) -> None:
     must_be_printable(person, link)
-    page.begin(person)
+    page.values["address"] = person.address
+    page.pdf.add_page()
     page.pdf.set_title(page.text(words.title))
     page.heading(words.title)
     _person(page, words, person, link)
@@ -195,19 +176,19 @@ def must_be_printable(person: Person, link: str = "") -> None:
         raise Refused("The link is too long for a code on paper.")
 
 
-def _person(page: _Page, words: Words, person: Person, link: str) -> None:
+def _person(page: Paper, words: Words, person: Person, link: str) -> None:
     """Who it is, with the code beside it."""
     pdf, top = page.pdf, page.pdf.get_y()
     if link:
-        _code(page, words, link, top)
-    width = pdf.epw - (_QR_SIDE + 8 if link else 0)
+        page.code(link, words.code, top)
+    width = pdf.epw - (CODE_SIDE + 8 if link else 0)
     page.fact(words.person, person.name or person.address, width)
     page.fact(words.address, person.address, width)
     if person.password is not None:
         page.fact(words.password, person.password, width)
         page.small(words.password_hint, width)
     if link:
-        pdf.set_y(max(pdf.get_y(), top + _QR_SIDE + 14))
+        pdf.set_y(max(pdf.get_y(), top + CODE_SIDE + 14))
 
 
 def _ways(words: Words, services: Services) -> Sequence[tuple[str, list[str]]]:
@@ -232,96 +213,15 @@ def _ways(words: Words, services: Services) -> Sequence[tuple[str, list[str]]]:
     return [(label, ports) for label, ports in found if ports]
 
 
-def _code(page: _Page, words: Words, link: str, top: float) -> None:
-    """The QR code (ISO/IEC 18004) as squares, so that it is sharp at any size."""
-    import segno  # noqa: PLC0415 - only who makes a sheet pays for it
-
-    code = segno.make_qr(link, error="m")
-    matrix = tuple(code.matrix_iter(border=4))
-    pdf, module = page.pdf, _QR_SIDE / len(matrix)
-    left = pdf.w - _MARGIN - _QR_SIDE
-    pdf.set_fill_color(0)
-    for row, modules in enumerate(matrix):
-        for column, is_dark in enumerate(modules):
-            if is_dark:  # a hair wider than the module: no white lines between them
-                x, y = left + column * module, top + row * module
-                pdf.rect(x, y, module + 0.01, module + 0.01, style="F")
-    pdf.set_xy(left, top + _QR_SIDE)
-    page.small(words.code, _QR_SIDE)
-    pdf.set_xy(_MARGIN, top)
-
-
-class _Page:
-    """The pen: fonts, sizes, and text that fits the font there is."""
-
-    def __init__(self, services: Services) -> None:
-        from fpdf import FPDF  # noqa: PLC0415 - only who makes a sheet pays for it
-
-        self._values = {
-            "{host}": services.host,
-            "{imap}": str(services.imap_port),
-            "{submission}": str(services.submission_port),
-            "{office}": services.title,
+def _paper(services: Services) -> Paper:
+    return Paper(
+        {
+            "host": services.host,
+            "imap": str(services.imap_port),
+            "submission": str(services.submission_port),
+            "office": services.title,
         }
-        self.pdf: FPDF = FPDF(format="A4")
-        self.pdf.set_margins(_MARGIN, _MARGIN, _MARGIN)
-        self.pdf.set_auto_page_break(auto=True, margin=_MARGIN)
-        folder = next(filter(_has_fonts, FONT_FOLDERS), None)
-        self._is_latin = folder is None
-        self._family = "Helvetica" if folder is None else "DejaVu"
-        if folder is not None:
-            self.pdf.add_font("DejaVu", "", f"{folder}/DejaVuSans.ttf")
-            self.pdf.add_font("DejaVu", "B", f"{folder}/DejaVuSans-Bold.ttf")
-
-    def begin(self, person: Person) -> None:
-        """A new sheet, for this person."""
-        self._values["{address}"] = person.address
-        self.pdf.add_page()
-
-    def text(self, text: str) -> str:
-        """What is printed for a text of words: its names filled in."""
-        for name, value in self._values.items():
-            text = text.replace(name, value)
-        return self._plain(text)
-
-    def _plain(self, text: str) -> str:
-        shown = " ".join(text.split())[:_LONGEST_TEXT]
-        shown = "".join(each for each in shown if each.isprintable())
-        return latin(shown) if self._is_latin else shown
-
-    def heading(self, text: str) -> None:
-        """The title of the sheet."""
-        self._write(self.text(text), 20, "B", self.pdf.epw)
-        self.pdf.ln(3)
-
-    def chapter(self, text: str) -> None:
-        """The title of a part."""
-        self.pdf.ln(2.5)
-        self._write(self.text(text), 12, "B", self.pdf.epw)
-        self.pdf.ln(0.5)
-
-    def step(self, number: int, text: str) -> None:
-        """One thing to do."""
-        self._write(f"{number}.  {self.text(text)}", 10, "", self.pdf.epw)
-
-    def small(self, text: str, width: float) -> None:
-        """A remark."""
-        self.pdf.set_text_color(_GREY)
-        self._write(self.text(text), 8, "", width)
-        self.pdf.set_text_color(0)
-
-    def fact(self, label: str, value: str, width: float) -> None:
-        """A label and what it says; nothing is filled in there."""
-        top = self.pdf.get_y()
-        self._write(self.text(label), 10, "", _LABEL_WIDTH - 2)
-        below = self.pdf.get_y()
-        self.pdf.set_xy(_MARGIN + _LABEL_WIDTH, top)
-        self._write(self._plain(value), 10, "B", width - _LABEL_WIDTH)
-        self.pdf.set_y(max(below, self.pdf.get_y()) + 0.8)
-
-    def _write(self, text: str, size: float, style: str, width: float) -> None:
-        self.pdf.set_font(self._family, style, size)
-        self.pdf.multi_cell(width, size * 0.5, text, align="L", new_x="LMARGIN", new_y="NEXT")
+    )
 
 
 def _is_printable(password: str) -> bool:
@@ -329,36 +229,3 @@ def _is_printable(password: str) -> bool:
     if len(password) > _LONGEST_PASSWORD or not password.isascii():
         return False
     return all(each.isprintable() and each != " " for each in password)
-
-
-def _has_fonts(folder: str) -> bool:
-    return all(os.path.isfile(f"{folder}/DejaVuSans{each}.ttf") for each in ("", "-Bold"))
-
-
-# --- in Latin letters
-
-_GREEK = "α a β v γ g δ d ε e ζ z η i θ th ι i κ k λ l μ m ν n ξ x ο o π p ρ r σ s ς s τ t υ y φ f"
-_GREEK_END = "χ ch ψ ps ω o"
-_CYRILLIC = "а a б b в v г g д d е e ё e ж zh з z и i й i к k л l м m н n о o п p р r с s т t у u"
-_CYRILLIC_END = (
-    "ф f х kh ц ts ч ch ш sh щ shch ы y э e ю yu я ya і i ї i є ye ґ g љ lj њ nj ћ c ђ dj"
-)
-_PAIRS = f"{_GREEK} {_GREEK_END} {_CYRILLIC} {_CYRILLIC_END} џ dz ј j".split()
-_LETTERS = dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True)) | {"ъ": "", "ь": ""}
-_SIGNS = str.maketrans({"–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "..."})
-
-
-def latin(text: str) -> str:
-    """A text in letters that every PDF reader has (Latin-1)."""
-    return "".join(map(_latin_letter, unicodedata.normalize("NFC", text).translate(_SIGNS)))
-
-
-def _latin_letter(letter: str) -> str:
-    if ord(letter) < 256:
-        return letter
-    base = unicodedata.normalize("NFKD", letter)[0]
-    for each in (letter, base):
-        if each.lower() in _LETTERS:
-            found = _LETTERS[each.lower()]
-            return found.capitalize() if each.isupper() else found
-    return base if ord(base) < 128 else "?"

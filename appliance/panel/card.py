@@ -58,8 +58,12 @@ def in_words(light: Light) -> str:
 
 def drawn(light: Light) -> str:
     """Three seconds as signs: # on, . off."""
+    return "".join("#" if is_on else "." for is_on in lit(light))
 
+
+def lit(light: Light) -> list[bool]:
+    """Whether it shines, for each tenth of three seconds."""
     if light.color is Color.OFF:
-        return "." * _SLOTS
+        return [False] * _SLOTS
     moments = ((slot + 0.5) * _SLOT_SECONDS for slot in range(_SLOTS))
-    return "".join("#" if rhythm.state(light.rhythm, each)[0] else "." for each in moments)
+    return [rhythm.state(light.rhythm, each)[0] for each in moments]

@@ -63,6 +63,10 @@ class Store:
         """What is in the marker file of the disk in use."""
         return self._guard.identity
 
+    def check_disk(self) -> None:
+        """Blocks. Raises StorageOffline unless the disk in use is there."""
+        self._guard.check()
+
     def start(self) -> None:
         """Take the disk into use; if it is missing, wait for it.
 

@@ -168,7 +168,7 @@ def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, seconds: 
     stick, home = tmp_path / "STICK", tmp_path / "home"
     stick.mkdir()
     home.mkdir(mode=0o700)
-    with Box(tmp_path / "box", settings='[backup]\nmail = "never"\ndaily = false\n') as box:
+    with Box(tmp_path / "box", settings='[backup]\nmail = "never"\nhour = 14\n') as box:
         people = [box.account("anna"), box.account("ben"), box.person("eve")]
         anna = people[0]
         set_up(box, anna)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from appliance.backup import view
 from appliance.backuping import BackupRequests, Means
-from appliance.errors import NotFound, Refused
+from appliance.errors import NotFound, Refused, StorageOffline
 from appliance.store.flags import DELETED
 from appliance.threads import Threads, run_here
 from tests.backup.office import ANNA, BEN, Office, contents
@@ -91,6 +92,26 @@ def test_a_run_and_a_restore_while_sessions_look_on(office: Office) -> None:
     assert told_session
     assert contents(office.mail / "people" / ANNA) == before
     assert (office.mail / "box" / "config").exists()
+
+
+def test_the_state_is_not_copied_to_what_is_not_the_mail_disk(office: Office) -> None:
+    """Nor is anything made where the mail disk belongs while it is away."""
+    away = office.mail.with_name("away")
+
+    async def story(asked: BackupRequests) -> None:
+        office.mail.rename(away)
+        with pytest.raises(StorageOffline, match="missing"):
+            await asked.seal()
+        assert not office.mail.exists()
+        office.mail.mkdir()
+        (office.mail / "pillarbox-store").write_bytes(b"f" * 32 + b"\n")
+        with pytest.raises(StorageOffline):
+            await asked.seal()
+        assert [each.name for each in office.mail.iterdir()] == ["pillarbox-store"]
+        shutil.rmtree(office.mail)
+        away.rename(office.mail)
+
+    carry(office, story)
 
 
 def test_what_cannot_be_is_told_at_once_or_at_the_end(office: Office) -> None:

@@ -42,9 +42,7 @@ class Slow:
         program.write_text(SLOWLY.format(slowly=self._slowly, restic=restic))
         program.chmod(0o755)
         path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-        self.box = Box(
-            folder / "box", settings='[backup]\nmail = "never"\ndaily = false\n', PATH=path
-        )
+        self.box = Box(folder / "box", settings='[backup]\nmail = "never"\nhour = 14\n', PATH=path)
 
     def write(self, octets: int = 4 << 20) -> None:
         """Mail that no backup has yet."""

@@ -68,7 +68,7 @@ def take_and_compare(box: Box, office: BusyOffice, drive: Path, into: Path) -> s
 def repeat(tmp_path: Path, times: int) -> None:
     drive = tmp_path / "drive"
     drive.mkdir()
-    with Box(tmp_path / "box", settings='[backup]\nmail = "never"\ndaily = false\n') as box:
+    with Box(tmp_path / "box", settings='[backup]\nmail = "never"\nhour = 14\n') as box:
         box.cli("backup", "target", "add", str(drive))
         with BusyOffice(box, box.account("anna"), box.account("ben")) as office:
             for act in ("appended", "expunged", "moved", "renamed", "sent"):

@@ -32,7 +32,7 @@ def until(box: Box, meaning: str, *, seconds: float = 60.0) -> None:
 @pytest.fixture
 def box(tmp_path: Path):
     """A box that tells nobody by mail, so that no mailbox changes by itself."""
-    with Box(tmp_path / "box", settings='[backup]\nmail = "never"\ndaily = false\n') as box:
+    with Box(tmp_path / "box", settings='[backup]\nmail = "never"\nhour = 14\n') as box:
         yield box
 
 

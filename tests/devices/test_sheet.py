@@ -9,11 +9,12 @@ from functools import partial
 
 import pytest
 
-from appliance.devices import sheet
+from appliance import paper
 from appliance.devices.service import Services
-from appliance.devices.sheet import Chapter, Person, Words, latin, start_sheet
+from appliance.devices.sheet import Chapter, Person, Words, start_sheet
 from appliance.errors import Refused
 from appliance.filters.worker import Worker
+from appliance.paper import latin
 
 OFFICE = Services("Müller & Söhne", "mail.office.test")
 LINK = "https://mail.office.test/start/" + "Ab3_-" * 9
@@ -91,7 +92,7 @@ def test_names_of_europe_are_printed_as_they_are(tmp_path, name):
 
 
 def test_without_fonts_names_are_written_in_latin_letters(tmp_path, monkeypatch):
-    monkeypatch.setattr(sheet, "FONT_FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(paper, "FONT_FOLDERS", (str(tmp_path),))
     for name, shown in (
         ("Jörg Weiß", "Jörg Weiß"),
         ("Αθηνά Ψυχή", "Athina Psychi"),

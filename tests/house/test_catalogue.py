@@ -11,7 +11,7 @@ CATALOGUES = catalogue.paths()
 MAIN_ROADS = (
     "accounts/addresses", "accounts/login", "accounts/passwords", "accounts/registry",
     "backup/coverage", "backup/decisions", "backup/letter", "backup/trouble", "devices/arrivals",
-    "hardware/base", "health/", "maildisk", "panel/", "queue/dsn", "queue/envelope", "safekeeping", "sending",
+    "hardware/base", "health/", "maildisk", "panel/panel", "panel/patterns", "queue/dsn", "queue/envelope", "safekeeping", "sending",
     "web/fields", "web/operations", "web/people", "words", "zone/records",
 )  # fmt: skip
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
