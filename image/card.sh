@@ -10,10 +10,13 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 base=$1 initramfs=$2 app=$3
 SIGNATURE=50696c6c # of the partition table; the kernel calls partition N PARTUUID=50696c6c-0N
+SWITCH_AT=$((2051 * 512)) # where autoboot.txt lies on partition 1: it is changed in place (helper/switch.py)
 STATE_MIB=64
 starts=(0 4 68 324 580 584 1612 2640) # MiB; 4 is the extended partition
 sizes=(0 64 256 256 0 1024 1024 "$STATE_MIB")
 
+key=$("$RECIPE/key.sh")
+version=$("$ROOT/.venv/bin/python" -c 'import appliance; print(appliance.__version__)')
 work=$(mktemp -d "${TMPDIR:-/tmp}/pillarbox-card.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 root=$work/root
@@ -25,6 +28,8 @@ unpack_root() {
   rm -rf --one-file-system "${root:?}"/var/cache/* "${root:?}"/var/lib/apt/lists/* "${root:?}"/var/log/* "${root:?}/etc/resolv.conf"
   cp -r --preserve=mode "$RECIPE/rootfs/." "$root/"
   cp "$ROOT"/systemd/* "$root/usr/lib/systemd/system/"
+  openssl pkey -in "$key" -pubout -out "$root/usr/lib/pillarbox/update.pem"
+  printf '%s\n' "$version" >"$root/usr/lib/pillarbox/version"
   mkdir -p "$root/state" "$root/srv/pillarbox" "$root/var/lib/pillarbox" "$root/usr/share/doc/pillarbox"
   cp "$ROOT/README.md" "$ROOT/LICENSE" "$root/usr/share/doc/pillarbox/"
   chmod -R u=rwX,go=rX "$root/usr/share/doc/pillarbox"
@@ -51,9 +56,9 @@ split_boot() {
   rm -rf --one-file-system "${modules:?}/dtb" "${root:?}"/boot/* "${root:?}/usr/lib/raspi-firmware" "${root:?}"/{vmlinuz,initrd.img}{,.old}
 }
 
-fat() { # FILE LABEL ID MIB FOLDER
+fat() { # FILE LABEL ID MIB FOLDER OPTIONS
   truncate -s "$4M" "$1"
-  mkfs.vfat --invariant -F 32 -n "$2" -i "$3" "$1" >/dev/null
+  mkfs.vfat --invariant -F 32 -n "$2" -i "$3" "${@:6}" "$1" >/dev/null
   find "$5" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
   (cd "$5" && find . -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | xargs -I{} mcopy -s -p -m -i "$1" {} ::)
 }
@@ -61,7 +66,8 @@ fat() { # FILE LABEL ID MIB FOLDER
 make_partitions() {
   mkdir "$work/select"
   cp "$RECIPE/firmware/autoboot.txt" "$work/boot/bootcode.bin" "$work/select/"
-  fat "$work/1" PILLARBOX 50420001 "${sizes[1]}" "$work/select"
+  fat "$work/1" PILLARBOX 50420001 "${sizes[1]}" "$work/select" -R 32 -s 1
+  cmp -s -i "$SWITCH_AT:0" -n 128 "$work/1" "$RECIPE/firmware/autoboot.txt" || fail "autoboot.txt does not lie where it is changed."
   printf 'root=PARTUUID=%s-05 rootfstype=erofs ro rootwait pillarbox.state=PARTUUID=%s-07 net.ifnames=0 panic=10 console=tty0\n' \
     $SIGNATURE $SIGNATURE >"$work/boot/cmdline.txt"
   fat "$work/2" BOOT-A 50420002 "${sizes[2]}" "$work/boot"
@@ -93,7 +99,6 @@ write_manifest() {
   find "$root/opt/pillarbox" -maxdepth 4 -name '*.dist-info' -printf '%f\n' | sed 's/\.dist-info$//; s/-/ /' | sort >"$1.python"
 }
 
-version=$("$ROOT/.venv/bin/python" -c 'import appliance; print(appliance.__version__)')
 mkdir -p "$ROOT/dist"
 name=$ROOT/dist/pillarbox-$version
 unpack_root
@@ -103,9 +108,11 @@ write_manifest "$name"
 make_partitions
 write_card "$name.img.new"
 mv "$name.img.new" "$name.img"
-say "Packing the card ..."
+say "Packing the update and the card ..."
+"$ROOT/.venv/bin/python" "$RECIPE/pack.py" "$version" "$work/2" "$work/5" "$RECIPE/notes" "$key" "$name.update"
 zstd -q -T0 -12 -f "$name.img" -o "$name.img.zst"
 "$ROOT/.venv/bin/python" "$RECIPE/paper.py" "$ROOT/dist" "pillarbox-$version"
-(cd "$ROOT/dist" && sha256sum "pillarbox-$version".{img,img.zst,packages,python} "pillarbox-$version"-*.pdf >"pillarbox-$version.sha256")
+(cd "$ROOT/dist" && sha256sum "pillarbox-$version".{img,img.zst,update,packages,python} "pillarbox-$version"-*.pdf >"pillarbox-$version.sha256")
+openssl pkeyutl -sign -rawin -inkey "$key" -in "$name.sha256" -out "$name.sha256.sig"
 ls -l --block-size=M "$name".* >&2
 printf '%s\n' "$name.img"

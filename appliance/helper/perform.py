@@ -10,15 +10,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
-from appliance.helper import disks, network
+from appliance.helper import disks, network, systems
 from appliance.helper.network import Plan
 from appliance.helper.requests import (
     LONGEST_LINE,
     BadRequest,
+    ChangeSystem,
     Format,
+    InstallUpdate,
     KeepNetwork,
+    KeepSystem,
+    LookAtUpdate,
     Mount,
     MountMail,
     PowerOff,
@@ -26,8 +31,10 @@ from appliance.helper.requests import (
     Request,
     Restart,
     Smart,
+    SystemStatus,
     TryNetwork,
     UndoNetwork,
+    UndoSystem,
     Unmount,
     from_line,
 )
@@ -60,6 +67,8 @@ def perform(request: Request) -> dict[str, Any]:
         case TryNetwork() | KeepNetwork() | UndoNetwork():
             _network(request)
             return {}
+        case _:
+            return _system(request)
 
 
 def _network(request: TryNetwork | KeepNetwork | UndoNetwork) -> None:
@@ -70,6 +79,28 @@ def _network(request: TryNetwork | KeepNetwork | UndoNetwork) -> None:
             network.keep()
         case UndoNetwork():
             network.undo()
+
+
+def _system(
+    request: LookAtUpdate | InstallUpdate | SystemStatus | ChangeSystem | KeepSystem | UndoSystem,
+) -> dict[str, Any]:
+    card = systems.here()
+    match request:
+        case LookAtUpdate(path):
+            return systems.look(Path(path), card)
+        case SystemStatus():
+            return systems.status(card)
+        case InstallUpdate(path):
+            systems.install(Path(path), card)
+        case KeepSystem():
+            systems.keep(card)
+        case ChangeSystem():
+            systems.change_over(card)
+            systems.restart()
+        case UndoSystem():
+            systems.undo(card)
+            systems.restart()
+    return {}
 
 
 def answer(line: bytes) -> dict[str, Any]:

@@ -113,9 +113,54 @@ class UndoNetwork:
     name: ClassVar = "undo-network"
 
 
+@dataclass(frozen=True, slots=True)
+class LookAtUpdate:
+    """What an update in a file is; answers {"version": ..., "notes": ..., "refusal": ...}."""
+
+    name: ClassVar = "look-at-update"
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstallUpdate:
+    """Write an update to the system that does not run; nothing else changes."""
+
+    name: ClassVar = "install-update"
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStatus:
+    """Which system runs, whether it is on trial, and what the other one holds."""
+
+    name: ClassVar = "system-status"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSystem:
+    """Start the machine again with the other system, on trial."""
+
+    name: ClassVar = "change-system"
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSystem:
+    """The system that runs has proven itself."""
+
+    name: ClassVar = "keep-system"
+
+
+@dataclass(frozen=True, slots=True)
+class UndoSystem:
+    """Start the machine again with the system before the trial."""
+
+    name: ClassVar = "undo-system"
+
+
 Request = (
     Mount | Unmount | MountMail | ReleaseMail | Format | Smart | PowerOff | Restart
     | TryNetwork | KeepNetwork | UndoNetwork
+    | LookAtUpdate | InstallUpdate | SystemStatus | ChangeSystem | KeepSystem | UndoSystem
 )  # fmt: skip
 KINDS: dict[str, type[Any]] = {kind.name: kind for kind in get_args(Request)}
 

@@ -47,6 +47,7 @@ FLOORS = {
             "speech",
             "migration",
             "support",
+            "updates",
         ),
         5,
     ),
@@ -93,6 +94,7 @@ FLOORS = {
             "lanpage",
             "control",
             "migrating",
+            "updating",
         ),
         7,
     ),
@@ -125,7 +127,7 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|tidying|supporting|panel|watch|daemon|starting|doors|outside|intake|publishing|sending|replying|reporting|maildisk|moving|switching|adapting|sampling|requests|control|threads|postroom|networking|backupjob|parting|migrating"
+    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|simulating|backuping|daykeeping|tidying|supporting|panel|watch|daemon|starting|doors|outside|intake|publishing|sending|replying|reporting|maildisk|moving|switching|adapting|sampling|requests|control|threads|postroom|networking|backupjob|parting|migrating|updating"
     r"|net/connection|net/proxy|net/resolver|net/systemd|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"
@@ -258,7 +260,8 @@ def test_only_files_py_changes_the_disk():
 
 def test_what_runs_as_root_imports_only_the_standard_library_and_itself():
     of_root = [
-        PACKAGE / "helper" / f"{name}.py" for name in ("perform", "disks", "run", "requests")
+        PACKAGE / "helper" / f"{name}.py"
+        for name in ("perform", "disks", "run", "requests", "bundle", "switch", "systems")
     ]
     wrong = [
         f"{name_of(path)} imports {module}"
