@@ -224,9 +224,9 @@ def keeps_nothing(now: float) -> Condition:
     return Condition(
         KEEPS_NOTHING,
         Severity.FAULT,
-        "The card cannot be used: the box knows nothing of its people, and keeps nothing of what is "
-        "done now. Mail on the mail disk is as it was, and other servers will send again what was "
-        "not taken.",
+        "The card cannot be used: the box knows nothing of its people, and keeps nothing of what "
+        "is done now. Mail on the mail disk is as it was, and other servers will send again what "
+        "was not taken.",
         "Restart the box. If it says this again, write the system to a new card, start the box "
         "from it, and bring everything back from the backup drive with the words of the recovery "
         "sheet.",
