@@ -56,9 +56,7 @@ class Remains:
 
 def look_at(card: Path, folder: Path) -> Remains:
     """Play the journal of the state partition back, as the box does when it starts, and read it."""
-    state = folder / "state.img"
-    layer = f"driver=raw,offset={_STATE_BEGINS},file.driver=qcow2,file.file.filename={card}"
-    subprocess.run(["qemu-img", "convert", "--image-opts", layer, "-O", "raw", state], check=True)
+    state = _state_image(card, folder)
     mended = subprocess.run(["e2fsck", "-p", state], capture_output=True, text=True, check=False)
     looked = subprocess.run(["e2fsck", "-fn", state], capture_output=True, text=True, check=False)
     clean = mended.returncode in {0, 1} and looked.returncode == 0
@@ -68,6 +66,23 @@ def look_at(card: Path, folder: Path) -> Remains:
             clean, mended.stdout + looked.stdout,
             _tokens(mail / "people"), _tokens(mail / "queue"), _doubled_uids(mail / "people"),
         )  # fmt: skip
+
+
+@contextlib.contextmanager
+def state_of(card: Path, folder: Path) -> Iterator[Path]:
+    """The files of a card's state partition, after the plug was pulled; `card` keeps its own."""
+    state = _state_image(card, folder)
+    subprocess.run(["e2fsck", "-p", state], check=False, capture_output=True)
+    with _mounted(state, folder / "state") as root:
+        yield root
+    state.unlink()
+
+
+def _state_image(card: Path, folder: Path) -> Path:
+    state = folder / "state.img"
+    layer = f"driver=raw,offset={_STATE_BEGINS},file.driver=qcow2,file.file.filename={card}"
+    subprocess.run(["qemu-img", "convert", "--image-opts", layer, "-O", "raw", state], check=True)
+    return state
 
 
 @contextlib.contextmanager
