@@ -19,7 +19,7 @@ def check(facts: Facts, now: float) -> list[Finding]:
     if now < time.built_at - DAY:
         sentence = "The clock is wrong: it is before the day this program was made."
         return [attention("health-clock", sentence, _REMEDY)]
-    began_at_that_day = 0 < time.built_at and abs(time.booted_at - time.built_at) < _SET_BY_NOBODY
+    began_at_that_day = time.built_at > 0 and abs(time.booted_at - time.built_at) < _SET_BY_NOBODY
     if time.is_synchronised is False and began_at_that_day:
         sentence = "The clock is wrong: no time server has set it since the box was started."
         return [attention("health-clock", sentence, _REMEDY)]
