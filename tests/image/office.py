@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.support.box import Person
 
 STATE_BEGINS = 2640 << 20  # on the card (image/card.sh)
+PEOPLE = [Person(f"{name}@office.test", f"correct horse {name}") for name in ("kim", "lou", "max")]
 _TOKEN = re.compile(rb"\r\nX-Token: (\S+)")
 _UID = re.compile(r",U=(\d+)")
 
