@@ -177,7 +177,9 @@ class Caring:
             time=Time(
                 time.built_at, time.jumped_by, time.jumped_at,
                 vitals.is_clock_synchronised(), time.running_seconds,
+                parts.clock.wall() - parts.clock.monotonic(),
             ),
+            is_connected=None if parts.options.simulate else bool(vitals.addresses()),
             certificate=measure.certificate(parts.options.state / TLS),
             waiting=waiting,
             memory=measure.memory(),

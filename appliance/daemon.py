@@ -31,7 +31,7 @@ from appliance.helper.requests import PowerOff
 from appliance.lanpage import LanPage
 from appliance.lastgood import Loaded
 from appliance.letters import Letters
-from appliance.maildisk import MailDisk
+from appliance.maildisk import MailDisk, keeps_nothing
 from appliance.migrating import Migrating
 from appliance.moving import Moving
 from appliance.net import certificates, systemd, tls
@@ -40,7 +40,7 @@ from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
 from appliance.parting import Leavers
-from appliance.parts import TLS, Options, Parts, in_lan, names
+from appliance.parts import NOTHING_KEPT, TLS, Options, Parts, in_lan, names
 from appliance.replying import Replying
 from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
@@ -185,7 +185,10 @@ class Daemon:
         return acts | Supporting(self._parts, acts).acts()
 
     async def recover(self) -> None:
-        """End, so that everything can be brought back. Raises Refused: there are accounts."""
+        """End, so that everything can be brought back. Raises Refused: there are accounts, or
+        nothing can be kept."""
+        if (self._parts.options.state / NOTHING_KEPT).exists():
+            raise Refused(keeps_nothing(0.0).sentence)
         if self._parts.gate.directory.accounts:
             raise Refused(
                 "This box has accounts already; everything is brought back to a new box only. Mail "

@@ -19,12 +19,13 @@ from appliance import files
 from appliance.conditions import Condition, Severity
 from appliance.errors import PillarboxError, StorageOffline, StorageReadOnly, Temporary
 from appliance.hardware import vitals
-from appliance.parts import HAD_MAIL_DISK, Parts
+from appliance.parts import HAD_MAIL_DISK, NOTHING_KEPT, Parts
 
 log = logging.getLogger("pillarbox")
 
 _TICK_SECONDS = 1.0
 READ_ONLY = "mail-disk-read-only"
+KEEPS_NOTHING = "card"
 _PLUG_IN = "Plug the mail disk in; mail is not lost, other servers will send it again."
 _MEND = (
     "Pull the mail disk and plug it in again, or restart the box: it is looked over and mended. "
@@ -35,6 +36,7 @@ _DELIVERIES_SECONDS, _WORK_SECONDS = 30.0, 20.0
 MIB = 1024 * 1024
 _OFFLINE = "451 4.3.0 The mail disk is not available at the moment; try again later."
 _READ_ONLY = "451 4.3.0 The mail disk can only be read at the moment; try again later."
+_KEEPS_NOTHING = "451 4.3.0 Nothing can be kept at the moment; try again later."
 _FULL = "452 4.3.1 There is no room for mail at the moment; try again later."
 
 
@@ -48,9 +50,12 @@ class MailDisk:
         self._is_read_only = False
         self._is_paused = False
         self._paused_at = 0.0
+        self._keeps_nothing = (parts.options.state / NOTHING_KEPT).exists()
 
     def refusal(self) -> str:
         """Why no mail can be taken now, as an SMTP reply; empty when it can."""
+        if self._keeps_nothing:  # nor is it known whose mail is taken here
+            return _KEEPS_NOTHING
         if self._is_paused or not self._parts.queue.is_started or not self._parts.store.is_online:
             return _OFFLINE
         return _READ_ONLY if self._is_read_only else self._no_room
@@ -89,6 +94,8 @@ class MailDisk:
 
     async def bring_up(self) -> None:
         """Bring store and queue up if the disk is there."""
+        if self._keeps_nothing:
+            self._parts.board.put_up(keeps_nothing(self._parts.clock.wall()))
         try:
             await asyncio.to_thread(self._start)
         except (PillarboxError, OSError) as error:
@@ -210,3 +217,18 @@ class MailDisk:
                 self._parts.clock.wall(),
             )
         )
+
+
+def keeps_nothing(now: float) -> Condition:
+    """What stands on the board of a box that knows nothing of its people and can keep nothing."""
+    return Condition(
+        KEEPS_NOTHING,
+        Severity.FAULT,
+        "The card cannot be used: the box knows nothing of its people, and keeps nothing of what "
+        "is done now. Mail on the mail disk is as it was, and other servers will send again what "
+        "was not taken.",
+        "Restart the box. If it says this again, write the system to a new card, start the box "
+        "from it, and bring everything back from the backup drive with the words of the recovery "
+        "sheet.",
+        now,
+    )

@@ -36,6 +36,8 @@ from appliance.trace.recorder import Recorder
 
 HAD_MAIL_DISK = "had-mail-disk"
 """A file in STATE with the identity of the mail disk: none, or another, is no normal state."""
+NOTHING_KEPT = "nothing-is-kept"
+"""A file in STATE: STATE is in memory alone, because the card cannot be used (image/initramfs)."""
 TLS = "tls"  # the directory in STATE
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from appliance.backup.trouble import Kind, is_hopeless
+from appliance.net import systemd
 from appliance.words import remaining
 
 POLL_SECONDS = 0.2
@@ -27,7 +28,8 @@ KILL_SECONDS = 5.0
 _KEPT_LINES = 40
 _LINE = 1 << 16
 _NICE = 15
-_GENTLE = ("setpriv", "--pdeathsig", "KILL", "nice", "-n", str(_NICE), "ionice", "-c", "3", "-t")
+_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+_GENTLE = ("nice", "-n", str(_NICE), "ionice", "-c", "3", "-t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def run(launch: Launch, watch: Watch, on_line: Callable[[bytes], None] | None = 
         FileNotFoundError: there is no such program.
     """
     child = subprocess.Popen(  # noqa: S603 - the words are ours
-        [*_GENTLE, *launch.words],
+        [*_before(), *launch.words],
         env=dict(launch.environment),
         cwd=launch.cwd,
         stdin=subprocess.DEVNULL,
@@ -126,6 +128,12 @@ def _stand_back(pid: int) -> None:
     one's own; the group has to be nice as well (sched(7), "The autogroup feature")."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w") as file:
         file.write(str(_NICE))
+
+
+def _before() -> tuple[str, ...]:
+    """What a child is started by. It ends with us: under systemd because all that we started does,
+    and there setpriv could not run, since it sets capabilities (capset is not for the daemon)."""
+    return _GENTLE if systemd.is_watched() else (*_WITH_US, *_GENTLE)
 
 
 def _wait(child: subprocess.Popen[bytes], watch: Watch, hopeless: list[Kind]) -> Kind | None:

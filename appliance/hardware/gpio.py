@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from appliance.errors import Refused
+from appliance.hardware import chips
 from appliance.hardware.base import Color, Led, Light
 from appliance.hardware.lamps import Lamp, Lamps, Together
 
 log = logging.getLogger("pillarbox.hardware")
 
 _BOUNCE_MS = 30
+_REVISION = Path("/proc/device-tree/system/linux,revision")  # told by the board's firmware
 _NEAREST = {  # what a lamp with fewer colours shows instead
     Color.AMBER: (Color.AMBER, Color.RED, Color.GREEN),
     Color.RED: (Color.RED, Color.AMBER, Color.GREEN),
@@ -149,6 +153,10 @@ class LampsOnly:
 
 def library() -> Any:
     """RPi.GPIO. Raises Refused where it is missing or is no board it knows."""
+    if (chip := chips.find()) is not None:  # read by rpi-lgpio, which would guess
+        os.environ.setdefault("RPI_LGPIO_CHIP", str(chip.number))
+        if not _REVISION.exists():
+            os.environ.setdefault("RPI_LGPIO_REVISION", chip.revision)
     try:
         return importlib.import_module("RPi.GPIO")
     except (ImportError, RuntimeError, OSError) as error:

@@ -70,6 +70,7 @@ class Time:
     jumped_at: float = 0.0
     is_synchronised: bool | None = None
     running_seconds: float = 0.0
+    booted_at: float = 0.0  # by the clock as it goes now
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class Facts:
     throttled: int | None = None  # the Raspberry Pi's flags
     time: Time | None = None
     certificate: Certificate | None = None
+    is_connected: bool | None = None  # there is an address by which others reach the box
     waiting: Waiting | None = None
     memory: Memory | None = None
     power_cuts: tuple[float, ...] = ()  # when the power came back

@@ -7,6 +7,7 @@ from appliance.health import (
     certificate,
     inodes,
     memory,
+    network,
     power,
     smart,
     space,
@@ -51,7 +52,7 @@ def keys(found):
 
 def test_a_machine_that_tells_nothing_has_no_findings():
     assert examine(Facts(), NOW) == []
-    assert len(CHECKS) == 10
+    assert len(CHECKS) == 11
 
 
 @pytest.mark.parametrize(
@@ -138,11 +139,22 @@ def test_a_weak_power_supply_is_named_now_and_when_it_was_weak():
         (Time(jumped_by=900, jumped_at=NOW - 60, running_seconds=7200), ["health-clock-jump"]),
         (Time(jumped_by=900, jumped_at=NOW - 7100, running_seconds=7200), []),  # at the start
         (Time(jumped_by=299, jumped_at=NOW - 60), []),
+        (Time(built_at=NOW - 90, booted_at=NOW - 90, is_synchronised=False), ["health-clock"]),
+        (Time(built_at=NOW - 90, booted_at=NOW - 90, is_synchronised=True), []),
+        (Time(built_at=NOW - DAY, booted_at=NOW - 90, is_synchronised=False), []),
         (Time(jumped_by=900, jumped_at=NOW - 2 * DAY), []),
     ],
 )
 def test_a_clock_that_is_wrong_jumped_or_is_set_by_nobody(time, key):
     assert keys(clock.check(Facts(time=time), NOW)) == key
+
+
+def test_a_box_without_an_address_says_so_once_the_router_had_time():
+    assert keys(network.check(Facts(time=Time(running_seconds=60), is_connected=False), NOW)) == [
+        "health-network"
+    ]
+    assert network.check(Facts(time=Time(running_seconds=20), is_connected=False), NOW) == []
+    assert network.check(Facts(time=Time(running_seconds=60), is_connected=True), NOW) == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A box in QEMU: the very card file as the disk of the machine `virt`, whose kernel and initramfs are
-taken from the card's own boot partition. Commands reach it over a virtio port, not over a network."""
+taken from the card's own boot partition. Commands reach it over a virtio port, not over a network.
+Leaving the context of a `Machine` pulls its plug."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 PILLARBOX = "runuser -u pillarbox -- /opt/pillarbox/bin/pillarbox --state /var/lib/pillarbox"
@@ -61,23 +62,35 @@ class Machine:
     """One start of a box; `ports` maps the box's ports to ports here."""
 
     def __init__(
-        self, folder: Path, card: Path, boot: Path, *,
-        ports: Sequence[int] = (), more: Sequence[str] = (), kernel_words: str = "",
+        self, folder: Path, card: Path | str, boot: Path, *,
+        ports: Sequence[int] | None = (), more: Sequence[str] = (), kernel_words: str = "",
     ) -> None:  # fmt: skip
+        """`card`: a file of `layer`, or QEMU's words for a disk. `ports` None: no network device."""
         self.folder, self.started = folder, time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         self.serial = folder / "serial.log"
-        self.ports: Mapping[int, int] = {each: free_port() for each in ports}
+        self._has_network = ports is not None
+        self.ports: Mapping[int, int] = {each: free_port() for each in ports or ()}
         self._process = subprocess.Popen(
             [*qemu(), *self._arguments(card, boot, kernel_words), *more],
             stdin=subprocess.DEVNULL, stderr=(folder / "stderr").open("wb"),
         )  # fmt: skip
-        _, self._monitor = self._connect("monitor")
-        json.loads(self._monitor.readline())
-        self.monitor("qmp_capabilities")
-        self._agent_socket, self._agent = self._connect("agent")
+        try:
+            _, self._monitor = self._connect("monitor")
+            json.loads(self._monitor.readline())
+            self.monitor("qmp_capabilities")
+            self._agent_socket, self._agent = self._connect("agent")
+        except BaseException:
+            self.close()
+            raise
 
-    def _arguments(self, card: Path, boot: Path, words: str) -> list[str]:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _arguments(self, card: Path | str, boot: Path, words: str) -> list[str]:
         for name, text in (
             ("agent.py", (Path(__file__).parent / "agent.py").read_text()),
             ("t.service", _UNIT),
@@ -87,6 +100,10 @@ class Machine:
         forwards = "".join(
             f",hostfwd=tcp:127.0.0.1:{here}-:{box}" for box, here in self.ports.items()
         )
+        network = (
+            f"-netdev user,id=net,restrict=on{forwards} -device virtio-net-pci,netdev=net,romfile="
+        )
+        disk = card if isinstance(card, str) else f"format=qcow2,file={card},cache=writeback"
         credential = "name=opt/io.systemd.credentials"
         return shlex.split(
             "-machine virt -accel tcg,thread=multi -cpu cortex-a72 -smp 2 -m 1024 -nodefaults"
@@ -94,13 +111,12 @@ class Machine:
             f" -qmp unix:{self.folder}/monitor,server=on,wait=off"
             f" -kernel {boot}/vmlinuz -initrd {boot}/initrd.img"
             f" -append '{cmdline} console=ttyAMA0 systemd.wants=t.service {words}'"
-            f" -drive if=none,id=card,format=qcow2,file={card},cache=writeback"
+            f" -drive if=none,id=card,{disk}"
             " -device virtio-blk-pci,drive=card,serial=card -device virtio-rng-pci"
             " -device virtio-serial-pci"
             f" -chardev socket,id=agent,path={self.folder}/agent,server=on,wait=off"
             " -device virtserialport,chardev=agent,name=test.agent"
-            f" -netdev user,id=net,restrict=on{forwards} -device virtio-net-pci,netdev=net,romfile="
-            " -device qemu-xhci,id=usb"
+            f" {network if self._has_network else ''} -device qemu-xhci,id=usb"
             f" -fw_cfg {credential}/agent.py,file={self.folder}/agent.py"
             f" -fw_cfg {credential}/systemd.extra-unit.t.service,file={self.folder}/t.service"
         )

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tests.support.box import Person
 
-_STATE_BEGINS = 2640 << 20  # on the card (image/card.sh)
+STATE_BEGINS = 2640 << 20  # on the card (image/card.sh)
+PEOPLE = [Person(f"{name}@office.test", f"correct horse {name}") for name in ("kim", "lou", "max")]
 _TOKEN = re.compile(rb"\r\nX-Token: (\S+)")
 _UID = re.compile(r",U=(\d+)")
 
@@ -56,13 +57,11 @@ class Remains:
 
 def look_at(card: Path, folder: Path) -> Remains:
     """Play the journal of the state partition back, as the box does when it starts, and read it."""
-    state = folder / "state.img"
-    layer = f"driver=raw,offset={_STATE_BEGINS},file.driver=qcow2,file.file.filename={card}"
-    subprocess.run(["qemu-img", "convert", "--image-opts", layer, "-O", "raw", state], check=True)
+    state = _state_image(card, folder)
     mended = subprocess.run(["e2fsck", "-p", state], capture_output=True, text=True, check=False)
     looked = subprocess.run(["e2fsck", "-fn", state], capture_output=True, text=True, check=False)
     clean = mended.returncode in {0, 1} and looked.returncode == 0
-    with _mounted(state, folder / "state") as root:
+    with mounted(state, folder / "state") as root:
         mail = root / "pillarbox/mail"
         return Remains(
             clean, mended.stdout + looked.stdout,
@@ -71,9 +70,27 @@ def look_at(card: Path, folder: Path) -> Remains:
 
 
 @contextlib.contextmanager
-def _mounted(image: Path, place: Path) -> Iterator[Path]:
+def state_of(card: Path, folder: Path) -> Iterator[Path]:
+    """The files of a card's state partition, after the plug was pulled; `card` keeps its own."""
+    state = _state_image(card, folder)
+    subprocess.run(["e2fsck", "-p", state], check=False, capture_output=True)
+    with mounted(state, folder / "state") as root:
+        yield root
+    state.unlink()
+
+
+def _state_image(card: Path, folder: Path) -> Path:
+    state = folder / "state.img"
+    layer = f"driver=raw,offset={STATE_BEGINS},file.driver=qcow2,file.file.filename={card}"
+    subprocess.run(["qemu-img", "convert", "--image-opts", layer, "-O", "raw", state], check=True)
+    return state
+
+
+@contextlib.contextmanager
+def mounted(image: Path, place: Path, *, how: str = "ro") -> Iterator[Path]:
+    """The files of an image."""
     place.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-o", "loop,ro", image, place], check=True)
+    subprocess.run(["mount", "-o", f"loop,{how}", image, place], check=True)
     try:
         yield place
     finally:

@@ -51,6 +51,9 @@ def routes(desk: Desk) -> list[Route]:
     async def begin(request: Request) -> Response:
         if await desk.blocking(people.has_owner, desk.database):
             return await _go_on(request, desk)
+        useless = next((each for each in desk.board.standing() if each.key == "card"), None)
+        if useless is not None:
+            return render.page(request, desk, "card.html", condition=useless)
         if request.method == "POST":
             return await _make_owner(request, desk)
         country = places.guess(request.headers.get("accept-language", ""))

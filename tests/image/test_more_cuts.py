@@ -1,0 +1,188 @@
+"""The plug is pulled in other moments: in the first start, while settings are written, while a backup
+runs, and with a disk that forgets what it was not told to flush."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance import lastgood
+from tests.image import drives
+from tests.image.conftest import PORTS
+from tests.image.machine import PILLARBOX, Machine, layer, wait_until_it_serves
+from tests.image.office import PEOPLE, SecureWays, look_at, state_of
+from tests.image.page import eventually
+from tests.image.test_power import Table, work_until_the_cut
+from tests.support.mail import letter
+
+pytestmark = [pytest.mark.image, pytest.mark.timeout(7200)]
+FIRST = int(os.environ.get("PILLARBOX_FIRST_CUTS", "10"))
+SETTINGS = int(os.environ.get("PILLARBOX_SETTINGS_CUTS", "20"))
+BACKUPS = int(os.environ.get("PILLARBOX_BACKUP_CUTS", "3"))
+FLUSHES = int(os.environ.get("PILLARBOX_FLUSH_CUTS", "50"))
+_KEYS = "/var/lib/pillarbox/tls"
+_WRITER = """
+import itertools, sys
+from appliance.cli import main
+for number in itertools.cycle(range(20, 60)):
+    print(number, flush=True)
+    main(["--state", "/var/lib/pillarbox", "settings", "set", "smtp.largest_message_mib", str(number)])
+"""
+
+
+def test_a_first_start_that_is_cut_again_and_again_ends_well(
+    card: Path, boot: Path, tmp_path: Path
+) -> None:
+    """Each cut comes at another moment of the first 60 seconds; then the box is let start."""
+    moments, disk = random.Random(8), layer(card, tmp_path / "card.qcow2")
+    for number in range(FIRST):
+        with Machine(tmp_path / f"cut{number}", disk, boot):
+            time.sleep(moments.uniform(1.0, 60.0))
+    with Machine(tmp_path / "last", disk, boot, ports=PORTS) as machine:
+        machine.wait_for_agent()
+        print(f"\nserves after {FIRST} cuts: {wait_until_it_serves(machine):.0f} s")
+        assert machine.run("systemctl --failed --no-legend --plain") == ""
+        assert re.fullmatch("[0-9a-f]{32}", machine.run("cat /etc/machine-id").strip())
+        machine.run("test -s /var/lib/systemd/random-seed")
+        certificate = machine.run(f"cat {_KEYS}/server.pem")
+        assert certificate.count("BEGIN CERTIFICATE") >= 1
+        assert "PRIVATE KEY" in certificate + machine.run(f"cat {_KEYS}/*.key")
+        with contextlib.closing(SecureWays(machine.ports).imap()) as client:
+            assert b"IMAP4rev1" in client.capability()[1][0] or client.capabilities
+        machine.run(f"{PILLARBOX} domain add office.test")
+        machine.run("for i in $(seq 60); do [ -e /state/grown ] && exit 0; sleep 1; done; exit 1")
+    assert look_at(disk, tmp_path).clean
+
+
+def test_settings_that_are_written_are_the_old_or_the_new_ones(
+    snapshot: Path, boot: Path, tmp_path: Path
+) -> None:
+    moments, found = random.Random(9), set()
+    (tmp_path / "writer.py").write_text(_WRITER)
+    for number in range(SETTINGS):
+        with Machine(
+            tmp_path / f"cut{number}", snapshot, boot, more=("-loadvm", "working")
+        ) as machine:
+            machine.run(
+                f"cat >/tmp/writer.py <<'END'{_WRITER}END\n"
+                "runuser -u pillarbox -- /opt/pillarbox/bin/python /tmp/writer.py >/tmp/said 2>&1 &"
+                "for i in $(seq 60); do grep -q 2[1-9] /tmp/said && exit 0; sleep 0.2; done; exit 1"
+            )
+            time.sleep(moments.uniform(0.0, 3.0))
+        with state_of(snapshot, tmp_path) as root:
+            text = (root / "pillarbox/settings.toml").read_text()
+            lastgood.checked(text)
+            value = re.fullmatch(r"\[smtp\]\nlargest_message_mib = (\d+)\n", text)
+            assert value is not None, text
+            found.add(int(value[1]))
+    print(f"\nsettings after {SETTINGS} cuts: {sorted(found)}")
+    assert found <= set(range(20, 60))
+    assert len(found) > 1 or SETTINGS < 3
+
+
+def test_a_backup_that_is_cut_leaves_the_earlier_ones_and_the_next_succeeds(
+    snapshot: Path, boot: Path, tmp_path: Path
+) -> None:
+    moments, stick = random.Random(10), drives.with_exfat(tmp_path / "stick.img", "STICK")
+    card = tmp_path / "card.qcow2"
+    shutil.copy(snapshot, card)
+    machine = Machine(tmp_path / "first", card, boot, ports=PORTS, more=("-loadvm", "working"))
+    with machine:
+        drives.plug(machine, "stick", stick)
+        drive = "ls /run/pillarbox/drives/* -d | head -1"
+        machine.run(
+            f"for i in $(seq 60); do [ -b /dev/sda ] && exit 0; sleep 1; done; exit 1; {drive}"
+        )
+        eventually(lambda: "STICK" in machine.run(f"{PILLARBOX} drive list"), "it is seen", 60)
+        root = machine.run("findmnt -n -o TARGET /dev/sda | head -1").strip()
+        machine.run(f"{PILLARBOX} backup target add {root}", seconds=300)
+        machine.run(f"{PILLARBOX} backup now", seconds=600)
+    versions = 1
+    for number in range(BACKUPS):
+        with _with_stick(machine_folder := tmp_path / f"cut{number}", card, boot, stick) as machine:
+            _fill(machine, number)
+            machine.run(f"({PILLARBOX} backup now >/run/said 2>&1 &)")
+            time.sleep(moments.uniform(1.0, 20.0))
+        del machine_folder
+        with _with_stick(tmp_path / f"after{number}", card, boot, stick) as machine:
+            machine.run(f"{PILLARBOX} backup now", seconds=900)
+            listed = machine.run(f"{PILLARBOX} backup list").count("proven")
+            assert listed > versions, "the earlier ones, and the new one"
+            versions = listed
+            machine.run(f"{PILLARBOX} backup verify", seconds=900)
+
+
+def test_a_disk_that_forgets_what_was_not_flushed_loses_nothing_acknowledged(
+    snapshot: Path, boot: Path, tmp_path: Path
+) -> None:
+    """What the box did not have flushed is gone at each cut, as with a disk with a cache of its own;
+    a file that was written past the page cache and never flushed shows that it is."""
+    moments, table, forgotten = random.Random(11), Table(), 0
+    for number in range(FLUSHES):
+        card = tmp_path / "card.qcow2"
+        shutil.copy(snapshot, card)
+        with _forgetful(card, tmp_path) as words:
+            machine = Machine(
+                tmp_path / f"cut{number}", words, boot, ports=PORTS, more=("-loadvm", "working")
+            )
+            with machine:
+                machine.run("printf %4096s kept >/state/probe; sync")
+                machine.run(
+                    "printf %4096s gone | dd of=/state/probe bs=4k oflag=direct conv=notrunc,nocreat"
+                )
+                ledger = work_until_the_cut(machine, moments.uniform(1.0, 6.0))
+        table.add(ledger, look_at(card, tmp_path))
+        with state_of(card, tmp_path) as root:
+            forgotten += (root / "probe").read_text().strip() == "kept"
+    print(f"\n{table}, forgot the probe {forgotten} times")
+    assert (table.missing, table.doubled, table.uids, table.unclean) == ([], [], [], [])
+    assert table.acknowledged > FLUSHES
+
+
+@contextlib.contextmanager
+def _forgetful(card: Path, folder: Path) -> Iterator[str]:
+    """QEMU's words for a disk that keeps in its cache what it was not told to flush; the cache is
+    lost when this is left."""
+    socket = folder / "nbd"
+    socket.unlink(missing_ok=True)
+    server = subprocess.Popen(
+        ["nbdkit", "--foreground", "--exit-with-parent", "--unix", socket, "--filter=cache",
+         "file", f"file={card}", "cache=writeback"],
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        eventually(socket.exists, "nbdkit is there", 10)
+        yield f"driver=qcow2,file.driver=nbd,file.server.type=unix,file.server.path={socket}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextlib.contextmanager
+def _with_stick(folder: Path, card: Path, boot: Path, stick: Path) -> Iterator[Machine]:
+    with Machine(folder, card, boot, ports=PORTS) as machine:
+        machine.wait_for_agent()
+        wait_until_it_serves(machine)
+        drives.plug(machine, "stick", stick)
+        eventually(lambda: "STICK" in machine.run(f"{PILLARBOX} drive list"), "it is seen", 60)
+        yield machine
+
+
+def _fill(machine: Machine, number: int) -> None:
+    """Something for a backup to do."""
+    kim = PEOPLE[0]
+    with SecureWays(machine.ports).smtp(kim) as client:
+        for each in range(30):
+            body = os.urandom(20_000).hex() + "\r\n"
+            text = re.sub("(.{70})", "\\1\r\n", body)
+            message = letter(f"r{number}n{each}", kim.address, kim.address, text)
+            client.sendmail(kim.address, [kim.address], message)
