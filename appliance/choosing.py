@@ -20,7 +20,9 @@ from appliance.words import phrase
 GOOD = frozenset(("ext4", FOLDER))
 MIB = 1024 * 1024
 _MOVED = f"{arriving.MAIL}.moved-"
-_OF_NOBODY = frozenset(("lost+found",))
+REBUILT = "mail.rebuilding"
+"""A folder on a disk to which mail is brought back from a backup."""
+_OF_NOBODY = frozenset(("lost+found", REBUILT))
 _ROOM_FOR_MORE = 1.02  # directories, and what comes while it is copied
 
 

@@ -41,6 +41,7 @@ from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
 from appliance.parting import Leavers
 from appliance.parts import NOTHING_KEPT, TLS, Options, Parts, in_lan, names
+from appliance.rebuilding import Rebuilding
 from appliance.replying import Replying
 from appliance.requests import Requests
 from appliance.safekeeping import Safekeeping
@@ -84,6 +85,7 @@ class Daemon:
         self._caring: Caring | None = None
         self._sampling: Sampling | None = None
         self._moving: Moving | None = None
+        self._rebuilding: Rebuilding | None = None
         self._migrating = Migrating(parts, self._disk.refusal)
         self._page: LanPage | None = None
         self._stopping = asyncio.Event()
@@ -123,6 +125,8 @@ class Daemon:
                 await backups.stop()
                 if self._moving is not None:
                     self._moving.end()
+                if self._rebuilding is not None:
+                    self._rebuilding.end()
                 await self._stop(tasks)
         except TimeoutError:
             log.warning("not everything ended in time; nothing acknowledged is lost by that")
@@ -150,11 +154,11 @@ class Daemon:
         days, tidying = DayKeeping(parts), Tidying(parts)
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
         leavers, updating = Leavers(parts, self.change_people), self._updating(keeping)
-        moving = self._moving = Moving(parts, self._around(backups, keeping))
+        moving, rebuilding = self._moves(backups, keeping)
         adapting = Adapting(parts, self._doors, self._requests.ways_changed, self._stopping.set)
         acts = self._acts(
             backups, keeping, Simulating(parts.front, parts.clock), days, tidying, caring, sampling,
-            moving, adapting, network, replying, leavers, updating,
+            moving, rebuilding, adapting, network, replying, leavers, updating,
         )  # fmt: skip
         return acts, (
             ("mail disk", self._disk.watch),
@@ -171,12 +175,22 @@ class Daemon:
             ("days", days.run),
             ("old mail", tidying.run),
             ("moving", moving.run),
+            ("rebuilding", rebuilding.run),
             ("health", caring.run),
             ("network", network.run),
             ("samples", sampling.run),
             ("updates", updating.run),
             ("watchdog", systemd.feed_watchdog),
         )
+
+    def _moves(
+        self, backups: backuping.BackupRequests, keeping: Safekeeping
+    ) -> tuple[Moving, Rebuilding]:
+        """What has mail go to another disk."""
+        around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
+        moving = self._moving = Moving(self._parts, around)
+        rebuilding = self._rebuilding = Rebuilding(self._parts, around, moving)
+        return moving, rebuilding
 
     def _acts(self, *able: Able) -> dict[str, Act]:
         acts: dict[str, Act] = {"panel_test": self._panel.self_test, "recover": self.recover}

@@ -13,20 +13,23 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from appliance import files
 from appliance.conditions import Condition, Severity
-from appliance.errors import PillarboxError, StorageOffline, StorageReadOnly, Temporary
+from appliance.errors import PillarboxError, Refused, StorageOffline, StorageReadOnly, Temporary
 from appliance.hardware import vitals
 from appliance.parts import HAD_MAIL_DISK, NOTHING_KEPT, Parts
 
 log = logging.getLogger("pillarbox")
 
 _TICK_SECONDS = 1.0
-READ_ONLY = "mail-disk-read-only"
+MISSING, READ_ONLY = "mail-disk", "mail-disk-read-only"
 KEEPS_NOTHING = "card"
-_PLUG_IN = "Plug the mail disk in; mail is not lost, other servers will send it again."
+_PLUG_IN = (
+    "Plug the mail disk in; mail is not lost, other servers will send it again. If it is broken, "
+    'plug in a new disk and the backup drive: under "Disks" the mail comes back.'
+)
 _MEND = (
     "Pull the mail disk and plug it in again, or restart the box: it is looked over and mended. "
     "If it happens again, move the mail to another disk."
@@ -51,6 +54,7 @@ class MailDisk:
         self._is_paused = False
         self._paused_at = 0.0
         self._keeps_nothing = (parts.options.state / NOTHING_KEPT).exists()
+        self._bringing = asyncio.Lock()
 
     def refusal(self) -> str:
         """Why no mail can be taken now, as an SMTP reply; empty when it can."""
@@ -89,7 +93,7 @@ class MailDisk:
                 if not self._is_paused:
                     self._complain(str(error))
                 continue
-            parts.board.take_down("mail-disk")
+            parts.board.take_down(MISSING)
             self._judge_room(free)
 
     async def bring_up(self) -> None:
@@ -97,15 +101,35 @@ class MailDisk:
         if self._keeps_nothing:
             self._parts.board.put_up(keeps_nothing(self._parts.clock.wall()))
         try:
-            await asyncio.to_thread(self._start)
+            async with self._bringing:
+                await asyncio.to_thread(self._start)
         except (PillarboxError, OSError) as error:
             told = str(error) if isinstance(error, PillarboxError) else f"{error}."
             is_read_only = await asyncio.to_thread(vitals.is_read_only, self._parts.mail)
             self._complain(told, _MEND if is_read_only else _PLUG_IN)
         else:
-            self._parts.board.take_down("mail-disk")
+            self._parts.board.take_down(MISSING)
             self._on_ready()
             self._parts.runner.look_again()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the disk was looked for and is missing."""
+        is_told = any(each.key == MISSING for each in self._parts.board.standing())
+        return is_told and not self._parts.store.is_online
+
+    @contextlib.asynccontextmanager
+    async def while_away(self) -> AsyncIterator[None]:
+        """Within, another disk may become the mail disk; then that is brought up.
+
+        Raises:
+            Refused: the mail disk is there.
+        """
+        async with self._bringing:
+            if not self.is_away:
+                raise Refused("The mail disk is there again; mail goes on with it.")
+            yield
+        await self.bring_up()
 
     async def pause(self) -> None:
         """Stop store and queue in order, while the doors answer "temporarily not available".
@@ -169,11 +193,11 @@ class MailDisk:
     def _complain(self, sentence: str, remedy: str = "") -> None:
         board = self._parts.board
         board.take_down(READ_ONLY)
-        if not any(condition.key == "mail-disk" for condition in board.standing()):
+        if not any(condition.key == MISSING for condition in board.standing()):
             log.warning("the mail disk is not available: %s", sentence)
         remedy = remedy or _PLUG_IN
         now = self._parts.clock.wall()
-        board.put_up(Condition("mail-disk", Severity.FAULT, sentence, remedy, now))
+        board.put_up(Condition(MISSING, Severity.FAULT, sentence, remedy, now))
 
     def _judge_writing(self, *, is_read_only: bool) -> None:
         """ext4 stops writing when it finds itself damaged; what is on it can still be read."""
@@ -189,7 +213,7 @@ class MailDisk:
         if not self._is_read_only:
             log.warning("the mail disk can only be read")
         self._is_read_only = True
-        board.take_down("mail-disk")
+        board.take_down(MISSING)
         board.put_up(
             Condition(
                 READ_ONLY,

@@ -38,6 +38,7 @@ class Former:
     file_system: str = ""
     root: str = ""
     unread: tuple[str, ...] = ()  # files that could not be read, so they are only there
+    is_lost: bool = False  # it was missing when the mail came back from a backup
 
 
 @dataclass(frozen=True, slots=True)

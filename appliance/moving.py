@@ -109,6 +109,18 @@ class Moving:
     ) -> None:
         if not self._parts.queue.is_started:
             raise Temporary("The mail disk is not available at the moment; nothing can be moved.")
+        drive, root = await self.take(which, formats=formats, serial=serial)
+        wanted = Bound(drive.uuid, drive.file_system, drive.name, str(root), may_leave=may_leave)
+        try:
+            await asyncio.to_thread(mailplace.save, self._parts.options.state, wanted, MOVING)
+        except BaseException:
+            self._parts.place.target = None
+            raise
+        self._begin(drive, root, may_leave)
+
+    async def take(self, which: str, *, formats: bool, serial: str) -> tuple[Drive, Path]:
+        """A disk that mail can go to, ours alone from now on, and where its files are; formatted
+        where that is wanted. Raises NotFound, Refused."""
         drive = await self._chosen(which)
         if formats and serial != drive.serial:
             raise Refused("This is another disk than was shown; look at disk list again.")
@@ -122,18 +134,13 @@ class Moving:
                 await self._claim(drive)
             root = await asyncio.to_thread(self._parts.front.drives.mount, drive)
             await asyncio.to_thread(self._examine, root, drive)
-            wanted = Bound(
-                drive.uuid, drive.file_system, drive.name, str(root), may_leave=may_leave
-            )
-            state = self._parts.options.state
-            await asyncio.to_thread(mailplace.save, state, wanted, MOVING)
         except (PillarboxError, OSError) as error:
             self._parts.place.target = None
             await self._around.look_at_drives()
             if isinstance(error, OSError):
                 raise Refused(f"{drive.name} cannot be read ({error.strerror}).") from error
             raise
-        self._begin(drive, root, may_leave)
+        return drive, root
 
     async def status(self) -> dict[str, Any]:
         """Where the mail is, and how far it is moved."""
@@ -231,7 +238,7 @@ class Moving:
         if bound is not None and bound.uuid == wanted.uuid:  # the switch was made, and then the end
             await asyncio.to_thread(mailplace.forget, state, MOVING)
             return
-        drive = await asyncio.to_thread(_there, wanted, drives.everything)
+        drive = await asyncio.to_thread(drive_of, wanted, drives.everything)
         if drive is None:
             return
         try:
@@ -340,7 +347,9 @@ class Moving:
         if place.bound is not None and place.bound.uuid == former.uuid:  # mail came back to it
             files.remove_tree(Path(place.bound.root) / now.name)
             return
-        drive = _there(of, drives.everything)
+        drive = drive_of(of, drives.everything)
+        if drive is None and former.is_lost:
+            return
         if drive is None:
             raise Refused(f"The old copy is on {former.name}, which is not plugged in.")
         is_folder = drive.file_system == mailplace.FOLDER
@@ -358,7 +367,7 @@ def _remove(path: Path) -> None:
         files.unlink_if_there(path)
 
 
-def _there(wanted: Bound, everything: Callable[[], tuple[Drive, ...]]) -> Drive | None:
+def drive_of(wanted: Bound, everything: Callable[[], tuple[Drive, ...]]) -> Drive | None:
     """The drive of that UUID, if it is there; a folder needs no plug."""
     found = [each for each in everything() if wanted.is_on(each)]
     if found:

@@ -149,7 +149,7 @@ class Move:
         if is_copy and not (self._arriving / arriving.MAIL).exists():
             self._rename(there, self._arriving / arriving.MAIL)
         else:
-            self._rename(there, _free_name(self._root, self._today()))
+            self._rename(there, free_name(self._root, self._today()))
 
     def _noticed(self, done: Pass) -> None:
         if self._progress.step == _COPYING:  # what follows is too short to be foretold
@@ -244,7 +244,7 @@ class Move:
         if drive.file_system != mailplace.FOLDER:
             root = parts.front.drives.mail_root(drive)
         before, was = parts.place.bound, parts.mail
-        now = _free_name(was.parent, self._today())
+        now = free_name(was.parent, self._today())
         if before is None:
             left = Former(str(was), str(now))
             former: tuple[Former, ...] = (left,)
@@ -265,7 +265,7 @@ class Move:
             files.flush_directory(folder)
 
 
-def _free_name(folder: Path, today: str) -> Path:
+def free_name(folder: Path, today: str) -> Path:
     """mail.moved-DATE, or with a number when there is one of today."""
     name = folder / f"{arriving.MAIL}.moved-{today}"
     number = 1

@@ -1,9 +1,10 @@
-"""Everything back: a whole box from a version onto new hardware, or its state from the old disk.
+"""Everything back: a whole box from a version onto new hardware, or its state from the old disk; or
+only its mail, onto another disk, while the box runs without one (`rebuild_mail`).
 
-The daemon is down, or was never up. Accounts are put in place one by one, each by a rename of a
-folder that is complete and durable; the state comes last and its database last of all, so a box
-half restored has no accounts and says what to do. Doing it again goes on where it ended. Mail that
-waited for other servers is held: the old box may have sent it after the version was made.
+Otherwise the daemon is down, or was never up. Accounts are put in place one by one, each by a
+rename of a folder that is complete and durable; the state comes last and its database last of all,
+so a box half restored has no accounts and says what to do. Doing it again goes on where it ended.
+Mail that waited for other servers is held: the old box may have sent it after the version was made.
 
     MAIL/restoring.json    which version is being restored here
     MAIL/restore/          what restic is writing, never looked at by the store
@@ -31,7 +32,10 @@ from appliance.errors import BadSettings, PillarboxError, Refused
 from appliance.queue.envelope import State
 from appliance.queue.journal import JOURNAL
 from appliance.queue.queue import Queue
+from appliance.store.folder import Folder
+from appliance.store.guard import MARKER
 from appliance.store.holding import HELD
+from appliance.words import phrase
 
 RESTORING = "restoring.json"
 _PARTS = ("people", "queue")
@@ -72,9 +76,7 @@ def restore_all(engine: Engine, version: str, place: Place) -> str:
     check_state(place.scratch / "state", engine.repository.name)
     _note_restored(place.scratch / "state")
     files.replace(place.mail / RESTORING, json.dumps({"version": version}).encode())
-    _put_people(engine, version, place, about)
-    _put_queue(engine, version, place)
-    _put_held(engine, version, place)
+    _put_mail(engine, version, place, about)
     sentence = _sentence(about, place)
     _note_told(place.scratch / "state", sentence)
     put_state(place.scratch / "state", place.state)
@@ -90,12 +92,43 @@ def _sentence(about: About, place: Place) -> str:
         f"{about.host} is back as it was: {len(about.messages)} mailboxes with {count:,} messages, "
         "all accounts, settings and keys."
     )
+    return sentence + _of_the_held(place)
+
+
+def _of_the_held(place: Place) -> str:
     entries = Queue(place.mail / "queue", SystemClock()).look()
     held = sum(any(one.state is State.HELD for one in entry.progress) for entry in entries)
-    if held:
-        which = "1 message" if held == 1 else f"{held:,} messages"
-        sentence += f" {which} for other servers may have been sent since: see queue list."
-    return sentence
+    if not held:
+        return ""
+    which = "1 message" if held == 1 else f"{held:,} messages"
+    return f" {which} for other servers may have been sent since: see queue list."
+
+
+def rebuild_mail(engine: Engine, version: str, place: Place, identity: bytes) -> str:
+    """The mail of a version into a folder of its own, which then is the mail of this very box; a
+    sentence for people. Accounts and settings are not touched. Doing it again goes on.
+
+    Raises:
+        Refused: there is too little room.
+        TargetTrouble: the version is damaged or of a newer format.
+    """
+    if _begun(place) != version:  # of another try, which nobody wants any more
+        files.remove_tree(place.mail)
+        files.make_directories(place.mail)
+        files.replace(place.mail / RESTORING, json.dumps({"version": version}).encode())
+    files.remove_tree(place.scratch)
+    files.make_directory(place.scratch)
+    about = contents.about(engine, version, place.scratch)
+    _check_room(place, about)
+    _put_mail(engine, version, place, about)
+    files.replace(place.mail / MARKER, identity + b"\n")
+    files.remove_tree(place.scratch)
+    files.unlink_if_there(place.mail / RESTORING)
+    files.flush_directory(place.mail)
+    count = sum(about.messages.values())
+    sentence = phrase("1 message is back.") if count == 1 else f"{count:,} messages are back."
+    since = " What came after the backup was made is not among them."
+    return sentence + since + _of_the_held(place)
 
 
 def restore_state(engine: Engine, place: Place) -> str:
@@ -181,6 +214,12 @@ def _begun(place: Place) -> str:
 # --- putting it in place
 
 
+def _put_mail(engine: Engine, version: str, place: Place, about: About) -> None:
+    _put_people(engine, version, place, about)
+    _put_queue(engine, version, place)
+    _put_held(engine, version, place)
+
+
 def _put_people(engine: Engine, version: str, place: Place, about: About) -> None:
     people = place.mail / "people"
     files.make_directories(people)
@@ -199,9 +238,20 @@ def _put_people(engine: Engine, version: str, place: Place, about: About) -> Non
         if found != count:
             details = f"{account} has {found} messages and not {count}"
             raise TargetTrouble(Kind.DAMAGED, engine.repository.name, details)
+        _leap(fetched)
         files.remove_tree(people / account)
         files.rename(fetched, people / account)
         files.flush_directory(people)
+
+
+def _leap(account: Path) -> None:
+    """Mail that came later has numbers that the version does not know, and mail programs do."""
+    inside = [entry.path for entry in os.scandir(account) if entry.name.startswith(".")]
+    for path in (account, *map(Path, inside)):
+        if path.is_dir():
+            folder = Folder(path)
+            folder.load()
+            folder.leap()
 
 
 def _put_queue(engine: Engine, version: str, place: Place) -> None:

@@ -38,6 +38,7 @@ _NOT_THE_BOX = frozenset(
         "had-mail-disk",
         "mail-disk",
         "mail-disk-moving",
+        "mail-rebuilding",
         "control.sock",
         "mail",
         "backup-cache",

@@ -22,6 +22,8 @@ from appliance.store.flags import KEYWORDS_AT_MOST
 
 UID_BLOCK = 1_000
 MODSEQ_BLOCK = 1 << 20
+UID_LEAP, MODSEQ_LEAP = 1_000_000, 1 << 40
+"""More than a mailbox is given between two backups."""
 UID_AT_MOST = 0xFFFF_FFFE
 
 _KEYWORD_LINE = re.compile(rb"(\d{1,2}) (\S{1,200})")
@@ -80,6 +82,13 @@ class Folder:
         on_disk = Folder(self.path)
         on_disk.load()  # mbsync may have raised it meanwhile
         self._write_uids(min(max(beyond, on_disk.uid_ceiling) + UID_BLOCK, UID_AT_MOST))
+
+    def leap(self) -> None:
+        """A backup was put here: what was given out after it was made is not given out again
+        (RFC 9051 §2.3.1.1), since counting goes on far above. Durable."""
+        if self.uidvalidity:
+            self._write_uids(min(self.uid_ceiling + UID_LEAP, UID_AT_MOST))
+            self.raise_modseq_ceiling(self.modseq_ceiling + MODSEQ_LEAP)
 
     def raise_modseq_ceiling(self, beyond: int) -> None:
         """Make a block of MODSEQ values after `beyond` usable, durably."""

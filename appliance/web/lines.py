@@ -19,6 +19,7 @@ _OF = {
     "clock": ("clock", "time"),
 }
 """Which conditions belong to which line, by how their keys begin or what is in them."""
+_MENDED_UNDER_DISKS = frozenset(("mail-disk", "disk-rebuild", "disk-rebuild-failed"))
 _PAGES = {"settings": "/settings"}
 """Where the others are mended, when not under "Health"."""
 
@@ -44,7 +45,7 @@ def lines(
     left = list(status["conditions"])
     made = [
         _line(N_("Mail"), _taken(left, "mail"), _mail(status), "/queue"),
-        _line(N_("Mail disk"), _taken(left, "disk"), N_("The mail disk is well."), "/health"),
+        _disk(_taken(left, "disk")),
         _backup(_taken(left, "backup"), runs, backup, now),
         _line(N_("Certificate"), _taken(left, "certificate"), N_("It is good."), "/health"),
         _line(N_("Clock"), _taken(left, "clock"), N_("It is right."), "/health"),
@@ -57,6 +58,13 @@ def _mail(status: Mapping[str, Any]) -> str:
     if status["queued"]:
         return N_("Mail flows; some is still waiting to be sent.")
     return N_("Mail flows; nothing is waiting.")
+
+
+def _disk(conditions: list[Mapping[str, Any]]) -> Line:
+    """Where it is missing, the way leads to where the mail comes back from a backup."""
+    is_away = any(each["key"] in _MENDED_UNDER_DISKS for each in conditions)
+    path = "/disks" if is_away else "/health"
+    return _line(N_("Mail disk"), conditions, N_("The mail disk is well."), path)
 
 
 def _backup(

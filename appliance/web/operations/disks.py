@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.web.desk import Desk
-from appliance.web.fields import Field, Values
+from appliance.web.fields import Field, Kind, Values
 from appliance.web.language import N_
 from appliance.web.operation import Operation
+from appliance.web.operations.restoring import TARGET, VERSION
 from appliance.web.roles import Role, Visitor
 
 DISK = Field("disk", N_("Disk"))
 SERIAL = Field("serial", N_("Serial number"), required=False)
+ERASES = Field("erases", N_("Erase the disk first"), Kind.SWITCH, required=False)
 
 
 async def disks(desk: Desk, _visitor: Visitor, _values: Values) -> list[dict[str, Any]]:
@@ -46,6 +48,25 @@ async def forget_old(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str
     return {"deleted": await desk.ask("disk_forget_old")}
 
 
+async def rebuild_state(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
+    """Whether the mail has to come back onto a new disk, and how far that is."""
+    found: dict[str, Any] = await desk.ask("disk_rebuild_status")
+    return found
+
+
+async def rebuild(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """Bring all mail of a version back to a new disk, where the mail disk is gone."""
+    await desk.ask(
+        "disk_rebuild", which=values["disk"], target=values["target"], version=values["version"],
+        formats=values["erases"], serial=values["serial"],
+    )  # fmt: skip
+
+
+async def rebuild_stop(desk: Desk, _visitor: Visitor, _values: Values) -> None:
+    """Stop that; nothing was changed."""
+    await desk.ask("disk_rebuild_stop")
+
+
 _OWNER, _BOX, _READ = Role.OWNER, "box", "read"
 OPERATIONS = (
     Operation("disks", "GET", "/disks", Role.HELPER, _READ, N_("All disks"), disks),
@@ -59,4 +80,11 @@ OPERATIONS = (
     Operation("disk_stop", "POST", "/disks/stop", _OWNER, _BOX, N_("Stop the move"), stop),
     Operation("disk_forget_old", "POST", "/disks/forget-old", _OWNER, _BOX,
               N_("Delete the old copy"), forget_old, needs_button=True),
+    Operation("disk_rebuild_state", "GET", "/disks/rebuild", Role.HELPER, _READ,
+              N_("How far the mail is back on a new disk"), rebuild_state),
+    Operation("disk_rebuild", "POST", "/disks/rebuild", _OWNER, _BOX,
+              N_("Bring all mail back onto a new disk"), rebuild,
+              (DISK, SERIAL, ERASES, TARGET, VERSION), needs_button=True),
+    Operation("disk_rebuild_stop", "POST", "/disks/rebuild/stop", _OWNER, _BOX,
+              N_("Stop bringing all mail back"), rebuild_stop),
 )  # fmt: skip
