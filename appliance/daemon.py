@@ -187,14 +187,15 @@ class Daemon:
         self, backups: backuping.BackupRequests, keeping: Safekeeping
     ) -> tuple[Moving, Rebuilding]:
         """What has mail go to another disk."""
-        around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
+        around = self._around(backups, keeping)
         moving = self._moving = Moving(self._parts, around)
         rebuilding = self._rebuilding = Rebuilding(self._parts, around, moving)
         return moving, rebuilding
 
     def _acts(self, *able: Able) -> dict[str, Act]:
         acts: dict[str, Act] = {"panel_test": self._panel.self_test, "recover": self.recover}
-        for each in (Letters(self._parts), self._requests, self._migrating, *able):
+        every: tuple[Able, ...] = (Letters(self._parts), self._requests, self._migrating, *able)
+        for each in every:
             acts |= each.acts()
         return acts | Supporting(self._parts, acts).acts()
 
