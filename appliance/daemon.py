@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from appliance import backuping, backupjob, intake, lastgood, safekeeping
+from appliance import __version__, backuping, backupjob, intake, lastgood, safekeeping
 from appliance.accounts.directory import Directory
 from appliance.adapting import Adapting
 from appliance.caring import Caring
@@ -49,6 +49,9 @@ from appliance.simulating import Simulating
 from appliance.supporting import Supporting
 from appliance.switching import Around
 from appliance.tidying import Tidying
+from appliance.updates.systems import CardSystems, PaperSystems, Systems
+from appliance.updating import Around as AroundUpdates
+from appliance.updating import Updating
 
 log = logging.getLogger("pillarbox")
 
@@ -146,13 +149,12 @@ class Daemon:
         parts = self._parts
         days, tidying = DayKeeping(parts), Tidying(parts)
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
-        leavers = Leavers(parts, self.change_people)
-        around = Around(self._disk, backups, keeping.look, keeping.backup_drives)
-        moving = self._moving = Moving(parts, around)
+        leavers, updating = Leavers(parts, self.change_people), self._updating(keeping)
+        moving = self._moving = Moving(parts, self._around(backups, keeping))
         adapting = Adapting(parts, self._doors, self._requests.ways_changed, self._stopping.set)
         acts = self._acts(
-            self._requests, backups, keeping, Simulating(parts.front, parts.clock), days, tidying,
-            caring, sampling, moving, adapting, network, replying, leavers, self._migrating,
+            backups, keeping, Simulating(parts.front, parts.clock), days, tidying, caring, sampling,
+            moving, adapting, network, replying, leavers, updating,
         )  # fmt: skip
         return acts, (
             ("mail disk", self._disk.watch),
@@ -172,12 +174,14 @@ class Daemon:
             ("health", caring.run),
             ("network", network.run),
             ("samples", sampling.run),
+            ("updates", updating.run),
             ("watchdog", systemd.feed_watchdog),
         )
 
     def _acts(self, *able: Able) -> dict[str, Act]:
         acts: dict[str, Act] = {"panel_test": self._panel.self_test, "recover": self.recover}
-        for each in (Letters(self._parts), *able):
+        every: tuple[Able, ...] = (Letters(self._parts), self._requests, self._migrating, *able)
+        for each in every:
             acts |= each.acts()
         return acts | Supporting(self._parts, acts).acts()
 
@@ -300,6 +304,21 @@ class Daemon:
             if await asyncio.to_thread(certificates.ensure, directory, wanted, now):
                 await asyncio.to_thread(tls.load, parts.tls, directory)
                 log.info("a new server certificate is in use")
+
+    def _around(self, backups: backuping.BackupRequests, keeping: Safekeeping) -> Around:
+        return Around(self._disk, backups, keeping.look, keeping.backup_drives)
+
+    def _updating(self, keeping: Safekeeping) -> Updating:
+        options, loop = self._parts.options, asyncio.get_running_loop()
+
+        def end() -> None:
+            loop.call_soon_threadsafe(self._stopping.set)
+
+        systems: Systems = CardSystems()
+        if options.simulate:
+            systems = PaperSystems(options.state / "simulated", __version__, end)
+        around = AroundUpdates(keeping.listing, self._disk.refusal, self.change_people)
+        return Updating(self._parts, systems, around)
 
     def _show(self) -> None:
         self._panel.show(Led.STATUS, patterns.status(self._parts.board.standing()))

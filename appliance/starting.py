@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from appliance import files, front, lastgood, recovery
+from appliance import __version__, files, front, lastgood, recovery
 from appliance.adapting import go_by_zone
 from appliance.backup.newbox import Place
 from appliance.clock import SystemClock
@@ -27,6 +27,7 @@ from appliance.log import RING
 from appliance.mailplace import MailPlace
 from appliance.parts import Options, build
 from appliance.recovery import Recovery
+from appliance.updates import restorepoint
 
 log = logging.getLogger("pillarbox")
 
@@ -44,6 +45,7 @@ def serve(options: Options) -> None:
     """
     files.make_directories(options.state)
     only_one = _take_lock(options.state)
+    restorepoint.bring_back(options.state, __version__)
     loaded = lastgood.load(options.state)
     tree = loaded.tree
     root = logging.getLogger()

@@ -44,6 +44,7 @@ _NOT_THE_BOX = frozenset(
         "backup-run",
         "log",
         "lock",
+        "updates",
     }
 )
 _NOT_PREFIX = "mail.moved-"  # mail that was moved to another disk, while it is kept

@@ -30,6 +30,7 @@ from appliance.cli import (
     settings,
     support,
     trace,
+    update,
 )
 from appliance.clock import use_zone
 from appliance.errors import PillarboxError
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     rooms = (
         box, people, owner, backup, drive, disk, device, network, dns, fetch, move_in, relay, queue,
-        trace, health, support, settings,
+        trace, health, support, settings, update,
     )  # fmt: skip
     for room in rooms:
         room.add_commands(commands)

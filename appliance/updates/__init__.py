@@ -1,0 +1,1 @@
+"""Updates of the box: what is under way, the proof by real mail, the way back."""
