@@ -150,15 +150,14 @@ class Daemon:
         replying: Replying,
     ) -> tuple[Mapping[str, Act], tuple[tuple[str, Callable[[], Awaitable[None]]], ...]]:
         """What the box does when asked, and what goes on as long as it runs."""
-        parts = self._parts
-        days, tidying = DayKeeping(parts), Tidying(parts)
+        parts, days, tidying = self._parts, DayKeeping(self._parts), Tidying(self._parts)
         network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
         leavers, updating = Leavers(parts, self.change_people), self._updating(keeping)
         moving, rebuilding = self._moves(backups, keeping)
         adapting = Adapting(parts, self._doors, self._requests.ways_changed, self._stopping.set)
         acts = self._acts(
-            backups, keeping, Simulating(parts.front, parts.clock), days, tidying, caring, sampling,
-            moving, rebuilding, adapting, network, replying, leavers, updating,
+            backups, keeping, days, tidying, caring, sampling, moving, rebuilding, adapting,
+            network, replying, leavers, updating,
         )  # fmt: skip
         return acts, (
             ("mail disk", self._disk.watch),
@@ -194,8 +193,9 @@ class Daemon:
 
     def _acts(self, *able: Able) -> dict[str, Act]:
         acts: dict[str, Act] = {"panel_test": self._panel.self_test, "recover": self.recover}
-        every: tuple[Able, ...] = (Letters(self._parts), self._requests, self._migrating, *able)
-        for each in every:
+        simulating = Simulating(self._parts.front, self._parts.clock)
+        every: tuple[Able, ...] = (Letters(self._parts), self._requests, self._migrating, simulating)
+        for each in (*every, *able):
             acts |= each.acts()
         return acts | Supporting(self._parts, acts).acts()
 
