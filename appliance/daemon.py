@@ -194,7 +194,12 @@ class Daemon:
     def _acts(self, *able: Able) -> dict[str, Act]:
         acts: dict[str, Act] = {"panel_test": self._panel.self_test, "recover": self.recover}
         simulating = Simulating(self._parts.front, self._parts.clock)
-        every: tuple[Able, ...] = (Letters(self._parts), self._requests, self._migrating, simulating)
+        every: tuple[Able, ...] = (
+            Letters(self._parts),
+            self._requests,
+            self._migrating,
+            simulating,
+        )
         for each in (*every, *able):
             acts |= each.acts()
         return acts | Supporting(self._parts, acts).acts()
