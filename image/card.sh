@@ -68,7 +68,7 @@ make_partitions() {
   cp "$RECIPE/firmware/autoboot.txt" "$work/boot/bootcode.bin" "$work/select/"
   fat "$work/1" PILLARBOX 50420001 "${sizes[1]}" "$work/select" -R 32 -s 1
   cmp -s -i "$SWITCH_AT:0" -n 128 "$work/1" "$RECIPE/firmware/autoboot.txt" || fail "autoboot.txt does not lie where it is changed."
-  printf 'root=PARTUUID=%s-05 rootfstype=erofs ro rootwait pillarbox.state=PARTUUID=%s-07 net.ifnames=0 panic=10 console=tty0\n' \
+  printf 'root=PARTUUID=%s-05 rootfstype=erofs ro rootwait pillarbox.state=PARTUUID=%s-07 net.ifnames=0 panic=10 transparent_hugepage=never console=tty0\n' \
     $SIGNATURE $SIGNATURE >"$work/boot/cmdline.txt"
   fat "$work/2" BOOT-A 50420002 "${sizes[2]}" "$work/boot"
   mkfs.erofs -zlz4hc,12 -C65536 -T "$SOURCE_DATE_EPOCH" -U 50696c6c-0000-4000-8000-000000000005 "$work/5" "$root" >/dev/null
@@ -96,7 +96,8 @@ partition() { printf '%d: start=%d, size=%d, type=%s\n' "$1" $((starts[$1] * 204
 # Every Debian package with its version and licence file, every Python package with its version.
 write_manifest() {
   dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${Package} ${Version} ${Architecture}\n' | sort >"$1.packages"
-  find "$root/opt/pillarbox" -maxdepth 4 -name '*.dist-info' -printf '%f\n' | sed 's/\.dist-info$//; s/-/ /' | sort >"$1.python"
+  find "$root/opt/pillarbox" -name '*.dist-info' -prune -printf '%f\n' | sed 's/\.dist-info$//; s/-/ /' | sort >"$1.python"
+  "$ROOT/.venv/bin/python" "$RECIPE/sbom.py" "$version" "$1.packages" "$1.python" "$1.cdx.json"
 }
 
 mkdir -p "$ROOT/dist"
@@ -112,7 +113,7 @@ say "Packing the update and the card ..."
 "$ROOT/.venv/bin/python" "$RECIPE/pack.py" "$version" "$work/2" "$work/5" "$RECIPE/notes" "$key" "$name.update"
 zstd -q -T0 -12 -f "$name.img" -o "$name.img.zst"
 "$ROOT/.venv/bin/python" "$RECIPE/paper.py" "$ROOT/dist" "pillarbox-$version"
-(cd "$ROOT/dist" && sha256sum "pillarbox-$version".{img,img.zst,update,packages,python} "pillarbox-$version"-*.pdf >"pillarbox-$version.sha256")
+(cd "$ROOT/dist" && sha256sum "pillarbox-$version".{img,img.zst,update,packages,python,cdx.json} "pillarbox-$version"-*.pdf >"pillarbox-$version.sha256")
 openssl pkeyutl -sign -rawin -inkey "$key" -in "$name.sha256" -out "$name.sha256.sig"
 ls -l --block-size=M "$name".* >&2
 printf '%s\n' "$name.img"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -83,3 +85,22 @@ def test_systemd_understands_the_units_of_the_image(tmp_path: Path) -> None:
             check=False,
         )
         assert [line for line in done.stderr.splitlines() if path.name in line] == []
+
+
+def test_the_bill_of_materials_names_every_package_once(tmp_path: Path) -> None:
+    (tmp_path / "packages").write_text("unbound 1.22.0-2+deb13u1 arm64\ntzdata 2025b-4 all\n")
+    (tmp_path / "python").write_text("pillarbox 0.1.0\nPyNaCl 1.5.0\nrpi_lgpio 0.6\n")
+    bills = [tmp_path / "one", tmp_path / "two"]
+    for bill in bills:
+        subprocess.run(
+            [sys.executable, RECIPE / "sbom.py", "0.1.0", tmp_path / "packages", tmp_path / "python", bill],
+            env={"SOURCE_DATE_EPOCH": "1764000000"}, check=True,
+        )  # fmt: skip
+    assert bills[0].read_bytes() == bills[1].read_bytes()
+    told = json.loads(bills[0].read_text())
+    assert (told["bomFormat"], told["specVersion"]) == ("CycloneDX", "1.6")
+    assert [each["purl"] for each in told["components"]] == [
+        "pkg:deb/debian/tzdata@2025b-4?arch=all&distro=trixie",
+        "pkg:deb/debian/unbound@1.22.0-2%2Bdeb13u1?arch=arm64&distro=trixie",
+        "pkg:pypi/lgpio@0.2.2.0", "pkg:pypi/pynacl@1.5.0", "pkg:pypi/rpi-lgpio@0.6",
+    ]  # fmt: skip
