@@ -18,7 +18,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from appliance.helper.run import Failed, run
+from appliance.helper.run import Failed, make_folder, run
 
 DRIVES = Path("/run/pillarbox/drives")
 MAIL = Path("/srv/pillarbox")
@@ -134,7 +134,7 @@ def _checked(device: str, uuid: str) -> tuple[str, str]:
 def _mount(node: str, kind: str, target: Path, *, options: str = "") -> str:
     if node in _of_the_system():
         raise Failed("The system itself runs from this disk.")
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     mount_as(node, kind, target, options=options)
     return str(target)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-from appliance.helper.run import Failed, run
+from appliance.helper.run import Failed, make_folder, run
 
 TRIAL = Path("/run/systemd/network/05-pillarbox-trial.network")
 KEPT = Path("/etc/systemd/network/10-pillarbox.network")
@@ -143,7 +143,7 @@ def try_out(plan: Plan) -> None:
         raise Failed("This network device cannot be changed.")
     if wrong := problems(plan):
         raise Failed(" ".join(wrong.values()))
-    _make_folder(TRIAL.parent)
+    make_folder(TRIAL.parent)
     _write(TRIAL, written(plan))
     try:
         _reload()
@@ -160,7 +160,7 @@ def keep() -> None:
     plan = found(TRIAL)
     if plan is None:
         raise Failed("No change of the network is being tried.")
-    _make_folder(KEPT.parent)
+    make_folder(KEPT.parent)
     _write(KEPT, written(plan))
 
 
@@ -173,13 +173,6 @@ def undo() -> None:
 
 def _reload() -> None:
     run(["networkctl", "reload"], seconds=30)
-
-
-def _make_folder(path: Path) -> None:
-    """One that systemd-networkd can look into, whatever our umask is."""
-    if not path.is_dir():
-        path.mkdir(parents=True)
-        path.chmod(0o755)
 
 
 def _write(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 SECONDS = 110.0
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
@@ -34,3 +35,14 @@ def run(command: Sequence[str], *, accept: Sequence[int] = (0,), seconds: float 
         words = " ".join((done.stderr or done.stdout).split())[-300:]
         raise Failed(f"{command[0]}: {words or f'it ended with {done.returncode}'}")
     return done.stdout
+
+
+def make_folder(path: Path) -> None:
+    """A folder that others than root can walk through, whatever our umask is, and all above it.
+
+    Raises OSError.
+    """
+    for each in (*reversed(path.parents), path):
+        if not each.is_dir():
+            each.mkdir(exist_ok=True)
+            each.chmod(0o755)

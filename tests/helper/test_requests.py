@@ -252,3 +252,23 @@ def test_a_mail_disk_that_is_mounted_for_a_copy_too_is_mounted_only_as_the_mail(
     disks.mount_mail(mail_disk, uuid, place)
     assert str(copied_to) not in disks.mounts()
     assert disks.mounts()[str(place)] == mail_disk
+
+
+@AS_ROOT
+def test_who_is_not_root_reaches_a_drive_that_root_has_mounted(
+    mail_disk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon, whose umask root's side has as well."""
+    monkeypatch.setattr(disks, "DRIVES", tmp_path / "run" / "drives")
+    uuid = disks.identify(mail_disk)[1]
+    before = os.umask(0o077)
+    try:
+        disks.mount(mail_disk, uuid, disks.DRIVES / uuid)
+    finally:
+        os.umask(before)
+    try:
+        assert {each.stat().st_mode & 0o777 for each in (disks.DRIVES.parent, disks.DRIVES)} == {
+            0o755
+        }
+    finally:
+        disks.unmount(disks.DRIVES / uuid)
