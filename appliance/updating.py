@@ -22,7 +22,7 @@ from appliance.conditions import Condition, Severity
 from appliance.errors import PillarboxError, Refused
 from appliance.helper.bundle import SUFFIX
 from appliance.parts import Parts
-from appliance.updates import decisions, proof, record, restorepoint
+from appliance.updates import decisions, proof, record, restorepoint, upload
 from appliance.updates.decisions import Step, Verdict
 from appliance.updates.record import Phase, Record
 from appliance.updates.systems import Systems
@@ -34,8 +34,6 @@ _AGAIN_SECONDS = 10.0
 _NO_DISK = "The mail disk was not there, so no mail could be sent and read."
 _MOST_OFFERED = 20
 BUSY, UNDONE, FOUND, BAD = "update", "update-failed", "update-found", "update-bad"
-UPLOADED = f"uploaded{SUFFIX}"
-"""In STATE/updates: what somebody brought over the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +184,8 @@ class Updating:
 
     def _put_away(self, path: Path) -> None:
         """What was brought over the page is on the other system now, and takes room."""
-        if path == self._state / record.FOLDER / UPLOADED:
-            files.unlink_if_there(path)
+        if path == self._state / record.FOLDER / upload.NAME:
+            upload.forget(self._state)
 
     # --- at a start
 
@@ -342,7 +340,7 @@ def _updates_in(drives: dict[str, str], folder: Path) -> dict[str, tuple[str, tu
     """Files by their path: where they were found, and what tells that they changed. Blocks."""
     found = {}
     places = [(Path(root), name, f"*{SUFFIX}") for root, name in drives.items()]
-    for root, name, pattern in [*places, (folder, "", UPLOADED)]:
+    for root, name, pattern in [*places, (folder, "", upload.NAME)]:
         try:
             for path in sorted(root.glob(pattern))[:_MOST_OFFERED]:
                 looked = path.stat()

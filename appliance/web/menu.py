@@ -45,6 +45,7 @@ MENU = (
     Item("/backups", N_("Backups"), "shield"),
     Item("/disks", N_("Disks"), "disk"),
     Item("/network", N_("Network"), "globe"),
+    Item("/updates", N_("Updates"), "renew"),
     Item("/health", N_("Health"), "pulse"),
     Item("/settings", N_("Settings"), "gear", Role.OWNER),
     Item("/log", N_("Log"), "page", Role.OWNER),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 BOOTED = ("vmlinuz", "initrd.img", "cmdline.txt")
 _MIB = 1 << 20
-_PLACES = {
+PLACES = {
     1: (4, 64),
     2: (68, 256),
     3: (324, 256),
@@ -21,7 +21,7 @@ _PLACES = {
 
 def partition(disk: Path, number: int, target: Path) -> Path:
     """A partition of a disk in QEMU's format, as a file."""
-    begins, size = _PLACES[number]
+    begins, size = PLACES[number]
     options = f"driver=raw,offset={begins * _MIB},size={size * _MIB},file.driver=qcow2"
     subprocess.run(
         ["qemu-img", "convert", "--image-opts", f"{options},file.file.filename={disk}",

@@ -162,6 +162,10 @@ class Machine:
         assert said["status"] in accept, f"{command}: {said['status']}\n{said['output']}"
         return str(said["output"])
 
+    def wait_until_off(self, seconds: float = 300) -> None:
+        """Until the box restarts, which ends this machine."""
+        self._process.wait(seconds)
+
     def cut_power(self) -> None:
         self._process.kill()
         self._process.wait()

@@ -75,6 +75,11 @@ class Reader:
         sent = {"Origin": self.base, "Content-Type": kind}
         return self._open(urllib.request.Request(self.base + path, body, self._all(sent)))
 
+    def put(self, path: str, body: bytes) -> Answer:
+        """What a script of the page sends."""
+        sent = self._all({"Origin": self.base, "Content-Type": "application/octet-stream"})
+        return self._open(urllib.request.Request(self.base + path, body, sent, method="PUT"))
+
     def get_bytes(self, path: str, body: bytes | None = None, **headers: str) -> bytes:
         """A file; with a body it is asked for by POST."""
         request = urllib.request.Request(self.base + path, body, self._all(headers))

@@ -25,6 +25,7 @@ from appliance.web.operations import (
     settings,
     setup,
     simulator,
+    updates,
     zone,
 )
 
@@ -42,6 +43,7 @@ ALL: tuple[Operation, ...] = (
     *mailboxes.OPERATIONS,
     *disks.OPERATIONS,
     *network.OPERATIONS,
+    *updates.OPERATIONS,
     *backups.OPERATIONS,
     *restoring.OPERATIONS,
     *exporting.OPERATIONS,

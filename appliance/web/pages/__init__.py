@@ -31,6 +31,7 @@ from appliance.web.pages import (
     simulator,
     start,
     trace,
+    updates,
 )
 
 PAGES: tuple[Page, ...] = (
@@ -48,6 +49,7 @@ PAGES: tuple[Page, ...] = (
     *export.PAGES,
     disks.PAGE,
     network.PAGE,
+    updates.PAGE,
     health.PAGE,
     *settings.PAGES,
     *log.PAGES,
@@ -63,5 +65,5 @@ def open_routes(desk: Desk) -> list[Route]:
     """What is there for somebody who is not logged in."""
     return [
         *door.routes(desk), *passkey.routes(desk), *setup.routes(desk), *start.routes(desk),
-        *network.routes(desk), *forgotten.routes(desk),
+        *network.routes(desk), *forgotten.routes(desk), *updates.routes(desk),
     ]  # fmt: skip
