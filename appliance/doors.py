@@ -15,6 +15,7 @@ from appliance.imap.server import Counting
 from appliance.imap.server import Limits as ImapLimits
 from appliance.imap.server import Server as ImapServer
 from appliance.imap.session import Session as ImapSession
+from appliance.net import systemd
 from appliance.net.connection import Connection, Entrance
 from appliance.net.doorkeeper import Doorkeeper, DoorLimits
 from appliance.net.proxy import Porch, networks
@@ -262,7 +263,10 @@ def _pop3_turned_away(refusal: str) -> bytes:
 
 
 def sockets(bind: str, number: int) -> list[socket.socket]:
-    """The listening sockets of a port: one for each family that the machine has."""
+    """The listening sockets of a port: those of the service manager, or one for each family that
+    the machine has."""
+    if given := systemd.ports(number):
+        return given
     wanted = [bind] if bind else ["0.0.0.0", "::"]  # noqa: S104 - the LAN is what it serves
     made: list[socket.socket] = []
     for address in wanted:

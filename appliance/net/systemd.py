@@ -1,4 +1,5 @@
-"""Talking to systemd: readiness and the watchdog (sd_notify(3)). Silent where there is none."""
+"""Talking to systemd: readiness and the watchdog (sd_notify(3)), and the ports that it holds open
+for us (sd_listen_fds(3)). Silent where there is none."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import asyncio
 import contextlib
 import os
 import socket
+
+_FIRST_GIVEN = 3
 
 
 def notify(state: str) -> None:
@@ -23,6 +26,28 @@ def notify(state: str) -> None:
 def is_watched() -> bool:
     """Whether there is a service manager that starts us again when we end."""
     return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
+def ports(number: int) -> list[socket.socket]:
+    """The listening sockets of a port that the service manager made, each as one of our own: who
+    comes while we are away waits in theirs and is served by the next start."""
+    made = []
+    for descriptor in _given():
+        listening = socket.socket(fileno=os.dup(descriptor))
+        is_ours = listening.family in {socket.AF_INET, socket.AF_INET6}
+        if is_ours and listening.getsockname()[1] == number:
+            made.append(listening)
+        else:
+            listening.close()
+    return made
+
+
+def _given() -> range:
+    """Descriptors, when they are meant for this process."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return range(0)
+    count = os.environ.get("LISTEN_FDS", "")
+    return range(_FIRST_GIVEN, _FIRST_GIVEN + int(count)) if count.isdigit() else range(0)
 
 
 async def feed_watchdog() -> None:

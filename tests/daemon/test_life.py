@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import smtplib
@@ -12,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.support.box import Box, free_port_base, wait_until
+from tests.support.box import PILLARBOX, ROOT, Box, free_port_base, wait_until
 from tests.support.mail import letter, submit, wait_for_mail, without_trace
 from tests.support.sessions import doors_open_to, imap, pop3
 
@@ -156,6 +157,41 @@ def test_systemd_hears_of_readiness_of_the_watchdog_and_of_the_end(tmp_path: Pat
             box.terminate()
             while heard[-1] != b"STOPPING=1":
                 heard.append(manager.recv(100))
+
+
+def test_who_comes_while_the_daemon_starts_again_is_not_refused(tmp_path: Path) -> None:
+    """The ports are the service manager's; here the test is the service manager."""
+    with Box(tmp_path / "box") as box:
+        box.terminate()  # it has made its keys
+        places = [("127.0.0.1", 0), *(("127.0.0.1", box.port(each)) for each in (25, 993))]
+        held = [socket.create_server(place) for place in places]
+        for _ in range(2):
+            early = socket.create_connection(places[1], timeout=20)
+            process = _under_manager(box, held)
+            with early, socket.create_connection(places[2], timeout=20) as secure:
+                assert early.recv(100).startswith(b"220 ")
+                with box.tls().wrap_socket(secure, server_hostname="localhost") as line:
+                    assert line.recv(100).startswith(b"* OK")
+                process.terminate()
+                assert process.wait(20) == 0
+        for each in held:
+            each.close()
+
+
+def _under_manager(box: Box, held: list[socket.socket]) -> subprocess.Popen[bytes]:
+    """Start the daemon with these sockets as sd_listen_fds(3) has them."""
+    given = [fcntl.fcntl(each, fcntl.F_DUPFD, 100) for each in held]
+    order = " ".join(f"{number}<&{each}" for number, each in enumerate(given, 3))
+    start = f'export LISTEN_PID=$$ LISTEN_FDS={len(given)}; exec "$@" {order}'
+    daemon = [*PILLARBOX, "run", "--state", str(box.state), "--simulate", "--bind", "127.0.0.1"]
+    try:
+        return subprocess.Popen(
+            ["bash", "-c", start, "sh", *daemon, "--port-base", str(box.port_base)],
+            pass_fds=given, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    finally:
+        for each in given:
+            os.close(each)
 
 
 def test_the_journal_of_systemd_gets_priorities(tmp_path: Path) -> None:

@@ -10,10 +10,16 @@ from pathlib import Path
 import pytest
 
 from appliance.helper import client, disks
+from tests.support.box import PORTS
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "systemd"
-NAMES = ("pillarbox.service", "pillarbox-helper.socket", "pillarbox-helper@.service")
+NAMES = (
+    "pillarbox.service",
+    "pillarbox.socket",
+    "pillarbox-helper.socket",
+    "pillarbox-helper@.service",
+)
 OWN_NAMESPACE = (
     "ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "ReadOnlyPaths",
     "ReadWritePaths", "InaccessiblePaths", "ProtectKernelTunables", "ProtectKernelModules",
@@ -49,11 +55,14 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         assert (done.returncode, ours) == (0, [])
 
 
-def test_the_daemon_may_only_take_low_ports() -> None:
+def test_the_daemon_has_no_rights_but_its_ports() -> None:
     service = unit("pillarbox.service")["Service"]
     assert service["User"] == disks.USER
-    assert service["CapabilityBoundingSet"] == "CAP_NET_BIND_SERVICE"
-    assert service["AmbientCapabilities"] == "CAP_NET_BIND_SERVICE"
+    assert service["CapabilityBoundingSet"] == ""
+    assert "AmbientCapabilities" not in service
+    lines = (UNITS / "pillarbox.socket").read_text().splitlines()
+    held = {line.rpartition(":")[2] for line in lines if line.startswith("ListenStream=")}
+    assert {int(each) for each in held} == {*PORTS}
     assert service["NoNewPrivileges"] == "yes"
     assert service["Type"] == "notify"
     assert "WatchdogSec" in service
