@@ -19,8 +19,12 @@ from appliance.helper.run import Failed, make_folder, run
 TRIAL = Path("/run/systemd/network/05-pillarbox-trial.network")
 KEPT = Path("/etc/systemd/network/10-pillarbox.network")
 DEVICES = Path("/sys/class/net")
+RESOLVER = Path("/usr/lib/pillarbox/nameservers")
+"""On a card: gives unbound, when it starts, the name servers of these files."""
 _MOST_NAMESERVERS = 3  # resolv.conf(5): more are not asked
 _HEADING = "# Written by Pillarbox. Change it on the box's page, or by `pillarbox network`.\n"
+# listed by the router as this; the same address before and after a change; own name and resolver
+_BY_DHCP = ("Hostname=pillarbox", "ClientIdentifier=mac", "UseDNS=no", "UseHostname=no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ def written(plan: Plan) -> str:
         lines.append("LinkLocalAddressing=ipv6")
     lines += [f"DNS={each}" for each in plan.nameservers]
     lines.append("IPv6AcceptRA=yes")
+    if plan.is_automatic:
+        lines += ["", "[DHCPv4]", *_BY_DHCP]
     return _HEADING + "\n".join(lines) + "\n"
 
 
@@ -173,6 +179,8 @@ def undo() -> None:
 
 def _reload() -> None:
     run(["networkctl", "reload"], seconds=30)
+    if RESOLVER.exists():
+        run(["systemctl", "restart", "unbound.service"], seconds=60)
 
 
 def _write(path: Path, text: str) -> None:
