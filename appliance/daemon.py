@@ -40,7 +40,7 @@ from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
 from appliance.parting import Leavers
-from appliance.parts import NOTHING_KEPT, TLS, Options, Parts, in_lan, names
+from appliance.parts import NOTHING_KEPT, TLS, Parts, in_lan, names
 from appliance.rebuilding import Rebuilding
 from appliance.replying import Replying
 from appliance.requests import Requests
@@ -151,7 +151,7 @@ class Daemon:
     ) -> tuple[Mapping[str, Act], tuple[tuple[str, Callable[[], Awaitable[None]]], ...]]:
         """What the box does when asked, and what goes on as long as it runs."""
         parts, days, tidying = self._parts, DayKeeping(self._parts), Tidying(self._parts)
-        network = Networking(_network(parts.options), parts.clock, in_lan(parts.host))
+        network = _networking(parts)
         leavers, updating = Leavers(parts, self.change_people), self._updating(keeping)
         moving, rebuilding = self._moves(backups, keeping)
         adapting = Adapting(parts, self._doors, self._requests.ways_changed, self._stopping.set)
@@ -346,8 +346,11 @@ class Daemon:
         self._panel.show(Led.STATUS, patterns.status(self._parts.board.standing()))
 
 
-def _network(options: Options) -> Network:
-    return SimulatedNetwork(options.state / "simulated") if options.simulate else ManagedNetwork()
+def _networking(parts: Parts) -> Networking:
+    network: Network = ManagedNetwork()
+    if parts.options.simulate:
+        network = SimulatedNetwork(parts.options.state / "simulated")
+    return Networking(network, parts.clock, in_lan(parts.host), lambda: parts.settings.server.world)
 
 
 async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:

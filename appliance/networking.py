@@ -24,12 +24,13 @@ from appliance.hardware import lan
 from appliance.hardware.lan import Lan
 from appliance.helper import client, network
 from appliance.helper.network import Plan
-from appliance.helper.requests import KeepNetwork, TryNetwork, UndoNetwork
+from appliance.helper.requests import KeepNetwork, LetIn, TryNetwork, UndoNetwork
 
 log = logging.getLogger("pillarbox.network")
 
 TRIAL_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
+_DOOR_SECONDS = 5.0
 _KEPT, _UNDONE = "kept", "undone"
 
 
@@ -57,6 +58,12 @@ class Network(Protocol):
 
     def undo(self) -> None:
         """Go back. Raises PillarboxError."""
+
+    def near(self) -> tuple[str, ...]:
+        """Networks of public IPv6 addresses that are the office's own."""
+
+    def let_in(self, world: str, near: tuple[str, ...]) -> None:
+        """Who may come in from outside: nobody, servers, everybody. Raises PillarboxError."""
 
 
 class ManagedNetwork:
@@ -93,6 +100,14 @@ class ManagedNetwork:
     def undo(self) -> None:
         """By the helper."""
         client.ask(UndoNetwork())
+
+    def near(self) -> tuple[str, ...]:
+        """As the kernel says."""
+        return lan.near()
+
+    def let_in(self, world: str, near: tuple[str, ...]) -> None:
+        """By the helper."""
+        client.ask(LetIn(world, " ".join(near)))
 
 
 class SimulatedNetwork:
@@ -146,6 +161,13 @@ class SimulatedNetwork:
         """Strike it out."""
         files.unlink_if_there(self._tried)
 
+    def near(self) -> tuple[str, ...]:
+        """None: there is no cable."""
+        return ()
+
+    def let_in(self, world: str, near: tuple[str, ...]) -> None:
+        """On paper nobody stands outside."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -159,8 +181,14 @@ class Trial:
 class Networking:
     """One box, one address, at most one trial."""
 
-    def __init__(self, network_: Network, clock: Clock, name: str) -> None:
-        """`name`: by which the office's devices find the box whatever its address is."""
+    def __init__(
+        self, network_: Network, clock: Clock, name: str, world: Callable[[], str]
+    ) -> None:
+        """`name`: by which the office's devices find the box whatever its address is; `world`: who
+        may come in from outside, as the settings say now."""
+        self._world = world
+        self._let_in: tuple[str, tuple[str, ...]] | None = None
+        self._looks_again = 0.0
         self._network = network_
         self._name = name
         self._clock = clock
@@ -185,10 +213,28 @@ class Networking:
                 await self._go_back("a change of the network was not confirmed before the restart")
             await asyncio.sleep(_LOOK_SECONDS)
         while True:
+            await self._look_at_door()
             await asyncio.sleep(_LOOK_SECONDS)
             async with self._turn:
                 if self._trial is not None and self._clock.monotonic() >= self._trial.until:
                     await self._go_back("nobody reached the box at its new address")
+
+    async def _look_at_door(self) -> None:
+        """Let in whom the settings name, and whoever has an address of the office's own cable."""
+        now = self._clock.monotonic()
+        if not self._network.is_ours or now < self._looks_again:
+            return
+        self._looks_again = now + _DOOR_SECONDS
+        wanted = self._world(), await asyncio.to_thread(self._network.near)
+        if wanted == self._let_in:
+            return
+        try:
+            await asyncio.to_thread(self._network.let_in, *wanted)
+        except PillarboxError as error:
+            log.warning("who may come in from outside cannot be changed: %s", error)
+        else:
+            self._let_in = wanted
+            log.info("from outside may come in: %s", wanted[0])
 
     async def status(self) -> dict[str, Any]:
         """How it is, what is kept, and what is tried."""

@@ -77,6 +77,12 @@ class Server:
         "Addresses or networks of proxies (HAProxy, a cloud's load balancer), with commas between; "
         "each of their connections must begin with a PROXY header of version 2.",
     )
+    world: str = text(
+        "servers",
+        "Who may come in from outside of the office, where the router lets them through: nobody; "
+        "servers: other mail servers, on port 25; everybody: mail programs too, with TLS.",
+        choices=("nobody", "servers", "everybody"),
+    )
     log_level: str = text(
         "info", "How much is written to the log.", choices=("debug", "info", "warning", "error")
     )

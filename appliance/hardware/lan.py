@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import struct
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from pathlib import Path
 from appliance.hardware import vitals
 from appliance.hardware.vitals import NetworkDevice
 
-_ROUTES = Path("/proc/net/route")
+_ROUTES, _ROUTES6 = Path("/proc/net/route"), Path("/proc/net/ipv6_route")
+_PUBLIC6 = ipaddress.IPv6Network("2000::/3")  # RFC 4291 §2.5.4
 _RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 _UP, _GATEWAY = 1, 2  # flags of a route, linux/route.h
 
@@ -83,6 +85,25 @@ def default_routes(table: str) -> list[Route]:
                 gateway = socket.inet_ntoa(struct.pack("=L", int(fields[2], 16)))
                 found.append(Route(fields[0], gateway, int(fields[6])))
     return sorted(found, key=lambda each: each.metric)
+
+
+def near(table: Path = _ROUTES6) -> tuple[str, ...]:
+    """The networks of public IPv6 addresses that the cable itself is in."""
+    return near_routes(_text(table))
+
+
+def near_routes(table: str) -> tuple[str, ...]:
+    """Those of /proc/net/ipv6_route that no router leads to, in order. Pure."""
+    found = set()
+    for line in table.splitlines():
+        fields = line.split()
+        with contextlib.suppress(ValueError, IndexError):
+            flags, prefix = int(fields[8], 16), int(fields[1], 16)
+            address = ipaddress.IPv6Address(int(fields[0], 16))
+            is_network = 0 < prefix < 128 and flags & _UP and not flags & _GATEWAY
+            if is_network and address in _PUBLIC6:
+                found.add(f"{address}/{prefix}")
+    return tuple(sorted(found))
 
 
 def nameservers(text: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from appliance.helper import disks, network, systems
+from appliance.helper import disks, firewall, network, systems
 from appliance.helper.network import Plan
 from appliance.helper.requests import (
     LONGEST_LINE,
@@ -23,6 +23,7 @@ from appliance.helper.requests import (
     InstallUpdate,
     KeepNetwork,
     KeepSystem,
+    LetIn,
     LookAtUpdate,
     Mount,
     MountMail,
@@ -64,15 +65,17 @@ def perform(request: Request) -> dict[str, Any]:
         case Restart():
             run(["systemctl", "reboot"])
             return {}
-        case TryNetwork() | KeepNetwork() | UndoNetwork():
+        case TryNetwork() | KeepNetwork() | UndoNetwork() | LetIn():
             _network(request)
             return {}
         case _:
             return _system(request)
 
 
-def _network(request: TryNetwork | KeepNetwork | UndoNetwork) -> None:
+def _network(request: TryNetwork | KeepNetwork | UndoNetwork | LetIn) -> None:
     match request:
+        case LetIn(world, near):
+            firewall.let_in(world, near)
         case TryNetwork(device, address, gateway, nameservers):
             network.try_out(Plan(device, address, gateway, tuple(nameservers.split())))
         case KeepNetwork():

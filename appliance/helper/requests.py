@@ -114,6 +114,15 @@ class UndoNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class LetIn:
+    """Who may come in from outside of the office: nobody, servers, everybody."""
+
+    name: ClassVar = "let-in"
+    world: str
+    near: str  # IPv6 networks of the office's own cable, with spaces between
+
+
+@dataclass(frozen=True, slots=True)
 class LookAtUpdate:
     """What an update in a file is; answers {"version": ..., "notes": ..., "refusal": ...}."""
 
@@ -159,7 +168,7 @@ class UndoSystem:
 
 Request = (
     Mount | Unmount | MountMail | ReleaseMail | Format | Smart | PowerOff | Restart
-    | TryNetwork | KeepNetwork | UndoNetwork
+    | TryNetwork | KeepNetwork | UndoNetwork | LetIn
     | LookAtUpdate | InstallUpdate | SystemStatus | ChangeSystem | KeepSystem | UndoSystem
 )  # fmt: skip
 KINDS: dict[str, type[Any]] = {kind.name: kind for kind in get_args(Request)}

@@ -22,7 +22,12 @@ class Story:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(networking, "_LOOK_SECONDS", 0.001)
         self.paper, self.clock = SimulatedNetwork(folder), SetClock()
-        self.network = Networking(self.paper, self.clock, "pillarbox.local")
+        self.world = "servers"
+        self.network = self.anew()
+
+    def anew(self) -> Networking:
+        """As after a restart."""
+        return Networking(self.paper, self.clock, "pillarbox.local", lambda: self.world)
 
     def tell(self, happens: Callable[["Story"], Awaitable[None]]) -> None:
         async def whole() -> None:
@@ -86,7 +91,7 @@ def test_who_reaches_it_keeps_it(story: Story) -> None:
 
 def test_a_restart_in_the_middle_goes_back(story: Story) -> None:
     story.tell(Story.tried)
-    again = Networking(story.paper, story.clock, "pillarbox.local")
+    again = story.anew()
     story.network = again
 
     async def happens(story: Story) -> None:
@@ -102,7 +107,7 @@ def test_one_that_was_kept_outlives_a_restart(story: Story) -> None:
         await story.network.keep()
 
     story.tell(keeps)
-    story.network = Networking(story.paper, story.clock, "pillarbox.local")
+    story.network = story.anew()
 
     async def happens(story: Story) -> None:
         await asyncio.sleep(0.02)
@@ -144,7 +149,7 @@ def test_going_back_at_the_start_is_tried_until_it_works_too(
         undo()
 
     monkeypatch.setattr(story.paper, "undo", at_last)
-    story.network = Networking(story.paper, story.clock, "pillarbox.local")
+    story.network = story.anew()
 
     async def happens(story: Story) -> None:
         await story.until("undone")
@@ -164,3 +169,35 @@ def test_what_is_wrong_is_refused_before_anything_changes(story: Story) -> None:
         assert story.paper.tried() is None
 
     story.tell(happens)
+
+
+def test_who_may_come_in_from_outside_is_told_once_and_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(tmp_path, monkeypatch)
+    told: list[tuple[str, tuple[str, ...]]] = []
+    near = ("2001:db8:1:2::/64",)
+    answers = iter([Temporary("Nobody answers."), None, None, None])
+
+    def let_in(world: str, networks: tuple[str, ...]) -> None:
+        told.append((world, networks))
+        if (trouble := next(answers)) is not None:
+            raise trouble
+
+    monkeypatch.setattr(story.paper, "near", lambda: near, raising=False)
+    monkeypatch.setattr(story.paper, "let_in", let_in, raising=False)
+
+    async def happens(story: Story) -> None:
+        for count, world in [(1, "servers"), (2, "servers"), (2, "servers"), (3, "nobody")]:
+            story.world = world
+            story.clock.advance(6)
+            await asyncio.wait_for(_told(told, count), 20)
+            await asyncio.sleep(0.02)
+
+    story.tell(happens)
+    assert told == [("servers", near), ("servers", near), ("nobody", near)]
+
+
+async def _told(told: list[tuple[str, tuple[str, ...]]], count: int) -> None:
+    while len(told) != count:
+        await asyncio.sleep(0.005)
