@@ -211,7 +211,11 @@ def format_ext4(device: str, serial: str, label: str) -> str:
         raise Failed("This disk is in use.")
     if serial != serial_of(node):
         raise Failed("This is another disk than was meant.")
-    return make_ext4(node, label)
+    uuid = make_ext4(node, label)
+    # udev misses what is written while it looks at the disk, and would not know the file system
+    with contextlib.suppress(Failed):
+        run(["udevadm", "trigger", "--action=change", "--settle", node])
+    return uuid
 
 
 def make_ext4(source: str, label: str) -> str:
