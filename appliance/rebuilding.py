@@ -215,6 +215,7 @@ class Rebuilding:
             await self._failed(wanted, f"A fault of ours ({type(error).__name__}); see the log.")
         else:
             await asyncio.to_thread(mailplace.forget, parts.options.state, REBUILDING)
+            self._moving.forget()
             self._told = {"outcome": "restored", "sentence": sentence}
             log.info("the mail is at %s now", parts.mail)
         finally:

@@ -93,7 +93,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     script.write_text(SLOW.format(wait=wait, waits=waits, restic=programs / "restic"))
     script.chmod(0o755)
     path = os.pathsep.join((str(slow), str(programs), os.environ["PATH"]))
-    with Box(tmp_path / "box", PATH=path) as box:
+    settings = "[backup]\ndaily = false\n"
+    with Box(tmp_path / "box", settings=settings, PATH=path) as box:
         disk, drive = box.folder / "disk", box.folder / "stick"
         for each in (disk, drive):
             each.mkdir()

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from appliance.accounts import passwords
+from appliance.backup import sheet
 from appliance.errors import PillarboxError
 from appliance.speech import places
 from appliance.web import people, render, sessions, settings_file, settings_history, setup
@@ -218,4 +219,12 @@ async def _show_sheet(request: Request, desk: Desk, visitor: Visitor) -> Respons
     return render.page(request, desk, "sheet.html", sheet=found)
 
 
+async def _fetch_sheet(_request: Request, desk: Desk, visitor: Visitor) -> Response:
+    """The sheet as a file, which a box that brings everything back reads from a stick."""
+    found = await recovery_sheet(desk, visitor, _NOTHING)
+    headers = {"Content-Disposition": f'attachment; filename="{sheet.FILE}"'}
+    return Response(found["text"], media_type="text/plain; charset=utf-8", headers=headers)
+
+
+SHEET_FILE = Page("/recovery-sheet.txt", _fetch_sheet, Role.OWNER)
 SHEET = Page("/recovery-sheet", _show_sheet, Role.OWNER, ("sheet_prove",))
