@@ -54,6 +54,8 @@ def routes(desk: Desk) -> list[Route]:
             return await _go_on(request, desk)
         if request.method == "POST":
             return await _make_owner(request, desk)
+        if "anew" not in request.query_params and await _was_cut_off(desk):
+            return RedirectResponse("/bring-back", 303)
         country = places.guess(request.headers.get("accept-language", ""))
         return _first(request, desk, {"country": country})
 
@@ -70,8 +72,15 @@ async def _go_on(request: Request, desk: Desk) -> Response:
     visitor: Visitor = request.state.visitor
     if visitor.role < Role.OWNER:
         return RedirectResponse("/login?next=/setup", 303)
+    if "anew" not in request.query_params and await _was_cut_off(desk):
+        return RedirectResponse("/bring-back", 303)
     step = setup.next_step(await desk.blocking(setup.noted, desk.database))
     return RedirectResponse(f"/setup/{step.name}" if step else "/", 303)
+
+
+async def _was_cut_off(desk: Desk) -> bool:
+    """Whether everything was being brought back when the power went."""
+    return not desk.gate.directory.accounts and await desk.blocking(desk.backups.was_cut_off)
 
 
 def _first(request: Request, desk: Desk, typed: dict[str, str]) -> Response:
@@ -119,7 +128,8 @@ async def _bring_back(request: Request, desk: Desk) -> Response:
             begun = True
         except PillarboxError as error:
             request.state.problem = Problem("", str(error))
-    return render.page(request, desk, "bring_back.html", begun=begun)
+    goes_on = await _was_cut_off(desk)
+    return render.page(request, desk, "bring_back.html", begun=begun, goes_on=goes_on)
 
 
 async def _settle_in(desk: Desk, login: str, values: Values) -> None:
