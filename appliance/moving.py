@@ -69,6 +69,10 @@ class Moving:
             if self._parts.queue.is_started:
                 await self._perhaps_go_on()
 
+    def forget(self) -> None:
+        """What the last move came to is no news any more."""
+        self._told = {}
+
     def end(self) -> None:
         """The box ends; the next start goes on."""
         self._stop.set()

@@ -144,6 +144,7 @@ class Rebuilding:
         return {
             "is_needed": self._around.disk.is_away and not self._parts.place.is_by_hand,
             "is_busy": self.is_busy,
+            "is_asked_for": await asyncio.to_thread(self._is_asked_for),
             "to": target.name if target is not None else "",
             **self._progress.told(),
             **self._told,
@@ -152,7 +153,7 @@ class Rebuilding:
     async def stop(self) -> None:
         """Stop it, or one that waits for its disk; nothing was changed. Raises NotFound."""
         state = self._parts.options.state
-        if not self.is_busy and not (state / REBUILDING).exists():
+        if not self.is_busy and not await asyncio.to_thread(self._is_asked_for):
             raise NotFound("No mail is being brought back.")
         await asyncio.to_thread(mailplace.forget, state, REBUILDING)
         self._watch.cancel.set()
@@ -161,6 +162,10 @@ class Rebuilding:
         self._parts.board.take_down(FAILED)
 
     # --- what goes on
+
+    def _is_asked_for(self) -> bool:
+        """Whether it is under way, or goes on once its disk is there. Blocks."""
+        return (self._parts.options.state / REBUILDING).exists()
 
     def _version(self, target: str, version: str) -> tuple[str, str]:
         """The whole names of a drive and a version that are there; before a disk is touched.
@@ -215,6 +220,7 @@ class Rebuilding:
             await self._failed(wanted, f"A fault of ours ({type(error).__name__}); see the log.")
         else:
             await asyncio.to_thread(mailplace.forget, parts.options.state, REBUILDING)
+            self._moving.forget()
             self._told = {"outcome": "restored", "sentence": sentence}
             log.info("the mail is at %s now", parts.mail)
         finally:
@@ -286,7 +292,7 @@ class Rebuilding:
             await self._failed(wanted, "The backup drive was pulled out.", stays=True)
         elif isinstance(error, TargetTrouble) and error.kind is Kind.CANCELLED:
             self._told = {"outcome": "cancelled", "sentence": phrase("It was stopped.")}
-            if not (state / REBUILDING).exists():  # not the end of the box
+            if not self._is_asked_for():  # not the end of the box
                 await asyncio.to_thread(_clear, root)
         else:
             await self._failed(wanted, str(error))

@@ -1,8 +1,9 @@
 """The button held while the box starts: everything is brought back from a drive and the sheet.
 
 Nothing else runs meanwhile: no door for mail is open, and STATE and the mail disk are empty. Lamps
-tell that the box waits; the words of the recovery sheet come from its page, or over the control
-socket (`pillarbox backup restore --all`). When all is back the box starts as on any day. Roof.
+tell that the box waits; the words of the recovery sheet come from its page, from a stick on which
+the sheet is kept, or over the control socket (`pillarbox backup restore --all`). When all is back
+the box starts as on any day. Roof.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from appliance import lastgood, mailplace
 from appliance.accounts.database import DATABASE, AccountsDatabase
-from appliance.backup import key, newbox, target
+from appliance.backup import key, newbox, sheet, target
 from appliance.backup.engine import Engine
 from appliance.backup.newbox import Place
 from appliance.backup.process import Progress, Watch
@@ -41,6 +42,7 @@ log = logging.getLogger("pillarbox.recovery")
 
 HELD_SECONDS = 3.0
 _STEP_SECONDS = 0.1
+_LARGEST_SHEET = 1 << 16
 _TELLING_SECONDS = 8.0
 """How long it waits for somebody to hear that all is back."""
 
@@ -84,6 +86,7 @@ class Recovery:
         self._task: asyncio.Task[None] | None = None
         self._progress = Progress(step=phrase("waiting for the words of the recovery sheet"))
         self._told: dict[str, Any] = {}
+        self._sites: list[WebServer] = []
 
     async def run(self) -> None:
         """Returns when all is back."""
@@ -106,6 +109,8 @@ class Recovery:
         await asyncio.sleep(1.0)  # whoever asked hears the whole of it
         for server in servers:
             server.close()
+        for site in self._sites:  # a browser keeps its connection, and would go on seeing this page
+            site.close()
         for task in (control, feeding):
             task.cancel()
         await asyncio.gather(control, feeding, return_exceptions=True)
@@ -117,20 +122,28 @@ class Recovery:
         await asyncio.to_thread(certificates.ensure, folder, wanted, self._clock.wall())
         context = await asyncio.to_thread(tls.server_context, folder)
         authority = folder / certificates.CA_FILE
-        sites = (
-            (HTTPS, WebServer(recovering.build(self, authority)), context.quiet),
-            (HTTP, WebServer(trust.build_bare(authority, HTTPS + base)), None),
-        )
+        secure = WebServer(recovering.build(self, authority))
+        clear = WebServer(trust.build_bare(authority, HTTPS + base))
+        self._sites = [secure, clear]
+        sites = ((HTTPS, secure, context.quiet), (HTTP, clear, None))
         loop = asyncio.get_running_loop()
         return [
-            await loop.create_server(site, sock=listening, ssl=secure)
-            for port, site, secure in sites
+            await loop.create_server(site, sock=listening, ssl=encrypts)
+            for port, site, encrypts in sites
             for listening in sockets(self._options.bind, port + base)
         ]
 
     async def drives(self) -> list[str]:
-        """The drives that are plugged in, but for the one that the mail is to lie on."""
-        return [each.name for each in await asyncio.to_thread(self._plugged)]
+        """The drives that are plugged in, but for the one that the mail is to lie on, and for
+        those that have the sheet and no backup."""
+        sheets = await asyncio.to_thread(self._sheets)
+        only = {each.path for each, root, _ in sheets if not _is_of_backups(root)}
+        plugged = await asyncio.to_thread(self._plugged)
+        return [each.name for each in plugged if each.path not in only]
+
+    async def sheets(self) -> list[str]:
+        """The drives on which the recovery sheet is kept."""
+        return [each.name for each, _, _ in await asyncio.to_thread(self._sheets)]
 
     async def status(self) -> dict[str, Any]:
         """That the box waits."""
@@ -143,9 +156,12 @@ class Recovery:
         version: str = "",
         environment: dict[str, str] | None = None,
     ) -> None:
-        """Begin; `source`: a folder or an address, or the one backup drive that is plugged in."""
+        """Begin; `words`: or empty, where the sheet is kept on a stick that is plugged in;
+        `source`: a folder or an address, or the one backup drive that is plugged in."""
         if self._task is not None and not self._task.done():
             raise Refused("Everything is being brought back already; wait until it is done.")
+        if not words.strip():
+            words = next((kept for _, _, kept in await asyncio.to_thread(self._sheets)), "")
         opened = key.read(words)
         root = source or str(await asyncio.to_thread(self._drive))
         self._told, self._progress = {}, Progress(step=phrase("looking at the drive"))
@@ -166,6 +182,18 @@ class Recovery:
         bound = mailplace.load(self._place.state)
         found = [each for each in self._front.drives.drives() if each.is_removable]
         return [each for each in found if bound is None or not bound.is_on(each)]
+
+    def _sheets(self) -> list[tuple[Drive, Path, str]]:
+        """The drives on which the sheet is kept, where, and its words. Blocks."""
+        found = []
+        for each in self._plugged():
+            with contextlib.suppress(PillarboxError, OSError):
+                root = self._front.drives.mount(each)
+                with (root / sheet.FILE).open("rb") as file:
+                    text = file.read(_LARGEST_SHEET).decode("utf-8", "replace")
+                if words := sheet.words_in(text):
+                    found.append((each, root, words))
+        return found
 
     def _drive(self) -> Path:
         """The backup drive that is plugged in, mounted. Blocks. Raises NotFound."""

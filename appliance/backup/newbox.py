@@ -21,7 +21,7 @@ from pathlib import Path
 
 from appliance import files
 from appliance.accounts.database import DATABASE, AccountsDatabase
-from appliance.backup import contents, merge, pending, view
+from appliance.backup import card, contents, merge, pending, view
 from appliance.backup.engine import Engine
 from appliance.backup.history import RESTORED, History
 from appliance.backup.pace import Pace, units
@@ -80,6 +80,7 @@ def restore_all(engine: Engine, version: str, place: Place) -> str:
     sentence = _sentence(about, place)
     _note_told(place.scratch / "state", sentence)
     put_state(place.scratch / "state", place.state)
+    files.remove_tree(place.mail / card.FOLDER)  # of the new box, sealed with the key it had
     files.unlink_if_there(place.mail / RESTORING)
     files.flush_directory(place.mail)
     files.remove_tree(place.scratch)

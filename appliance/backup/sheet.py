@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -10,7 +11,10 @@ from appliance.backup.key import WORDS, Key
 from appliance.errors import Refused
 from appliance.words import Say
 
+FILE = "pillarbox-recovery-sheet.txt"
+"""What the sheet is called where it is kept on a stick instead of on paper."""
 _COLUMNS = 3
+_NUMBERED = re.compile(r"(?<![\w-])(\d{1,2})\. +([a-z]{3,8})(?![\w-])")
 
 
 def text(key: Key, host: str, now: float, say: Say = str) -> str:
@@ -43,6 +47,13 @@ def text(key: Key, host: str, now: float, say: Say = str) -> str:
             "",
         ]
     )
+
+
+def words_in(text: str) -> str:
+    """The words of a sheet that was kept as a file; empty where it is no whole one."""
+    found = {int(number): word for number, word in _NUMBERED.findall(text)}
+    words = [found.get(number, "") for number in range(1, WORDS + 1)]
+    return " ".join(words) if all(words) else ""
 
 
 def question() -> tuple[int, int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from appliance import __version__
+from appliance import __version__, lastgood
 from appliance.cli import (
     backup,
     box,
@@ -34,7 +34,6 @@ from appliance.cli import (
 )
 from appliance.clock import use_zone
 from appliance.errors import PillarboxError
-from appliance.settings import load
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -87,9 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _tell_the_time_of_the_office(state: Path) -> None:
-    """Settings that cannot be read are told of by the commands that need them."""
+    """By what the box goes by: a file that somebody broke is told of by who needs it."""
     with contextlib.suppress(PillarboxError, OSError):
-        use_zone(load(state / "settings.toml").office.time_zone)
+        use_zone(lastgood.load(state).tree.office.time_zone)
 
 
 def _complain(sentence: str) -> NoReturn:

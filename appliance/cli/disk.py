@@ -28,11 +28,18 @@ def add_commands(commands: Any) -> None:
     use.add_argument("--leave-unreadable", action="store_true",
                      help="files that disk status names may stay behind")  # fmt: skip
     use.set_defaults(handler=_use)
+    rebuild = acts.add_parser("rebuild", help="bring all mail back to a new disk from a backup")
+    rebuild.add_argument("disk", help="the new one: its device or UUID, as disk list shows it")
+    rebuild.add_argument("--target", required=True, help="the backup drive, by its label")
+    rebuild.add_argument("--version", default="", help="which version; else the newest")
+    rebuild.add_argument("--format", action="store_true", help="make a new file system on it first")
+    rebuild.add_argument("--yes", action="store_true", help="all that is on it may be lost")
+    rebuild.set_defaults(handler=_rebuild)
     status = acts.add_parser("status", help="where the mail is, and how far it is moved")
     add_json_option(status)
     status.set_defaults(handler=_status)
-    cancel = acts.add_parser("cancel", help="stop a move; the mail stays where it was")
-    cancel.set_defaults(handler=lambda a: ask(a.state, "disk_cancel"))
+    cancel = acts.add_parser("cancel", help="stop a move or a rebuild; nothing has changed")
+    cancel.set_defaults(handler=_cancel)
     forget = acts.add_parser("forget-old", help="delete what is left at the old place")
     forget.add_argument("--yes", action="store_true", help="it is meant")
     forget.set_defaults(handler=_forget_old)
@@ -53,25 +60,39 @@ def _list(arguments: argparse.Namespace) -> None:
 
 
 def _use(arguments: argparse.Namespace) -> None:
-    leaves = arguments.leave_unreadable
+    told = _wanted(arguments)
+    ask(arguments.state, "disk_use", leaves=arguments.leave_unreadable, **told)
+    print("The mail is being moved; it can be used meanwhile. See disk status.")
+
+
+def _rebuild(arguments: argparse.Namespace) -> None:
+    told = _wanted(arguments)
+    ask(arguments.state, "disk_rebuild", target=arguments.target, version=arguments.version, **told)
+    print("The mail is being brought back; until it is done no mail is taken. See disk status.")
+
+
+def _wanted(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Which disk, and whether somebody who saw which it is wants it formatted. Raises Refused."""
     which = os.path.abspath(arguments.disk) if os.sep in arguments.disk else arguments.disk
     if not arguments.format:
-        ask(arguments.state, "disk_use", which=which, leaves=leaves)
-    else:
-        found = ask(arguments.state, "disk_show", which=which)
-        serial = found["serial"]
-        print(
-            f"{found['path']}: {found['model'] or 'a disk of unknown model'}, "
-            f"{size(found['size_octets'])}, serial number {serial or 'unknown'}, {found['use']}."
+        return {"which": which}
+    found = ask(arguments.state, "disk_show", which=which)
+    serial = found["serial"]
+    print(
+        f"{found['path']}: {found['model'] or 'a disk of unknown model'}, "
+        f"{size(found['size_octets'])}, serial number {serial or 'unknown'}, {found['use']}."
+    )
+    if not arguments.yes:
+        raise Refused(
+            "All that is on this disk would be lost. If it is the right one, "
+            "say it again with --yes."
         )
-        if not arguments.yes:
-            raise Refused(
-                "All that is on this disk would be lost. If it is the right one, "
-                "say it again with --yes."
-            )
-        told = {"formats": True, "serial": serial, "leaves": leaves}
-        ask(arguments.state, "disk_use", which=which, **told)
-    print("The mail is being moved; it can be used meanwhile. See disk status.")
+    return {"which": which, "formats": True, "serial": serial}
+
+
+def _cancel(arguments: argparse.Namespace) -> None:
+    is_rebuilding = ask(arguments.state, "disk_rebuild_status")["is_asked_for"]
+    ask(arguments.state, "disk_rebuild_stop" if is_rebuilding else "disk_cancel")
 
 
 def _status(arguments: argparse.Namespace) -> None:
@@ -84,12 +105,20 @@ def _status(arguments: argparse.Namespace) -> None:
         print(f"It is being moved to {told['to']}: {told['step']}, {_how_far(told)}.")
     if told.get("sentence"):
         print(told["sentence"])
+    _tell_of_rebuilding(ask(arguments.state, "disk_rebuild_status"))
     for each in told["unread"][:_SHOWN]:
         print(f"Cannot be read on the old disk: {each['path']} ({each['whose']})")
     if len(told["unread"]) > _SHOWN:
         print(f"... and {len(told['unread']) - _SHOWN:,} more; all of them: disk status --json")
     for each in told["old"]:
         print(f"An old copy is kept: {each}. When all is well: disk forget-old.")
+
+
+def _tell_of_rebuilding(told: dict[str, Any]) -> None:
+    if told["is_busy"]:
+        print(f"It is being brought back to {told['to']}: {told['fraction']:.0%}, {told['step']}.")
+    elif told.get("sentence"):
+        print(told["sentence"])
 
 
 def _how_far(told: dict[str, Any]) -> str:

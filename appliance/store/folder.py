@@ -22,7 +22,7 @@ from appliance.store.flags import KEYWORDS_AT_MOST
 
 UID_BLOCK = 1_000
 MODSEQ_BLOCK = 1 << 20
-UID_LEAP, MODSEQ_LEAP = 1_000_000, 1 << 40
+UID_LEAP, MODSEQ_LEAP = 1_000_000, 1 << 32
 """More than a mailbox is given between two backups."""
 UID_AT_MOST = 0xFFFF_FFFE
 

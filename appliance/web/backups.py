@@ -10,6 +10,7 @@ from appliance.backup.engine import Version
 from appliance.backup.history import SHEET_PROVEN, Run, Target
 from appliance.backup.job import Job
 from appliance.backup.looking import Look
+from appliance.backup.newbox import RESTORING
 from appliance.errors import NotFound, PillarboxError
 
 MOST_VERSIONS = 200
@@ -60,6 +61,10 @@ class Backups:
     def covered(self, target: Target) -> str:
         """How much of it was read back and compared, in a sentence."""
         return coverage.sentence(target, self.job.coverage(target))
+
+    def was_cut_off(self) -> bool:
+        """Whether a part of a version is here, because bringing everything back was cut off."""
+        return (self.job.box.mail / RESTORING).exists()
 
     def sheet_is_proven(self) -> bool:
         """Whether somebody typed words of the recovery sheet back."""

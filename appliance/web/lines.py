@@ -44,7 +44,7 @@ def lines(
     """One line for each thing, and one for each condition that belongs to none of them."""
     left = list(status["conditions"])
     made = [
-        _line(N_("Mail"), _taken(left, "mail"), _mail(status), "/queue"),
+        _mail(_taken(left, "mail"), status),
         _disk(_taken(left, "disk")),
         _backup(_taken(left, "backup"), runs, backup, now),
         _line(N_("Certificate"), _taken(left, "certificate"), N_("It is good."), "/health"),
@@ -54,10 +54,14 @@ def lines(
     return made + [_line(N_("Box"), [each], "", path) for each, path in others]
 
 
-def _mail(status: Mapping[str, Any]) -> str:
+def _mail(conditions: list[Mapping[str, Any]], status: Mapping[str, Any]) -> Line:
+    if any(each["key"] == "mail-disk" for each in status["conditions"]):
+        sentence = N_("No mail is taken or read until the mail disk is there.")
+        return Line(N_("Mail"), FAULT, sentence, "", "/queue")
+    sentence = N_("Mail flows; nothing is waiting.")
     if status["queued"]:
-        return N_("Mail flows; some is still waiting to be sent.")
-    return N_("Mail flows; nothing is waiting.")
+        sentence = N_("Mail flows; some is still waiting to be sent.")
+    return _line(N_("Mail"), conditions, sentence, "/queue")
 
 
 def _disk(conditions: list[Mapping[str, Any]]) -> Line:

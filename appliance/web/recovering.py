@@ -30,13 +30,16 @@ class Recoverer(Protocol):
     """What brings everything back."""
 
     async def restore(self, words: str) -> None:
-        """Begin. Raises Refused, NotFound."""
+        """Begin; no words: those of the sheet that is kept on a stick. Raises Refused, NotFound."""
 
     async def progress(self) -> dict[str, Any]:
         """`is_busy`, `step`, `fraction`, `left`; `outcome` and `sentence` once it has ended."""
 
     async def drives(self) -> list[str]:
         """The drives that are plugged in, as people know them."""
+
+    async def sheets(self) -> list[str]:
+        """Those on which the recovery sheet is kept."""
 
 
 def build(recoverer: Recoverer, authority: Path) -> ASGIApp:
@@ -78,4 +81,5 @@ async def _page(
     return render.bare(
         request, "recovering.html", http_status=422 if sentence else 200, sentence=sentence,
         words=words, progress=await recoverer.progress(), drives=await recoverer.drives(),
+        sheets=await recoverer.sheets(),
     )  # fmt: skip

@@ -71,3 +71,11 @@ def test_possession_is_proven_by_two_words() -> None:
     for _ in range(50):
         first, second = sheet.question()
         assert 1 <= first < second <= 12
+
+
+def test_a_sheet_that_is_kept_as_a_file_is_read_back_from_it() -> None:
+    kept = sheet.text(key.read(WORDS), "box 7. winner.test", 1_795_000_000.0)
+    assert sheet.words_in(kept) == WORDS
+    assert sheet.words_in(kept.replace("\n", "\r\n")) == WORDS
+    assert sheet.words_in(kept.replace(" 9. legal", "")) == ""
+    assert sheet.words_in("") == ""

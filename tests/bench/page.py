@@ -27,6 +27,7 @@ PAGES = (
     "/", "/people", "/people/anna@office.test", "/flow", "/trace?hours=744",
     "/trace?sender=user50&hours=744", "/queue", "/backups", "/disks", "/health", "/health?span=week",
     "/health?span=month", "/settings", "/settings/smtp", "/log", "/changes", "/me",
+    "/moving-in",
 )  # fmt: skip
 
 

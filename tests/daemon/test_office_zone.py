@@ -31,6 +31,9 @@ def test_what_the_settings_say_holds_at_the_start_and_at_once(tmp_path):
         wrong = box.try_cli("settings", "set", "office.time_zone", "Mars/Base")
         assert wrong.returncode != 0
         assert wrong.stderr == "There is no such time zone; it is named like Europe/Berlin.\n"
+        told = box.cli("settings", "history")
+        box.write_settings("[office\n")  # somebody broke it by hand
+        assert box.cli("settings", "history") == told, "commands go on telling the office's time"
 
 
 def test_a_zone_that_is_gone_does_not_keep_the_box_from_starting(tmp_path):

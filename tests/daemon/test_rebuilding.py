@@ -93,7 +93,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     script.write_text(SLOW.format(wait=wait, waits=waits, restic=programs / "restic"))
     script.chmod(0o755)
     path = os.pathsep.join((str(slow), str(programs), os.environ["PATH"]))
-    with Box(tmp_path / "box", PATH=path) as box:
+    settings = "[backup]\ndaily = false\n"
+    with Box(tmp_path / "box", settings=settings, PATH=path) as box:
         disk, drive = box.folder / "disk", box.folder / "stick"
         for each in (disk, drive):
             each.mkdir()
@@ -146,6 +147,7 @@ def test_a_disk_that_is_back_in_the_middle_goes_on_and_the_new_one_is_left_as_it
     office.wait.touch()
     office.rebuild(new)
     wait_until((office.wait.parent / "waits").exists, "it is under way")
+    assert "It is being brought back to spare" in box.cli("disk", "status")
     office.finds_its_disk(gone)
     wait_until(lambda: status(box).get("outcome") == "cancelled", "it ends", seconds=30)
     assert status(box)["sentence"] == "The missing mail disk is back; nothing was changed."
@@ -183,8 +185,9 @@ def test_a_new_disk_gets_the_mail_and_who_comes_back_notices_nothing(office: Off
     gone = office.loses_its_disk()
     assert rcpt(box, ben.address) == 451
     new = office.plug("third")
-    office.rebuild(new)
+    box.cli("disk", "rebuild", str(new), "--target", "A")
     wait_until(lambda: status(box).get("outcome") == "restored", "it is back", seconds=30)
+    assert "3 messages are back." in box.cli("disk", "status")
     assert str(status(box)["sentence"]).startswith(
         "3 messages are back. What came after the backup"
     )

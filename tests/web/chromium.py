@@ -94,6 +94,12 @@ class Chromium:
         self.driver.save_screenshot(str(SHOTS / f"{name}.png"))
         self.resize(width)
 
+    def downloads_to(self, folder: Path) -> None:
+        """From now on what is fetched is kept there."""
+        self.driver.execute_cdp_cmd(
+            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)}
+        )
+
     def is_too_wide(self) -> bool:
         """Whether the page has to be scrolled sideways, or a phone makes it smaller."""
         width = self.driver.execute_script("return document.documentElement.scrollWidth")

@@ -6,6 +6,8 @@ import re
 import shutil
 import time
 
+from appliance import control
+from appliance.backup.newbox import RESTORING
 from tests.support.box import wait_until
 from tests.support.mail import deliver, letter, stored_messages, submit
 from tests.web.browser import Reader, make_owner
@@ -19,6 +21,8 @@ def test_drive_and_sheet_make_a_new_box_the_old_one(own_box, tmp_path):
     drive.mkdir()
     own_box.cli("sim", "plug", str(drive))
     own_box.cli("backup", "target", "add", str(drive))
+    idle = lambda: not control.ask(own_box.state, "backup_progress")["is_busy"]  # noqa: E731 - one line
+    wait_until(idle, "a backup of the night is over", seconds=60)
     own_box.cli("backup", "now")
     words = words_of(own_box.cli("backup", "key", "show"))
     before = sorted(path.name for path in own_box.maildir(anna).rglob("*U=*"))
@@ -29,6 +33,12 @@ def test_drive_and_sheet_make_a_new_box_the_old_one(own_box, tmp_path):
     wait_until(lambda: "pillarbox: ready" in own_box.log_of_this_run(), "it starts", seconds=30)
 
     newcomer = Reader(own_box)
+    (own_box.mail / RESTORING).write_text("{}")  # as a power cut in the middle leaves it
+    led = newcomer.get("/")
+    assert led.url.endswith("/bring-back")
+    assert led.says("it was cut off: perhaps the power was away")
+    assert newcomer.get("/setup?anew").says("Name to log in with")
+    (own_box.mail / RESTORING).unlink()
     first = newcomer.get("/")
     assert first.says("I have a backup drive and the recovery sheet of an earlier box")
     assert newcomer.get("/bring-back").says("This box becomes the earlier one")

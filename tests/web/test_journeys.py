@@ -224,7 +224,7 @@ def test_somebody_leaves_and_a_colleague_goes_on_with_their_mail(safe, window):
     window.press("Save the answer")
     window.awaits("once a week each")
     window.press("Choose a colleague")
-    window.driver.find_element("id", "hand_over--to").send_keys(heir.address)
+    window.choose("to", heir.address)
     window.press("Hand it over")
     window.awaits("Press the button on the box within a minute")
     safe.box.cli("sim", "press")

@@ -56,6 +56,7 @@ PAGES: tuple[Page, ...] = (
     changes.PAGE,
     me.PAGE,
     setup.SHEET,
+    setup.SHEET_FILE,
     setup.PAGE,
     simulator.PAGE,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from appliance.devices.code import as_image
 from appliance.errors import PillarboxError
 from appliance.web import render
 from appliance.web.desk import Desk
-from appliance.web.fields import Values
+from appliance.web.fields import Field, Kind, Values
 from appliance.web.operations import aliases, answering, devices, parting, people
 from appliance.web.page import Page
 from appliance.web.roles import Role, Visitor
@@ -71,10 +72,21 @@ async def _leaving(desk: Desk, visitor: Visitor, found: dict[str, Any]) -> dict[
     grant = parting.held_grant(found["address"])
     return {
         "folders": folders,
+        "to": _colleagues(desk, found["address"]),
         "handing": await parting.hand_over_progress(desk, visitor, whose),
         "held": await parting.held_size(desk, found["address"]),
         "may_fetch_held": desk.grants.has(visitor, grant, desk.clock.monotonic()),
     }
+
+
+def _colleagues(desk: Desk, leaving: str) -> Field:
+    """The field for who gets their mail, as a list of those who are here and not locked."""
+    here = desk.gate.directory
+    locked = {address for address, each in here.partings.items() if each.is_locked}
+    others = sorted(set(here.accounts) - locked - {leaving})
+    names = {address: here.accounts[address].name for address in others}
+    named = tuple((each, f"{each} ({names[each]})" if names[each] else each) for each in others)
+    return replace(parting.TO, kind=Kind.CHOICE, choices=named, help="")
 
 
 PAGES = (

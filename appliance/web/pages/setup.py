@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from appliance.accounts import passwords
+from appliance.backup import sheet
 from appliance.errors import PillarboxError
 from appliance.speech import places
 from appliance.web import people, render, sessions, settings_file, settings_history, setup
@@ -56,6 +57,8 @@ def routes(desk: Desk) -> list[Route]:
             return render.page(request, desk, "card.html", condition=useless)
         if request.method == "POST":
             return await _make_owner(request, desk)
+        if "anew" not in request.query_params and await _was_cut_off(desk):
+            return RedirectResponse("/bring-back", 303)
         country = places.guess(request.headers.get("accept-language", ""))
         return _first(request, desk, {"country": country})
 
@@ -72,8 +75,15 @@ async def _go_on(request: Request, desk: Desk) -> Response:
     visitor: Visitor = request.state.visitor
     if visitor.role < Role.OWNER:
         return RedirectResponse("/login?next=/setup", 303)
+    if "anew" not in request.query_params and await _was_cut_off(desk):
+        return RedirectResponse("/bring-back", 303)
     step = setup.next_step(await desk.blocking(setup.noted, desk.database))
     return RedirectResponse(f"/setup/{step.name}" if step else "/", 303)
+
+
+async def _was_cut_off(desk: Desk) -> bool:
+    """Whether everything was being brought back when the power went."""
+    return not desk.gate.directory.accounts and await desk.blocking(desk.backups.was_cut_off)
 
 
 def _first(request: Request, desk: Desk, typed: dict[str, str]) -> Response:
@@ -121,7 +131,8 @@ async def _bring_back(request: Request, desk: Desk) -> Response:
             begun = True
         except PillarboxError as error:
             request.state.problem = Problem("", str(error))
-    return render.page(request, desk, "bring_back.html", begun=begun)
+    goes_on = await _was_cut_off(desk)
+    return render.page(request, desk, "bring_back.html", begun=begun, goes_on=goes_on)
 
 
 async def _settle_in(desk: Desk, login: str, values: Values) -> None:
@@ -221,4 +232,12 @@ async def _show_sheet(request: Request, desk: Desk, visitor: Visitor) -> Respons
     return render.page(request, desk, "sheet.html", sheet=found)
 
 
+async def _fetch_sheet(_request: Request, desk: Desk, visitor: Visitor) -> Response:
+    """The sheet as a file, which a box that brings everything back reads from a stick."""
+    found = await recovery_sheet(desk, visitor, _NOTHING)
+    headers = {"Content-Disposition": f'attachment; filename="{sheet.FILE}"'}
+    return Response(found["text"], media_type="text/plain; charset=utf-8", headers=headers)
+
+
+SHEET_FILE = Page("/recovery-sheet.txt", _fetch_sheet, Role.OWNER)
 SHEET = Page("/recovery-sheet", _show_sheet, Role.OWNER, ("sheet_prove",))
