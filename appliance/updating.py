@@ -20,7 +20,7 @@ from appliance.accounts import passwords
 from appliance.accounts.directory import Account, Directory
 from appliance.conditions import Condition, Severity
 from appliance.errors import PillarboxError, Refused
-from appliance.helper.bundle import SUFFIX
+from appliance.offering import Offers
 from appliance.parts import Parts
 from appliance.updates import decisions, proof, record, restorepoint, upload
 from appliance.updates.decisions import Step, Verdict
@@ -32,19 +32,7 @@ log = logging.getLogger("pillarbox.updates")
 LOOK_SECONDS = 5.0
 _AGAIN_SECONDS = 10.0
 _NO_DISK = "The mail disk was not there, so no mail could be sent and read."
-_MOST_OFFERED = 20
-BUSY, UNDONE, FOUND, BAD = "update", "update-failed", "update-found", "update-bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A file that is an update, or says that it is."""
-
-    path: str
-    place: str  # where it was found, for people; empty: brought over the page
-    version: str = ""
-    notes: tuple[tuple[str, str], ...] = ()  # by language
-    refusal: str = ""  # why it is not for this box
+BUSY, UNDONE = "update", "update-failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +51,8 @@ class Updating:
         self._parts, self._systems, self._around = parts, systems, around
         self._state = parts.options.state
         self._record = Record()
-        self._offers: dict[str, Offer] = {}
-        self._seen: dict[str, tuple[float, int]] = {}
+        self._found: dict[str, Any] | None = None  # the card, as it was looked at last
+        self._offers = Offers(systems, around.drives, parts.board, parts.clock, self._state)
         self._task: asyncio.Task[None] | None = None
         self._began = parts.clock.monotonic()
 
@@ -83,28 +71,21 @@ class Updating:
         if not await self._go_on():
             return
         while True:
-            await self._look_for_sticks()
+            await self._offers.look(self._version, is_busy=self._is_busy)
             await asyncio.sleep(LOOK_SECONDS)
 
     # --- asked for
 
     async def status(self) -> dict[str, Any]:
         """What runs, what is under way, what came of it, what is offered."""
-        found = await asyncio.to_thread(self._systems.status)
-        told = asdict(self._record) | {"phase": self._record.phase.value}
-        percent = await asyncio.to_thread(self._systems.percent)
-        return {
-            "is_ours": found is not None,
-            "version": found["version"] if found else __version__,
-            "system": found["system"] if found else "",
-            "state": found["state"] if found else "",
-            "other": found["other"] if found else "",
-            "update": told,
+        found = self._found or {"version": __version__, "system": "", "state": "", "other": ""}
+        return {name: found[name] for name in ("version", "system", "state", "other")} | {
+            "is_ours": self._found is not None,
+            "update": asdict(self._record) | {"phase": self._record.phase.value},
             "is_busy": self._is_busy,
-            "percent": percent,
-            "offers": [asdict(each) | {"notes": dict(each.notes)}
-                       for each in self._offers.values()],
-        }  # fmt: skip
+            "percent": await asyncio.to_thread(self._systems.percent),
+            "offers": self._offers.told(),
+        }
 
     async def look(self, path: str) -> dict[str, Any]:
         """What an update in a file is. Raises Refused, Temporary."""
@@ -141,23 +122,34 @@ class Updating:
         if self._record.phase in {Phase.KEPT, Phase.FAILED}:
             await self._note(Record())
             self._parts.board.take_down(UNDONE)
-            if (await asyncio.to_thread(self._systems.status) or {}).get("state") == "undone":
+            if (await self._look_at_card() or {}).get("state") == "undone":
                 await asyncio.to_thread(self._systems.keep)
+                await self._look_at_card()
 
     async def _free(self) -> dict[str, Any]:
         """What runs, where an update may begin. Raises Refused, Temporary."""
-        found = await asyncio.to_thread(self._systems.status)
+        found = await self._look_at_card()
         if found is None:
             raise Refused("This machine was not started from a card of Pillarbox.")
         if self._is_busy or found["state"] == "trial":
             raise Refused("An update is under way; wait until it is over.")
         return found
 
+    async def _look_at_card(self) -> dict[str, Any] | None:
+        self._found = await asyncio.to_thread(self._systems.status)
+        return self._found
+
+    @property
+    def _version(self) -> str:
+        return self._found["version"] if self._found else __version__
+
     @property
     def _is_busy(self) -> bool:
         return self._task is not None and not self._task.done()
 
     def _begin(self, path: Path | None, update: Record) -> None:
+        if self._is_busy:  # somebody else was faster
+            raise Refused("An update is under way; wait until it is over.")
         self._task = asyncio.create_task(self._install(path, update))
 
     async def _install(self, path: Path | None, update: Record) -> None:
@@ -180,6 +172,7 @@ class Updating:
         except (PillarboxError, OSError) as error:
             log.warning("the update was not installed: %s", error)
             board.take_down(BUSY)
+            await self._look_at_card()
             await self._fail(update, _sentence(error))
 
     def _put_away(self, path: Path) -> None:
@@ -192,7 +185,7 @@ class Updating:
     async def _go_on(self) -> bool:
         """What a start finds; False: there is nothing to update here."""
         self._record = await asyncio.to_thread(record.load, self._state)
-        found = await asyncio.to_thread(self._systems.status)
+        found = await self._look_at_card()
         if found is None:
             return False
         start = decisions.at_start(found, self._record, self._parts.clock.wall())
@@ -224,6 +217,7 @@ class Updating:
             await asyncio.sleep(_AGAIN_SECONDS)
         if verdict is Verdict.GOOD:
             await asyncio.to_thread(self._systems.keep)
+            await self._look_at_card()
             await self._note(replace(self._record, phase=Phase.KEPT, at=clock.wall()))
             log.info("mail flows with version %s: it is kept", __version__)
             self._parts.board.take_down(BUSY)
@@ -295,59 +289,6 @@ class Updating:
     def _put_up(self, key: str, severity: Severity, sentence: str, remedy: str) -> None:
         now = self._parts.clock.wall()
         self._parts.board.put_up(Condition(key, severity, sentence, remedy, now))
-
-    # --- what is offered
-
-    async def _look_for_sticks(self) -> None:
-        """Updates on drives that are plugged in, and what was brought over the page."""
-        drives = {each["root"]: each["name"] for each in await self._around.drives()
-                  if each["root"]}  # fmt: skip
-        there = await asyncio.to_thread(_updates_in, drives, self._state / record.FOLDER)
-        for path in [path for path in self._offers if path not in there]:
-            del self._offers[path], self._seen[path]
-        for path, (place, mark) in there.items():
-            if self._seen.get(path) != mark and not self._is_busy:
-                self._seen[path] = mark
-                self._offers[path] = await self._offered(path, place)
-        self._tell_offers()
-
-    async def _offered(self, path: str, place: str) -> Offer:
-        try:
-            told = await self.look(path)
-        except PillarboxError as error:
-            return Offer(path, place, refusal=str(error))
-        notes = tuple(sorted(told["notes"].items()))
-        return Offer(path, place, str(told["version"]), notes, told["refusal"])
-
-    def _tell_offers(self) -> None:
-        good = [each for each in self._offers.values() if not each.refusal]
-        bad = [each for each in self._offers.values() if each.refusal and not each.version]
-        board = self._parts.board
-        if good and not self._is_busy:
-            self._put_up(
-                FOUND, Severity.ATTENTION, f"An update to version {good[0].version} is there.",
-                "Open Updates on the page to install it.",
-            )  # fmt: skip
-        else:
-            board.take_down(FOUND)
-        if bad:
-            self._put_up(BAD, Severity.ATTENTION, bad[0].refusal, "Pull the stick.")
-        else:
-            board.take_down(BAD)
-
-
-def _updates_in(drives: dict[str, str], folder: Path) -> dict[str, tuple[str, tuple[float, int]]]:
-    """Files by their path: where they were found, and what tells that they changed. Blocks."""
-    found = {}
-    places = [(Path(root), name, f"*{SUFFIX}") for root, name in drives.items()]
-    for root, name, pattern in [*places, (folder, "", upload.NAME)]:
-        try:
-            for path in sorted(root.glob(pattern))[:_MOST_OFFERED]:
-                looked = path.stat()
-                found[str(path)] = name, (looked.st_mtime, looked.st_size)
-        except OSError:  # pulled this moment
-            continue
-    return found
 
 
 def _sentence(error: Exception) -> str:

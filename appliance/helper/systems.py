@@ -89,7 +89,7 @@ def refusal(manifest: Manifest, running: str) -> str:
 
 def install(path: Path, card: Card, key: Path | None = None, progress: Path = PROGRESS) -> None:
     """Fill the other system. What runs stays as it is, and stays what starts. Raises Failed."""
-    with bundle.opened(path, key) as (file, manifest):
+    with _alone(card), bundle.opened(path, key) as (file, manifest):
         found = switch.load(card.selector)
         if found.state is switch.State.TRIAL or found.system != card.running:
             raise Failed("The version that runs is still being tried; wait until that is over.")
@@ -134,6 +134,17 @@ def undo(card: Card) -> None:
 def restart() -> None:
     """Start the machine again, in order. Raises Failed."""
     run(["systemctl", "reboot"])
+
+
+@contextlib.contextmanager
+def _alone(card: Card) -> Iterator[None]:
+    """Whoever asked first may have gone meanwhile; what was begun for them goes on."""
+    with card.selector.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failed("An update is being written already; wait a few minutes.") from None
+        yield
 
 
 def _told(file: Any, manifest: Manifest, name: str, told: _Progress) -> Iterator[bytes]:

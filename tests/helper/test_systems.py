@@ -1,6 +1,7 @@
 """Filling the other system of a card and changing over; a power cut at every step leaves a box."""
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,6 +100,14 @@ def test_an_update_too_large_for_its_place_is_refused(
     with pytest.raises(Failed, match="larger than its place"):
         install(large, card, maker)
     assert card.parts[6].read_bytes()[:64] == bytes([6]) * 64
+
+
+def test_what_was_begun_is_not_begun_a_second_time(update: Path, card: Card, maker: Maker) -> None:
+    with card.selector.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Failed, match="being written already"):
+            install(update, card, maker)
+    install(update, card, maker)
 
 
 def test_a_card_that_forgets_what_is_written_is_found_out(

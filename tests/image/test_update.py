@@ -56,10 +56,10 @@ class Story:
 
     def serve(self) -> Machine:
         """Power on, and wait until the daemon is ready."""
-        machine = self.start()
+        chosen, machine = self.chosen, self.start()
         machine.wait_for_agent()
         took = wait_until_it_serves(machine)
-        self.figures.append(f"start {self.starts} on system {self.chosen}: {took:.0f} s")
+        self.figures.append(f"start {self.starts} on system {chosen}: {took:.0f} s")
         return machine
 
     def cut(self) -> None:

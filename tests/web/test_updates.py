@@ -52,7 +52,7 @@ def put(reader, query, octets=b""):
 
 
 def test_an_update_is_brought_over_the_page_in_pieces(office, owner, helper, maker, tmp_path):
-    content = make_update(tmp_path, maker, version="9.9.8").read_bytes()
+    content = make_update(tmp_path, maker, version="9.9.8", root=b"x" * 99_999).read_bytes()
     assert put(helper, "at=0", content).status == 403
     assert put(Reader(office), "at=0", content).status == 403
     middle = len(content) // 2
