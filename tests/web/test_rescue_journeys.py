@@ -277,6 +277,7 @@ def test_after_a_fire_the_stick_with_the_sheet_brings_all_back_and_without_it_no
     window.awaits("This box becomes the earlier one")
     look(window, "fire-bring-back")
     window.press("Begin")
+    window.awaits("The box gets ready for it")
     wait_until(anew(window, "Plug in the backup drive", "/"), "it asks", seconds=40)
     window.complaints()
     look(window, "fire-asks")
