@@ -234,6 +234,10 @@ class Rebuilding:
         engine = self._around.backups.job.source(wanted.target, watch=self._watch)
         identity = self._parts.store.disk_identity or secrets.token_hex(16).encode()
         place = Place(self._parts.options.state, root / choosing.REBUILT)
+        whole = root / arriving.MAIL
+        if newbox.begun(whole) == wanted.version and not place.mail.exists():
+            files.rename(whole, place.mail)  # the power went just before the switch
+            files.flush_directory(root)
         return newbox.rebuild_mail(engine, wanted.version, place, identity)
 
     async def _switch(self, drive: Drive, root: Path) -> None:
@@ -259,6 +263,8 @@ class Rebuilding:
         left = self._lost(before, day.isoformat())
         bound = Bound(drive.uuid, drive.file_system, drive.name, str(place), former=(*former, left))
         parts.place.switch(bound)
+        with suppress(PillarboxError, OSError):  # it is passed over wherever it is left
+            newbox.end_rebuilding(mail)
         if place != root:  # it was mounted to be filled
             with suppress(PillarboxError, OSError):
                 drives.unmount(drive)

@@ -107,7 +107,8 @@ def _of_the_held(place: Place) -> str:
 
 def rebuild_mail(engine: Engine, version: str, place: Place, identity: bytes) -> str:
     """The mail of a version into a folder of its own, which then is the mail of this very box; a
-    sentence for people. Accounts and settings are not touched. Doing it again goes on.
+    sentence for people. Accounts and settings are not touched. Doing it again goes on, until
+    `end_rebuilding` says that this is in use.
 
     Raises:
         Refused: there is too little room.
@@ -124,12 +125,22 @@ def rebuild_mail(engine: Engine, version: str, place: Place, identity: bytes) ->
     _put_mail(engine, version, place, about)
     files.replace(place.mail / MARKER, identity + b"\n")
     files.remove_tree(place.scratch)
-    files.unlink_if_there(place.mail / RESTORING)
     files.flush_directory(place.mail)
     count = sum(about.messages.values())
     sentence = phrase("1 message is back.") if count == 1 else f"{count:,} messages are back."
     since = " What came after the backup was made is not among them."
     return sentence + since + _of_the_held(place)
+
+
+def begun(mail: Path) -> str:
+    """The version that is being brought back there, or that is there whole and not in use yet."""
+    return _begun(Place(mail, mail))
+
+
+def end_rebuilding(mail: Path) -> None:
+    """It is in use."""
+    if files.unlink_if_there(mail / RESTORING):
+        files.flush_directory(mail)
 
 
 def restore_state(engine: Engine, place: Place) -> str:

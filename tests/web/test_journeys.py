@@ -9,6 +9,7 @@ import re
 import subprocess
 
 import pytest
+from selenium.webdriver.support.ui import Select
 
 from appliance import control
 from tests.clients.test_sending import msmtp
@@ -224,7 +225,8 @@ def test_somebody_leaves_and_a_colleague_goes_on_with_their_mail(safe, window):
     window.press("Save the answer")
     window.awaits("once a week each")
     window.press("Choose a colleague")
-    window.choose("to", heir.address)
+    colleagues = Select(window.driver.find_element("id", "hand_over--to"))
+    colleagues.select_by_visible_text(heir.address)
     window.press("Hand it over")
     window.awaits("Press the button on the box within a minute")
     safe.box.cli("sim", "press")

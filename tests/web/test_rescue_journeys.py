@@ -95,6 +95,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         folder / "box", settings=settings, PATH=f"{programs}{os.pathsep}{os.environ['PATH']}"
     ) as box:
         make_owner(box)
+        box.may_log_tracebacks = True  # letters of the box itself come while its disk dies
         disk, drive = box.folder / "Blue disk", box.folder / "Red stick"
         for each in (disk, drive):
             each.mkdir()
@@ -277,6 +278,7 @@ def test_after_a_fire_the_stick_with_the_sheet_brings_all_back_and_without_it_no
     window.awaits("This box becomes the earlier one")
     look(window, "fire-bring-back")
     window.press("Begin")
+    window.awaits("The box gets ready for it")
     wait_until(anew(window, "Plug in the backup drive", "/"), "it asks", seconds=40)
     window.complaints()
     look(window, "fire-asks")
