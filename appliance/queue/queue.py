@@ -43,11 +43,14 @@ class Queue:
         self.is_started = False
 
     def start(self) -> None:
-        """Read what is there. Blocks.
+        """Read what is there, unless that is done: who comes second must not take away the files
+        that the first has in reserve for messages to come. Blocks.
 
         Raises:
             StorageOffline, StorageFull: the disk does not allow it.
         """
+        if self.is_started:
+            return
         self._entries, self._sources, boot = _replayed(self._journal.read())
         there = self.spool.identities()
         for identity in list(self._entries):

@@ -138,7 +138,10 @@ class Disk:
         """The next UID; the ceiling above it is durable."""
         self.begin_log()
         if self.uidnext > self.folder.uid_ceiling:
-            self.folder.raise_uid_ceiling(self.uidnext)
+            try:
+                self.folder.raise_uid_ceiling(self.uidnext)
+            except FileNotFoundError as error:
+                raise self._gone() from error
         self.uidnext += 1
         return self.uidnext - 1
 
@@ -158,10 +161,14 @@ class Disk:
         try:
             return os.stat(self.new_path).st_mtime_ns, os.stat(self.cur_path).st_mtime_ns
         except FileNotFoundError as error:
-            self.place.guard.check()
-            raise NotFound("The folder of this mailbox is gone.") from error
+            raise self._gone() from error
         except OSError as error:
             raise files.explained(error) from error
+
+    def _gone(self) -> NotFound:
+        """What to say of a folder that is not there. Raises StorageOffline: with its disk."""
+        self.place.guard.check()
+        return NotFound("The folder of this mailbox is gone.")
 
     def remember_times(self) -> None:
         """What the directories look like now is known to us."""

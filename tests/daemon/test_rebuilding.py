@@ -95,7 +95,6 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     path = os.pathsep.join((str(slow), str(programs), os.environ["PATH"]))
     settings = "[backup]\ndaily = false\n"
     with Box(tmp_path / "box", settings=settings, PATH=path) as box:
-        box.may_log_tracebacks = True  # letters of the box itself come while its disk dies
         disk, drive = box.folder / "disk", box.folder / "stick"
         for each in (disk, drive):
             each.mkdir()

@@ -49,6 +49,15 @@ def test_what_was_accepted_is_there_after_a_kill(make):
     assert files.read(queue.spool.path(identity)) == b"content"
 
 
+def test_a_second_start_takes_nothing_away_from_the_first(make):
+    """Else the next message would be written to a file that has no name any more."""
+    queue = make()
+    queue.start()
+    accepted = accept(queue, b"whole")
+    assert queue.spool.path(accepted).read_bytes() == b"whole"
+    assert accepted in {entry.id for entry in make().look()}
+
+
 def test_an_envelope_survives_the_journal_whole():
     assert from_json(to_json(ENVELOPE)) == ENVELOPE
 

@@ -95,7 +95,6 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         folder / "box", settings=settings, PATH=f"{programs}{os.pathsep}{os.environ['PATH']}"
     ) as box:
         make_owner(box)
-        box.may_log_tracebacks = True  # letters of the box itself come while its disk dies
         disk, drive = box.folder / "Blue disk", box.folder / "Red stick"
         for each in (disk, drive):
             each.mkdir()
