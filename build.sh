@@ -17,7 +17,7 @@ DRIVES="restic openssh-sftp-server openssh-client rclone bindfs exfat-fuse exfat
 PAPER="poppler-utils zbar-tools fonts-dejavu-core libplist-utils"
 RECIPE="nftables shellcheck unbound openssl"
 IMAGE="openssl mmdebstrap qemu-user-static binfmt-support erofs-utils mtools dosfstools e2fsprogs fdisk zstd swig gcc-aarch64-linux-gnu libc6-dev-arm64-cross debian-archive-keyring"
-MACHINE="qemu-system-arm qemu-utils mtools"
+MACHINE="qemu-system-arm qemu-utils mtools nbdkit exfatprogs swaks libnet-ssleay-perl isync curl"
 PEERS="dovecot-imapd dovecot-pop3d dovecot-lmtpd postfix strace"
 
 say() { printf '%s\n' "$*" >&2; }

@@ -119,7 +119,8 @@ class Daemon:
         systemd.notify("READY=1")
         log.info("ready")
         await self._stopping.wait()
-        systemd.notify("STOPPING=1")
+        if not self.gives_way:  # else this process lives on, and must not be thought to hang
+            systemd.notify("STOPPING=1")
         try:
             async with asyncio.timeout(_LONGEST_STOP_SECONDS):
                 await backups.stop()

@@ -25,6 +25,7 @@ from appliance.hardware.simulated import SimulatedBoard
 from appliance.lastgood import Loaded
 from appliance.log import RING
 from appliance.mailplace import MailPlace
+from appliance.net import systemd
 from appliance.parts import Options, build
 from appliance.recovery import Recovery
 from appliance.updates import restorepoint
@@ -32,6 +33,7 @@ from appliance.updates import restorepoint
 log = logging.getLogger("pillarbox")
 
 RECOVER = "--recover"
+_BEGINNING_SECONDS = 300.0
 
 _TURN_SECONDS = 0.0005
 """How long a thread that computes may keep the loop waiting (Python's own choice is 5 ms)."""
@@ -81,6 +83,7 @@ def serve(options: Options) -> None:
 def _begin_again_to_recover() -> None:
     """As a new process, in which nothing of the box is open; the service manager sees the same."""
     logging.shutdown()
+    systemd.be_patient(_BEGINNING_SECONDS)
     again = [each for each in sys.orig_argv if each != RECOVER]
     os.execv(sys.executable, [*again, RECOVER])  # noqa: S606 - our own command line, no shell
 

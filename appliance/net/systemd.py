@@ -50,9 +50,17 @@ def _given() -> range:
     return range(_FIRST_GIVEN, _FIRST_GIVEN + int(count)) if count.isdigit() else range(0)
 
 
+def be_patient(seconds: float) -> None:
+    """The service manager may hear nothing for so long, until `feed_watchdog` begins."""
+    if watchdog_seconds():
+        notify(f"WATCHDOG_USEC={int(seconds * 1_000_000)}\nWATCHDOG=1")
+
+
 async def feed_watchdog() -> None:
     """Tell the service manager again and again that the loop turns."""
     seconds = watchdog_seconds()
+    if seconds:  # as patient as it was before `be_patient`
+        notify(f"WATCHDOG_USEC={os.environ['WATCHDOG_USEC']}")
     while seconds:
         notify("WATCHDOG=1")
         await asyncio.sleep(seconds)

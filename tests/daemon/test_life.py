@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+from appliance import control
 from tests.support.box import PILLARBOX, ROOT, Box, free_port_base, wait_until
 from tests.support.mail import letter, submit, wait_for_mail, without_trace
 from tests.support.sessions import doors_open_to, imap, pop3
@@ -151,8 +152,8 @@ def test_systemd_hears_of_readiness_of_the_watchdog_and_of_the_end(tmp_path: Pat
         manager.settimeout(20)
         environment = {"NOTIFY_SOCKET": str(name), "WATCHDOG_USEC": "400000"}
         with Box(tmp_path / "box", **environment) as box:
-            heard = [manager.recv(100) for _ in range(4)]
-            assert heard.count(b"READY=1") == 1
+            heard = [manager.recv(100) for _ in range(5)]
+            assert heard.count(b"READY=1") == heard.count(b"WATCHDOG_USEC=400000") == 1
             assert heard.count(b"WATCHDOG=1") == 3
             box.terminate()
             while heard[-1] != b"STOPPING=1":
@@ -192,6 +193,26 @@ def _under_manager(box: Box, held: list[socket.socket]) -> subprocess.Popen[byte
     finally:
         for each in given:
             os.close(each)
+
+
+def test_systemd_expects_no_end_when_everything_is_to_be_brought_back(tmp_path: Path) -> None:
+    """Else it would kill the same process after a while, which asks for drive and words then."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        box = Box(
+            tmp_path / "box", NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="60000000"
+        )
+        box.start()
+        try:
+            control.ask(box.state, "recover")
+            heard: list[bytes] = []
+            while heard.count(b"READY=1") < 2:
+                heard.append(manager.recv(100))
+            assert b"STOPPING=1" not in heard
+            assert b"WATCHDOG_USEC=300000000\nWATCHDOG=1" in heard
+        finally:
+            box.__exit__(None, None, None)
 
 
 def test_the_journal_of_systemd_gets_priorities(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ class Machine:
                 return said["return"]
             assert "error" not in said, said
 
-    def wait_for_agent(self, seconds: float = 400) -> float:
+    def wait_for_agent(self, seconds: float = 900) -> float:
         """Seconds from power on until commands are taken."""
         self._agent_socket.settimeout(seconds)
         json.loads(self._agent.readline())
@@ -173,7 +173,7 @@ class Machine:
     close = cut_power
 
 
-def wait_until_it_serves(machine: Machine, seconds: float = 400) -> float:
+def wait_until_it_serves(machine: Machine, seconds: float = 900) -> float:
     """Seconds from power on until the daemon says that it is ready."""
     machine.run(
         f"for i in $(seq {seconds:.0f}); do systemctl is-active -q pillarbox && exit 0; sleep 1; done; "
