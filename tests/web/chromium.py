@@ -40,6 +40,9 @@ class Chromium:
         field.clear()
         field.send_keys(text)
 
+    def type_file(self, name: str, path: Path) -> None:
+        self.driver.find_element(By.NAME, name).send_keys(str(path))
+
     def choose(self, name: str, words: str) -> None:
         Select(self.driver.find_element(By.NAME, name)).select_by_visible_text(words)
 

@@ -27,6 +27,7 @@ PAGES = {
     "trace": "/trace?hours=24",
     "queue": "/queue",
     "backups": "/backups",
+    "updates": "/updates",
     "health": "/health",
     "settings": "/settings",
     "settings-alerts": "/settings/alerts",
@@ -127,3 +128,17 @@ def test_everything_of_an_owner_can_be_reached_by_the_keyboard(window):
     assert "A new account" in seen[-1]
     window.driver.switch_to.active_element.send_keys(Keys.ENTER)
     assert window.driver.find_element("name", "address").is_displayed()
+
+
+def test_an_update_is_brought_by_the_browser_piece_by_piece(window, office, tmp_path):
+    file = tmp_path / "not-signed.update"
+    file.write_bytes(b"x" * (3 << 20))
+    window.go("/updates")
+    window.type_file("file", file)
+    window.press("Bring it")
+    window.awaits("This file is no update of Pillarbox.")
+    brought = office.state / "updates/uploaded.update"
+    assert brought.read_bytes() == file.read_bytes()
+    window.press("Remove")
+    wait_until(lambda: not brought.exists(), "it is removed")
+    assert window.complaints() == []

@@ -58,9 +58,11 @@ def test_an_update_is_brought_over_the_page_in_pieces(office, owner, helper, mak
     middle = len(content) // 2
     assert put(owner, "at=0", b"an earlier try that was given up").status == 204
     assert put(owner, "at=0", content[:middle]).status == 204
+    assert put(owner, "at=x", content).status == 409
     assert put(owner, f"at={middle + 1}", content[middle:]).status == 409
     assert put(owner, f"at={middle}", content[middle:]).status == 204
-    assert put(owner, "end=1").status == 204
+    assert helper.api("POST", "/update/bring", {}).status == 403
+    assert owner.api("POST", "/update/bring", {}).status == 204
     _until(lambda: owner.get("/updates").says("Version 9.9.8"))
     assert owner.get("/updates").says("brought over this page")
     owner.do("/updates", "update_forget")

@@ -39,6 +39,11 @@ async def read(desk: Desk, _visitor: Visitor, _values: Values) -> None:
     await desk.ask("update_read")
 
 
+async def bring(desk: Desk, _visitor: Visitor, _values: Values) -> None:
+    """All pieces of an update are there."""
+    await desk.blocking(upload.finish, desk.state)
+
+
 async def forget(desk: Desk, _visitor: Visitor, _values: Values) -> None:
     """Take away what was brought over the page."""
     await desk.blocking(upload.forget, desk.state)
@@ -54,6 +59,8 @@ OPERATIONS = (
               N_("Start the version before again"), back),
     Operation("update_read", "POST", "/update/read", _OWNER, _BOX,
               N_("Say no more how the last update went"), read),
+    Operation("update_bring", "POST", "/update/bring", _OWNER, _BOX,
+              N_("Offer an update that was brought over the page"), bring),
     Operation("update_forget", "POST", "/update/forget", _OWNER, _BOX,
               N_("Take away an update that was brought over the page"), forget),
 )  # fmt: skip

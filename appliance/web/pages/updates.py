@@ -10,14 +10,11 @@ from appliance.errors import PillarboxError
 from appliance.updates import upload
 from appliance.web import language, render
 from appliance.web.api import refusal
-from appliance.web.audit import Deed
 from appliance.web.desk import Desk
 from appliance.web.language import N_
 from appliance.web.operations.updates import OPERATIONS
 from appliance.web.page import Page
 from appliance.web.roles import Role, Visitor
-
-_TOO_FAR = 1 << 40
 
 
 async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
@@ -31,20 +28,16 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
 
 
 def routes(desk: Desk) -> list[Route]:
-    """Where the page's script brings a file to, in pieces: PUT ?at=OCTET, at the end ?end=1."""
+    """Where the page's script brings a file to, in pieces: PUT ?at=OCTET."""
 
     async def piece(request: Request) -> Response:
         visitor: Visitor = request.state.visitor
         if not visitor.may(Role.OWNER, "box"):
             return refusal(403, N_("You may not do this; ask the owner of the box."))
-        at = request.query_params.get("at", "")
+        at = request.query_params.get("at", "")[:15]
+        octets = await request.body()  # guard.py bounds it
         try:
-            if at.isdecimal() and int(at) < _TOO_FAR:
-                octets = await request.body()  # guard.py bounds it
-                await desk.blocking(upload.put, desk.state, int(at), octets)
-            elif request.query_params.get("end"):
-                await desk.blocking(upload.finish, desk.state)
-                await desk.note(Deed(visitor.login, visitor.peer, "update_brought", {}))
+            await desk.blocking(upload.put, desk.state, int(at) if at.isdecimal() else -1, octets)
         except PillarboxError as error:
             return refusal(409, language.say(str(error), render.language_of(request).code))
         return Response(status_code=204)

@@ -3,8 +3,8 @@
 
 const PIECE = 1 << 20;
 
-async function put(query, body) {
-  const answer = await fetch(`/updates/file?${query}`, { method: "PUT", body });
+async function send(path, method, body, kind) {
+  const answer = await fetch(path, { method, body, headers: { "Content-Type": kind } });
   if (!answer.ok) throw new Error((await answer.json()).error);
 }
 
@@ -19,10 +19,10 @@ async function bring(form) {
   error.hidden = true;
   try {
     for (let at = 0; at < file.size; at += PIECE) {
-      await put(`at=${at}`, file.slice(at, at + PIECE));
+      await send(`/updates/file?at=${at}`, "PUT", file.slice(at, at + PIECE), "application/octet-stream");
       bar.value = Math.min(1, (at + PIECE) / file.size);
     }
-    await put("end=1", null);
+    await send("/api/v1/update/bring", "POST", "{}", "application/json");
     location.reload();
   } catch (trouble) {
     error.textContent = trouble.message;
