@@ -39,8 +39,9 @@ unpack_root() {
 choose_units() {
   systemd-sysusers --root="$root" "$root/usr/lib/sysusers.d/pillarbox.conf"
   systemctl --root="$root" --quiet preset-all
-  # nobody logs in on the box, and nothing is watched by the kernel's audit
-  systemctl --root="$root" --quiet mask systemd-logind.service systemd-journald-audit.socket
+  # nobody logs in on the box, nothing is watched by the kernel's audit, no foreign programs run
+  systemctl --root="$root" --quiet mask systemd-logind.service systemd-journald-audit.socket \
+    systemd-binfmt.service proc-sys-fs-binfmt_misc.automount proc-sys-fs-binfmt_misc.mount
 }
 
 # The kernel is read from the FAT partition; here it would only take room.
