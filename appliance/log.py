@@ -9,11 +9,16 @@ that a peer sent are written escaped, so nobody can forge a line.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 import sys
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from appliance import files
 
 FIELDS = (
     "message_id",
@@ -29,6 +34,9 @@ FIELDS = (
     "service",
     "source",
 )
+KEPT = "log"
+"""In STATE: what is worth knowing after a restart."""
+_MOST_KEPT = 300
 _LONGEST_KEPT = 8_000  # characters of a traceback
 _PRIORITY = {
     logging.DEBUG: 7,
@@ -85,6 +93,7 @@ class Ring(logging.Handler):
         self._most, self._most_characters = lines, characters
         self._lines: deque[Line] = deque()
         self._characters = 0
+        self._written = b""
         self._formatter = LineFormatter(for_journal=False)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -94,10 +103,31 @@ class Ring(logging.Handler):
         except Exception:  # noqa: BLE001 - as every handler: a bad call of logging ends nothing
             self.handleError(record)
             return
-        self._lines.append(Line(record.created, record.levelno, text))
-        self._characters += len(text)
+        self._add(Line(record.created, record.levelno, text))
+
+    def _add(self, line: Line) -> None:
+        self._lines.append(line)
+        self._characters += len(line.text)
         while len(self._lines) > self._most or self._characters > self._most_characters:
             self._characters -= len(self._lines.popleft().text)
+
+    def keep(self, path: Path) -> None:
+        """Write what is worth knowing after a restart into a file, unless that is there already:
+        the journal of the card is in memory. Blocks. Raises PillarboxError, OSError."""
+        lines = self.newest(logging.WARNING, "", _MOST_KEPT)[::-1]
+        text = "".join(json.dumps(asdict(line)) + "\n" for line in lines).encode()
+        if text != self._written:
+            files.replace(path, text)
+            self._written = text
+
+    def recall(self, path: Path) -> None:
+        """Begin with what was kept; what cannot be read is passed over. Blocks."""
+        with contextlib.suppress(OSError):
+            for line in files.read(path).splitlines()[-_MOST_KEPT:]:
+                with contextlib.suppress(ValueError, TypeError, KeyError):
+                    told = json.loads(line)
+                    text = str(told["text"])[:_LONGEST_KEPT]
+                    self._add(Line(float(told["at"]), int(told["level"]), text))
 
     def newest(self, level: int, words: str, most: int) -> list[Line]:
         """Those of a level or above that have all the words, whatever their case; newest first."""

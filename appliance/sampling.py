@@ -15,6 +15,7 @@ from appliance.errors import PillarboxError, Refused
 from appliance.hardware import vitals
 from appliance.health import measure
 from appliance.health.samples import SPANS, Samples, Slot
+from appliance.log import KEPT, RING
 from appliance.parts import Parts
 from appliance.queue.envelope import State
 
@@ -64,6 +65,7 @@ class Sampling:
 
     def _keep(self, values: dict[str, float], *, has_mail: bool) -> None:
         parts = self._parts
+        RING.keep(parts.options.state / KEPT)
         if has_mail:
             room = vitals.room(parts.mail)
             values |= {"space": float(room.used), "size": float(room.used + room.free)}

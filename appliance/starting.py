@@ -23,7 +23,7 @@ from appliance.errors import Refused
 from appliance.front import Front
 from appliance.hardware.simulated import SimulatedBoard
 from appliance.lastgood import Loaded
-from appliance.log import RING
+from appliance.log import KEPT, RING
 from appliance.mailplace import MailPlace
 from appliance.net import systemd
 from appliance.parts import Options, build
@@ -52,6 +52,7 @@ def serve(options: Options) -> None:
     tree = loaded.tree
     root = logging.getLogger()
     root.setLevel(tree.server.log_level.upper())
+    RING.recall(options.state / KEPT)
     root.addHandler(RING)
     if loaded.complaint:
         log.warning("%s %s", loaded.complaint, loaded.instead)

@@ -52,6 +52,26 @@ def test_a_bad_call_of_logging_ends_nothing(capsys):
     capsys.readouterr()
 
 
+def test_what_is_worth_knowing_is_there_after_a_restart(tmp_path):
+    ring, logger = _ring()
+    logger.info("nothing much")
+    logger.warning("the disk is hot")
+    ring.keep(tmp_path / "log")
+    written = (tmp_path / "log").stat().st_ino
+    ring.keep(tmp_path / "log")
+    assert (tmp_path / "log").stat().st_ino == written, "nothing new, so nothing is written"
+    with (tmp_path / "log").open("a") as file:
+        file.write('torn {"at"\n{"at": 1}\n[]\n')
+    again, logger = _ring()
+    again.recall(tmp_path / "log")
+    logger.info("ready")
+    assert [each.text for each in again.newest(0, "", 9)] == [
+        "test: ready",
+        "test: the disk is hot",
+    ]
+    again.recall(tmp_path / "missing")
+
+
 @pytest.fixture
 def knocked(office):
     """Somebody has tried a wrong password."""
