@@ -34,13 +34,16 @@ class Page(Reader):
 
 
 def eventually(holds: Callable[[], bool], what: str, seconds: float = 120) -> None:
-    """Wait until it holds; nobody may answer meanwhile. Raises AssertionError."""
+    """Wait until it holds; meanwhile nobody may answer, or a lamp be between two lights.
+
+    Raises AssertionError: it did not come.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
             if holds():
                 return
-        except OSError:
+        except (OSError, AssertionError):
             pass
         time.sleep(0.5)
     raise AssertionError(f"not within {seconds:.0f} s: {what}")
