@@ -16,6 +16,8 @@ class Page(Reader):
     """The certificate is judged by the authority that the box offers; its name is not looked at,
     because a forwarded port is on this machine."""
 
+    patience = 300.0  # an emulated box formats a disk slowly
+
     def __init__(self, machine: Machine) -> None:
         self.language, self.token, self.jar = "en", "", http.cookiejar.CookieJar()
         plain = f"http://localhost:{machine.ports[80]}/pillarbox-ca.crt"

@@ -73,7 +73,8 @@ def test_settings_that_are_written_are_the_old_or_the_new_ones(
             machine.run(
                 f"cat >/tmp/writer.py <<'END'{_WRITER}END\n"
                 "runuser -u pillarbox -- /opt/pillarbox/bin/python /tmp/writer.py >/tmp/said 2>&1 &"
-                "for i in $(seq 400); do grep -q 2[1-9] /tmp/said && exit 0; sleep 0.2; done; exit 1"
+                "for i in $(seq 400); do grep -q 2[1-9] /tmp/said && exit 0; sleep 0.2; done; exit 1",
+                seconds=300,
             )
             time.sleep(moments.uniform(0.0, 3.0))
         with state_of(snapshot, tmp_path) as root:
