@@ -45,6 +45,7 @@ while (now := time.monotonic()) < end:
     time.sleep(0.02)
 print(json.dumps(seen))
 """.replace("{SIM}", _SIM)
+_BETWEEN = 0.09  # seconds
 _COLORS = {
     (0, 0): Color.OFF, (1, 0): Color.RED, (0, 1): Color.GREEN, (1, 1): Color.AMBER,
 }  # fmt: skip
@@ -81,7 +82,18 @@ def _runs(samples: list[tuple[float, Color]]) -> list[tuple[Color, float]]:
     """For how long it had which colour; the first and the last were cut off."""
     begins = [next(group) for _, group in groupby(samples, key=lambda each: each[1])]
     ends = [moment for moment, _ in begins[1:]] + [samples[-1][0]]
-    return [(color, end - begin) for (begin, color), end in zip(begins, ends, strict=True)]
+    runs = [(color, end - begin) for (begin, color), end in zip(begins, ends, strict=True)]
+    return [
+        (color, seconds)
+        for number, (color, seconds) in enumerate(runs)
+        if not _is_half_of_amber(color, seconds, runs[max(0, number - 1) : number + 2])
+    ]
+
+
+def _is_half_of_amber(color: Color, seconds: float, around: list[tuple[Color, float]]) -> bool:
+    """Red and green of amber are switched one after the other."""
+    beside = {each for each, _ in around}
+    return color in {Color.RED, Color.GREEN} and seconds < _BETWEEN and Color.AMBER in beside
 
 
 def _fits(light: Light, samples: list[tuple[float, Color]]) -> bool:
@@ -89,7 +101,7 @@ def _fits(light: Light, samples: list[tuple[float, Color]]) -> bool:
     runs = _runs(samples)
     if light.color is Color.OFF or not light.rhythm:
         return [color for color, _ in runs] == [light.color]
-    whole = [run for run in runs[1:-1] if run[1] > _BLINK]
+    whole = runs[1:-1]
     wanted = [(Color.OFF if n % 2 else light.color, each) for n, each in enumerate(light.rhythm)]
     if len(whole) < len(wanted):
         return False
@@ -99,8 +111,5 @@ def _fits(light: Light, samples: list[tuple[float, Color]]) -> bool:
     )
 
 
-_BLINK = 0.03  # red and green of amber are switched one after the other
-
-
 def _alike(seen: tuple[Color, float], wanted: tuple[Color, float]) -> bool:
-    return seen[0] is wanted[0] and abs(seen[1] - wanted[1]) < 0.06 + wanted[1] / 4
+    return seen[0] is wanted[0] and abs(seen[1] - wanted[1]) < 0.1 + wanted[1] / 4

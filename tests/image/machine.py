@@ -26,6 +26,7 @@ ImportCredential=agent.py
 Environment=HOME=/root
 ExecStart=/usr/bin/python3 -u ${CREDENTIALS_DIRECTORY}/agent.py
 """
+_PATIENT = "systemd.default_device_timeout_sec=900"  # this machine may have much else to do
 _BOOT_A = 68 << 20  # where the boot partition of system A begins on the card (image/card.sh)
 
 
@@ -110,7 +111,7 @@ class Machine:
             f" -display none -no-reboot -serial file:{self.serial}"
             f" -qmp unix:{self.folder}/monitor,server=on,wait=off"
             f" -kernel {boot}/vmlinuz -initrd {boot}/initrd.img"
-            f" -append '{cmdline} console=ttyAMA0 systemd.wants=t.service {words}'"
+            f" -append '{cmdline} console=ttyAMA0 systemd.wants=t.service {_PATIENT} {words}'"
             f" -drive if=none,id=card,{disk}"
             " -device virtio-blk-pci,drive=card,serial=card -device virtio-rng-pci"
             " -device virtio-serial-pci"

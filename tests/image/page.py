@@ -16,6 +16,8 @@ class Page(Reader):
     """The certificate is judged by the authority that the box offers; its name is not looked at,
     because a forwarded port is on this machine."""
 
+    patience = 300.0  # an emulated box formats a disk slowly
+
     def __init__(self, machine: Machine) -> None:
         self.language, self.token, self.jar = "en", "", http.cookiejar.CookieJar()
         plain = f"http://localhost:{machine.ports[80]}/pillarbox-ca.crt"
@@ -34,13 +36,16 @@ class Page(Reader):
 
 
 def eventually(holds: Callable[[], bool], what: str, seconds: float = 120) -> None:
-    """Wait until it holds; nobody may answer meanwhile. Raises AssertionError."""
+    """Wait until it holds; meanwhile nobody may answer, or a lamp be between two lights.
+
+    Raises AssertionError: it did not come.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
             if holds():
                 return
-        except OSError:
+        except (OSError, AssertionError):
             pass
         time.sleep(0.5)
     raise AssertionError(f"not within {seconds:.0f} s: {what}")

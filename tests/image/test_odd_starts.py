@@ -42,6 +42,8 @@ def office(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         drives.plug(machine, "mail", folder / "mail.img")
         machine.run("for i in $(seq 60); do [ -b /dev/sda ] && exit 0; sleep 1; done; exit 1")
         machine.run(f"sleep 3; {PILLARBOX} disk use /dev/sda", seconds=300)
+        status = f"{PILLARBOX} disk status"
+        eventually(lambda: "on MAIL" in machine.run(status).splitlines()[0], "it is moved", 300)
         _send(machine, "first")
         eventually(lambda: len(_subjects(machine)) == 1, "it is there")
         machine.run("sync")

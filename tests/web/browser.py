@@ -49,6 +49,7 @@ class Answer:
 class Reader:
     """A browser without scripts."""
 
+    patience = 30.0  # seconds
     box: Box
     language: str = "en"
     token: str = ""
@@ -83,7 +84,7 @@ class Reader:
     def get_bytes(self, path: str, body: bytes | None = None, **headers: str) -> bytes:
         """A file; with a body it is asked for by POST."""
         request = urllib.request.Request(self.base + path, body, self._all(headers))
-        with self._opener.open(request, timeout=30) as answer:
+        with self._opener.open(request, timeout=self.patience) as answer:
             content: bytes = answer.read()
             return content
 
@@ -109,7 +110,7 @@ class Reader:
 
     def _open(self, request: urllib.request.Request) -> Answer:
         try:
-            with self._opener.open(request, timeout=30) as answer:
+            with self._opener.open(request, timeout=self.patience) as answer:
                 text = answer.read().decode()
                 return Answer(answer.status, answer.headers, text, answer.url)
         except urllib.error.HTTPError as error:
