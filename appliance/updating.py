@@ -207,10 +207,10 @@ class Updating:
         )  # fmt: skip
         while True:
             is_ready = not self._around.refusal()
-            trouble = await self._proof() if is_ready else _NO_DISK
-            tries += is_ready
+            trouble, counts = await self._proof() if is_ready else (_NO_DISK, False)
+            tries += counts
             seconds = clock.monotonic() - self._began
-            verdict = decisions.judged(trouble, tries=tries, seconds=seconds, is_ready=is_ready)
+            verdict = decisions.judged(trouble, tries=tries, seconds=seconds)
             if verdict is not Verdict.AGAIN:
                 break
             log.warning("the proof of this version failed, and is tried again: %s", trouble)
@@ -224,12 +224,12 @@ class Updating:
             return
         log.error("version %s did not prove itself, the one before starts: %s",
                   __version__, trouble)  # fmt: skip
-        await self._note(replace(self._record, why=trouble, at=clock.wall()))
+        await self._note_if_possible(replace(self._record, why=trouble, at=clock.wall()))
         await asyncio.to_thread(self._systems.undo)
         await asyncio.sleep(3600)  # the machine restarts
 
-    async def _proof(self) -> str:
-        """What does not work; empty: mail flows."""
+    async def _proof(self) -> tuple[str, bool]:
+        """What does not work, empty where mail flows; and whether that is more than "later"."""
         parts = self._parts
         password = secrets.token_urlsafe(18)
         account = Account(proof.ADDRESS, "", 0, passwords.argon2(password), None)
@@ -242,10 +242,10 @@ class Updating:
         ways = proof.Ways(parts.options.bind or "127.0.0.1", base + 25, base + 465, base + 993)
         try:
             await asyncio.to_thread(proof.prove, ways, password)
-        except Refused as error:
-            return str(error)
+        except PillarboxError as error:
+            return str(error), isinstance(error, Refused)
         else:
-            return ""
+            return "", True
         finally:
             people = await asyncio.to_thread(parts.database.directory)
             self._around.change_people(people)
@@ -270,12 +270,15 @@ class Updating:
         await asyncio.to_thread(record.save, self._state, update)
 
     async def _fail(self, update: Record, why: str) -> None:
-        failure = decisions.failed(update, why, self._parts.clock.wall())
+        await self._note_if_possible(decisions.failed(update, why, self._parts.clock.wall()))
+        self._tell_failure()
+
+    async def _note_if_possible(self, update: Record) -> None:
+        """What is to be done next does not wait for a card that is full."""
         try:
-            await self._note(failure)
+            await self._note(update)
         except (PillarboxError, OSError) as error:
             log.warning("how the update went is not written down: %s", error)
-        self._tell_failure()
 
     def _tell_failure(self) -> None:
         update = self._record

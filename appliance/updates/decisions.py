@@ -61,13 +61,13 @@ class Verdict(Enum):
     BAD = "bad"
 
 
-def judged(trouble: str, *, tries: int, seconds: float, is_ready: bool) -> Verdict:
-    """`trouble`: of the last proof, empty where mail flowed; `tries`: how many there were;
-    `seconds`: since the start; `is_ready`: the mail disk is there, so that a proof means
-    something. A disk that is missing for ever is no reason to keep what was never proven."""
+def judged(trouble: str, *, tries: int, seconds: float) -> Verdict:
+    """`trouble`: of the last proof, empty where mail flowed; `tries`: how many proofs said more
+    than "later" or "no mail disk"; `seconds`: since the start. A disk that is missing for ever is
+    no reason to keep what was never proven."""
     if not trouble:
         return Verdict.GOOD
-    if seconds >= LONGEST_SECONDS or (is_ready and tries >= MOST_TRIES):
+    if seconds >= LONGEST_SECONDS or tries >= MOST_TRIES:
         return Verdict.BAD
     return Verdict.AGAIN
 

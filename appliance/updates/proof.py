@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 
-from appliance.errors import Refused
+from appliance.errors import Refused, Temporary
 
 DOMAIN = "update.invalid"
 ADDRESS = f"proof@{DOMAIN}"
@@ -39,13 +39,15 @@ class Ways:
 
 
 def prove(ways: Ways, password: str, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Raises Refused: what does not work, in a sentence."""
+    """Raises Refused: what does not work, in a sentence; Temporary: a door said "later", as it does
+    to whoever it does not know yet."""
     first, second = secrets.token_hex(12), secrets.token_hex(12)
     try:
         with smtplib.SMTP(ways.host, ways.smtp, timeout=_SECONDS) as server:
             server.send_message(_letter(first, SENDER), SENDER, [ADDRESS])
     except (OSError, smtplib.SMTPException) as error:
-        raise Refused(f"Mail from outside was not taken ({_said(error)}).") from error
+        kind = Temporary if _is_for_later(error) else Refused
+        raise kind(f"Mail from outside was not taken ({_said(error)}).") from error
     _read(ways, password, first, sleep)
     try:
         with smtplib.SMTP_SSL(
@@ -109,6 +111,14 @@ def _tls() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _is_for_later(error: Exception) -> bool:
+    """RFC 5321 §4.2.1: 4yz is no refusal for good."""
+    codes = [error.smtp_code] if isinstance(error, smtplib.SMTPResponseException) else []
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _ in error.recipients.values()]
+    return bool(codes) and all(400 <= code < 500 for code in codes)
 
 
 def _said(error: Exception) -> str:

@@ -256,7 +256,7 @@ def test_the_plug_is_pulled_at_every_start_of_a_trial_and_it_gives_way(story: St
         if count == 3:
             machine.wait_for_agent()  # the trial is counted long before
         else:
-            _wait_for(machine, "Starting|Reached target")
+            _wait_for(machine, "Welcome to|Reached target")
         story.cut()
         assert f"state=trial starts={count} " in story.switch
     story.start()

@@ -154,3 +154,14 @@ def test_mail_that_does_not_arrive_is_said(updated: Box) -> None:
         patch.setattr(proof, "_arrived", lambda client, token, sleep: slept.append(0) or "")
         with pytest.raises(Refused, match="did not reach the mailbox"):
             proof.prove(ways, updated.password("ben"), slept.append)
+
+
+def test_a_door_that_says_later_is_asked_again_for_longer(updated: Box) -> None:
+    """So a box whose filters greet strangers with "come again" passes its own proof."""
+    with smtplib.SMTP("127.0.0.1", updated.port(25)) as server:
+        server.ehlo()
+        with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+            server.sendmail("x@example.org", "nobody@office.test", "x")
+    assert not proof._is_for_later(refused.value)
+    assert proof._is_for_later(smtplib.SMTPDataError(451, b"4.7.1 Come again in five minutes"))
+    assert not proof._is_for_later(ConnectionRefusedError())

@@ -53,21 +53,20 @@ def test_a_cut_while_it_was_written_says_install_it_once_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "tries", "seconds", "is_ready", "verdict"),
+    ("trouble", "tries", "seconds", "verdict"),
     [
-        ("", 1, 10, True, Verdict.GOOD),
-        ("", 3, LONGEST_SECONDS + 1, True, Verdict.GOOD),
-        ("No.", 1, 10, True, Verdict.AGAIN),
-        ("No.", 3, 40, True, Verdict.BAD),
-        ("No disk.", 0, 10, False, Verdict.AGAIN),
-        ("No disk.", 0, LONGEST_SECONDS, False, Verdict.BAD),
-        ("No.", 1, LONGEST_SECONDS, True, Verdict.BAD),
+        ("", 1, 10, Verdict.GOOD),
+        ("", 3, LONGEST_SECONDS + 1, Verdict.GOOD),
+        ("No.", 1, 10, Verdict.AGAIN),
+        ("No.", 3, 40, Verdict.BAD),
+        ("No disk.", 0, 10, Verdict.AGAIN),
+        ("Later.", 0, LONGEST_SECONDS - 1, Verdict.AGAIN),
+        ("No disk.", 0, LONGEST_SECONDS, Verdict.BAD),
+        ("No.", 1, LONGEST_SECONDS, Verdict.BAD),
     ],
 )
-def test_a_trial_is_judged(
-    trouble: str, tries: int, seconds: float, is_ready: bool, verdict: Verdict
-) -> None:
-    assert judged(trouble, tries=tries, seconds=seconds, is_ready=is_ready) is verdict
+def test_a_trial_is_judged(trouble: str, tries: int, seconds: float, verdict: Verdict) -> None:
+    assert judged(trouble, tries=tries, seconds=seconds) is verdict
 
 
 @pytest.mark.parametrize(
