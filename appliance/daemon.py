@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from appliance import __version__, backuping, backupjob, intake, lastgood, safekeeping
+from appliance import __version__, backuping, backupjob, intake, lastgood, resetting, safekeeping
 from appliance.accounts.directory import Directory
 from appliance.adapting import Adapting
 from appliance.caring import Caring
@@ -44,6 +44,7 @@ from appliance.parts import NOTHING_KEPT, TLS, Parts, in_lan, names
 from appliance.rebuilding import Rebuilding
 from appliance.replying import Replying
 from appliance.requests import Requests
+from appliance.resetting import Resetting
 from appliance.safekeeping import Safekeeping
 from appliance.sampling import Sampling
 from appliance.simulating import Simulating
@@ -87,10 +88,13 @@ class Daemon:
         self._moving: Moving | None = None
         self._rebuilding: Rebuilding | None = None
         self._migrating = Migrating(parts, self._disk.refusal)
+        self._resets = Resetting(parts, self._disk.refusal, self._begin_anew)
         self._page: LanPage | None = None
         self._stopping = asyncio.Event()
         self.gives_way = False
         """Whether it has ended so that everything can be brought back."""
+        self.begins_anew = False
+        """Whether it has ended so that the box is reset by a start."""
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -116,6 +120,7 @@ class Daemon:
         gc.freeze()
         self._show()
         await self._note_settings()
+        await self._note_reset()
         systemd.notify("READY=1")
         log.info("ready")
         await self._stopping.wait()
@@ -199,6 +204,7 @@ class Daemon:
             Letters(self._parts),
             self._requests,
             self._migrating,
+            self._resets,
             simulating,
         )
         for each in (*every, *able):
@@ -216,6 +222,10 @@ class Daemon:
                 "of single people comes back under Backups."
             )
         self.gives_way = True
+        asyncio.get_running_loop().call_later(_TELLING_SECONDS, self._stopping.set)
+
+    def _begin_anew(self) -> None:
+        self.begins_anew = True
         asyncio.get_running_loop().call_later(_TELLING_SECONDS, self._stopping.set)
 
     def change_people(self, directory: Directory) -> None:
@@ -268,6 +278,15 @@ class Daemon:
         except (PillarboxError, OSError) as error:
             log.warning("the settings in force are not kept: %s", error)
 
+    async def _note_reset(self) -> None:
+        """What a reset left of the mail."""
+        parts = self._parts
+        said = await asyncio.to_thread(
+            resetting.afterwards, parts.options.state, parts.database, parts.clock.wall()
+        )
+        if said is not None:
+            parts.board.put_up(said)
+
     def _safekeeping(
         self, loop: asyncio.AbstractEventLoop
     ) -> tuple[backuping.BackupRequests, Safekeeping]:
@@ -297,7 +316,10 @@ class Daemon:
 
     async def _asked(self, gesture: Gesture) -> None:
         """What somebody meant with the button."""
-        if gesture is Gesture.SHUT_DOWN:
+        if gesture is Gesture.SHUT_DOWN and self._page is not None and self._page.held():
+            log.warning("the button was held for the reset that the page asked for")
+            await self._resets.reset(resetting.KEEP)
+        elif gesture is Gesture.SHUT_DOWN:
             await self._shut_down()
         elif gesture is Gesture.BACK_UP and self._page is not None and self._page.pressed():
             log.info("the button was pressed for what the page asked for")

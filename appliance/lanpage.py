@@ -71,6 +71,10 @@ class LanPage:
         """The button was pressed; whether something on the page waited for it."""
         return self._desk.presence.press(self._clock.monotonic())
 
+    def held(self) -> bool:
+        """The button was held for long; whether the page waited for that to reset the box."""
+        return self._desk.regaining.take_reset(self._clock.monotonic())
+
     def close(self) -> None:
         """End all connections."""
         self._secure.close()

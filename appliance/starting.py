@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from appliance import __version__, files, front, lastgood, recovery
+from appliance import __version__, files, front, lastgood, recovery, resetting
 from appliance.adapting import go_by_zone
 from appliance.backup.newbox import Place
 from appliance.clock import SystemClock
@@ -32,7 +32,7 @@ from appliance.updates import restorepoint
 
 log = logging.getLogger("pillarbox")
 
-RECOVER = "--recover"
+RECOVER, HOLD = "--recover", "--hold-button"
 _BEGINNING_SECONDS = 300.0
 
 _TURN_SECONDS = 0.0005
@@ -47,6 +47,7 @@ def serve(options: Options) -> None:
     """
     files.make_directories(options.state)
     only_one = _take_lock(options.state)
+    _perhaps_reset(options)
     restorepoint.bring_back(options.state, __version__)
     loaded = lastgood.load(options.state)
     tree = loaded.tree
@@ -71,8 +72,7 @@ def serve(options: Options) -> None:
         regains = was_held and found is loaded
         daemon = Daemon(build(options, found.tree, face), found, was_held=regains)
         await daemon.run()
-        if daemon.gives_way:
-            _begin_again_to_recover()
+        _perhaps_begin_again(daemon)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
@@ -81,12 +81,28 @@ def serve(options: Options) -> None:
         os._exit(0)  # a thread that hangs on a dead disk must not keep the process
 
 
-def _begin_again_to_recover() -> None:
+def _perhaps_begin_again(daemon: Daemon) -> None:
     """As a new process, in which nothing of the box is open; the service manager sees the same."""
+    if not daemon.gives_way and not daemon.begins_anew:
+        return
     logging.shutdown()
     systemd.be_patient(_BEGINNING_SECONDS)
-    again = [each for each in sys.orig_argv if each != RECOVER]
-    os.execv(sys.executable, [*again, RECOVER])  # noqa: S606 - our own command line, no shell
+    again = [each for each in sys.orig_argv if each not in (RECOVER, HOLD)]
+    again += [RECOVER] if daemon.gives_way else []
+    os.execv(sys.executable, again)  # noqa: S606 - our own command line, no shell
+
+
+def _perhaps_reset(options: Options) -> None:
+    """A reset that was asked for, or that the power cut off, comes before everything else."""
+    wanted = resetting.asked(options.state)
+    if wanted is None:
+        return
+    tree = lastgood.load(options.state).tree
+    face = front.build(options.state, tree.hardware, simulate=options.simulate)
+    try:
+        resetting.perform(options.state, wanted, face.drives)
+    finally:
+        face.close()
 
 
 async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:

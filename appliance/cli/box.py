@@ -7,12 +7,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from appliance import control, log
+from appliance import control, lastgood, log, resetting
 from appliance.cli.asking import ask, mail_directory
 from appliance.cli.output import add_json_option, moment, print_json, print_table, size
 from appliance.errors import Refused
 from appliance.parts import Options
-from appliance.starting import RECOVER, serve
+from appliance.starting import HOLD, RECOVER, serve
 from appliance.store import check
 
 
@@ -23,9 +23,7 @@ def add_commands(commands: Any) -> None:
     run.add_argument("--simulate", action="store_true", help="simulated hardware")
     run.add_argument("--port-base", type=int, default=0, help="added to every standard port")
     run.add_argument("--bind", default="", help="the address to listen on; default: all")
-    run.add_argument(
-        "--hold-button", action="store_true", help="the simulated button is down at the start"
-    )
+    run.add_argument(HOLD, action="store_true", help="the simulated button is down at the start")
     run.add_argument(
         RECOVER, action="store_true", help="on a new box: bring everything back first, by its page"
     )
@@ -33,12 +31,23 @@ def add_commands(commands: Any) -> None:
     status = commands.add_parser("status", help="how the box is")
     add_json_option(status)
     status.set_defaults(handler=_status)
+    _add_reset(commands.add_parser("reset", help="be as delivered; backup drives stay untouched"))
     _add_index(commands.add_parser("index", help="the caches beside the mailboxes"))
     panel = commands.add_parser("panel", help="lamps and button")
     acts = panel.add_subparsers(dest="act", required=True, metavar="ACT")
     test = acts.add_parser("test", help="show every lamp in every colour, then press the button")
     test.set_defaults(handler=_test_panel)
     _add_sim(commands.add_parser("sim", help="the simulated hardware"))
+
+
+def _add_reset(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--keep-mail", dest="mail", action="store_const", const=resetting.KEEP,
+                      help="it stays; an account of the same address finds it")  # fmt: skip
+    what.add_argument("--erase-mail", dest="mail", action="store_const", const=resetting.ERASE,
+                      help="it is deleted, on the mail disk as well")  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="it is meant")
+    parser.set_defaults(handler=_reset)
 
 
 def _add_index(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +115,22 @@ def _status(arguments: argparse.Namespace) -> None:
     for each in answer["conditions"]:
         since = moment(each["since"])
         print(f"{each['severity']} since {since}: {each['sentence']} {each['remedy']}")
+
+
+def _reset(arguments: argparse.Namespace) -> None:
+    if not arguments.yes:
+        mail = "All mail is deleted" if arguments.mail == resetting.ERASE else "The mail stays"
+        raise Refused(
+            f"Accounts, settings and keys go, and cannot be brought back without a backup. {mail}. "
+            "Say so with --yes."
+        )
+    try:
+        control.ask(arguments.state, "reset", mail=arguments.mail)
+        print("The box restarts, and then begins with the first steps.")
+    except ConnectionError:
+        by_hand = lastgood.load(arguments.state).tree.storage.mail
+        resetting.ask(arguments.state, arguments.mail, by_hand)
+        print("The box is reset when it starts.")
 
 
 def _check_index(arguments: argparse.Namespace) -> None:

@@ -1,7 +1,9 @@
 """An owner who has forgotten the password: who can hold the button while the box starts owns it.
 
-For a while after such a start a new password can be given on the page. One owner, once. Time is an
-argument. Belongs to the event loop, but for `give`, which blocks.
+For a while after such a start a new password can be given on the page. One owner, once. Or the box
+is reset, by the button held once more while the page waits for it; the mail then stays, because
+whoever came in for a quarter of an hour shall not be able to delete it unseen. Time is an argument.
+Belongs to the event loop, but for `give`, which blocks.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from appliance.web import people, sessions
 from appliance.web.roles import Role
 
 OPEN_SECONDS = 900.0
+HOLD_SECONDS = 120.0
 CONDITION = "regaining"
 _NOT_YOU = "If nobody of you did that, look who was at the box."
 
@@ -25,6 +28,7 @@ class Regaining:
     """Whether it is possible now."""
 
     until: float = 0.0  # on the steady clock; 0 is never
+    reset_until: float = 0.0  # the same; a button held before then resets the box
 
     def open(self, now: float) -> None:
         """The button was held."""
@@ -36,7 +40,23 @@ class Regaining:
 
     def close(self) -> None:
         """Once is enough."""
-        self.until = 0.0
+        self.until = self.reset_until = 0.0
+
+    def ask_reset(self, now: float) -> None:
+        """From now on the button, held for ten seconds, resets the box and does not switch it off.
+
+        Raises:
+            Refused: the box was not started with the button held, or too long ago.
+        """
+        if not self.is_open(now):
+            raise Refused("The time for this is over; start the box once more.")
+        self.reset_until = min(self.until, now + HOLD_SECONDS)
+
+    def take_reset(self, now: float) -> bool:
+        """The button was held; whether that was for the reset. It counts once."""
+        was_asked = now < self.reset_until
+        self.reset_until = 0.0
+        return was_asked
 
 
 def possible(now: float) -> Condition:

@@ -21,6 +21,7 @@ from appliance.web.operations import (
     parting,
     passkeys,
     people,
+    resetting,
     restoring,
     settings,
     setup,
@@ -52,6 +53,7 @@ ALL: tuple[Operation, ...] = (
     *devices.OPERATIONS,
     *setup.OPERATIONS,
     *settings.OPERATIONS,
+    *resetting.OPERATIONS,
     *simulator.OPERATIONS,
 )
 BY_NAME = {each.name: each for each in ALL}

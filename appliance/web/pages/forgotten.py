@@ -23,7 +23,17 @@ def routes(desk: Desk) -> list[Route]:
             return await _give(request, desk)
         return await _form(request, desk)
 
-    return [Route("/forgotten", forgotten, methods=["GET", "POST"])]
+    async def reset(request: Request) -> Response:
+        try:
+            desk.regaining.ask_reset(desk.clock.monotonic())
+        except PillarboxError as error:
+            return await _form(request, desk, str(error))
+        return render.page(request, desk, "reset_by_hand.html")
+
+    return [
+        Route("/forgotten", forgotten, methods=["GET", "POST"]),
+        Route("/forgotten/reset", reset, methods=["POST"]),
+    ]
 
 
 async def _give(request: Request, desk: Desk) -> Response:
