@@ -48,12 +48,16 @@ from appliance.resetting import Resetting
 from appliance.safekeeping import Safekeeping
 from appliance.sampling import Sampling
 from appliance.simulating import Simulating
+from appliance.sticks import Around as AroundSticks
+from appliance.sticks import Sticks
 from appliance.supporting import Supporting
 from appliance.switching import Around
 from appliance.tidying import Tidying
 from appliance.updates.systems import CardSystems, PaperSystems, Systems
 from appliance.updating import Around as AroundUpdates
 from appliance.updating import Updating
+from appliance.web import stick_status
+from appliance.web.desk import Desk
 
 log = logging.getLogger("pillarbox")
 
@@ -115,12 +119,13 @@ class Daemon:
         await self._doors.add(self._page.ports())
         await self._collector.reload()
         await self._migrating.begin()
+        chores = (*chores, ("sticks", self._sticks(keeping, self._page.desk).run))
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
         gc.collect()
         gc.freeze()
         self._show()
         await self._note_settings()
-        await self._note_reset()
+        await self._resets.tell()
         systemd.notify("READY=1")
         log.info("ready")
         await self._stopping.wait()
@@ -278,15 +283,6 @@ class Daemon:
         except (PillarboxError, OSError) as error:
             log.warning("the settings in force are not kept: %s", error)
 
-    async def _note_reset(self) -> None:
-        """What a reset left of the mail."""
-        parts = self._parts
-        said = await asyncio.to_thread(
-            resetting.afterwards, parts.options.state, parts.database, parts.clock.wall()
-        )
-        if said is not None:
-            parts.board.put_up(said)
-
     def _safekeeping(
         self, loop: asyncio.AbstractEventLoop
     ) -> tuple[backuping.BackupRequests, Safekeeping]:
@@ -352,6 +348,10 @@ class Daemon:
 
     def _around(self, backups: backuping.BackupRequests, keeping: Safekeeping) -> Around:
         return Around(self._disk, backups, keeping.look, keeping.backup_drives)
+
+    def _sticks(self, keeping: Safekeeping, desk: Desk) -> Sticks:
+        around = AroundSticks(keeping.listing, keeping.let_go, partial(stick_status.written, desk))
+        return Sticks(around, self._parts.board, self._parts.clock)
 
     def _updating(self, keeping: Safekeeping) -> Updating:
         options, loop = self._parts.options, asyncio.get_running_loop()

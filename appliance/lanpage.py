@@ -42,6 +42,11 @@ class LanPage:
         self._secure = WebServer(app.build(self._desk))
         self._clear = WebServer(trust.build(self._desk, HTTPS + options.port_base))
 
+    @property
+    def desk(self) -> Desk:
+        """What the page works with."""
+        return self._desk
+
     def begin(self, *, was_held: bool = False) -> None:
         """Go on with what was under way when the box stopped. `was_held`: its button, meanwhile."""
         self._desk.importer.begin(self._desk)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance.backup import decisions
 from appliance.backup.history import Target
 from appliance.errors import PillarboxError
 from appliance.hardware.base import Drive, Drives
@@ -40,6 +42,19 @@ def told(known: Known) -> dict[str, Any]:
         "can_be_pulled": known.root is None,
         "trouble": known.trouble,
     }
+
+
+def known_as(target: Target, every: Iterable[Known]) -> Known | None:
+    """The drive that is plugged in and is this target."""
+    return next((k for k in every if k.target and k.target.identity == target.identity), None)
+
+
+def usable(every: Iterable[Known]) -> Known | None:
+    """The drive for a run."""
+    ours = {each.target.identity: each for each in every if each.target is not None}
+    targets = [each.target for each in ours.values() if each.target is not None]
+    chosen = decisions.which_drive(targets)
+    return None if chosen is None else ours[chosen.identity]
 
 
 def mount_again(drives: Drives, drive: Drive) -> None:

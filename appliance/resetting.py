@@ -106,6 +106,15 @@ class Resetting:
         """The one act."""
         return {"reset": self.reset}
 
+    async def tell(self) -> None:
+        """What a reset left of the mail."""
+        parts = self._parts
+        said = await asyncio.to_thread(
+            afterwards, parts.options.state, parts.database, parts.clock.wall()
+        )
+        if said is not None:
+            parts.board.put_up(said)
+
     async def reset(self, mail: str) -> None:
         """Be as delivered after a restart; `mail`: keep or erase. Raises Refused."""
         parts = self._parts

@@ -138,7 +138,7 @@ class Safekeeping:
         """
         target = await self._means.requests.find(to)
         await self.look()
-        known = self._known_as(target)
+        known = plugged.known_as(target, self._known.values())
         await self._back_up(target, known)
         if known is not None and known.trouble:
             raise Refused(known.trouble)
@@ -149,7 +149,7 @@ class Safekeeping:
         requests = self._means.requests
         if requests.is_busy:
             return
-        known = self._usable()
+        known = plugged.usable(self._known.values())
         new = [each for each in self._known.values() if each.is_new]
         if known is None and len(new) == 1 and await self._adopt(new[0]):
             known = new[0]
@@ -183,6 +183,15 @@ class Safekeeping:
         if good and self._known:
             self._safe = self._safe or patterns.EJECTED
         await self._tell()
+
+    async def let_go(self, path: str) -> bool:
+        """A drive has what was to be written on it; whether it can be pulled now."""
+        known = next((k for k in self._known.values() if str(k.drive.path) == path), None)
+        if known is None or self._means.requests.is_busy or not await self._let_go(known):
+            return False
+        self._safe = self._safe or patterns.EJECTED
+        await self._tell()
+        return True
 
     # --- drives
 
@@ -237,18 +246,6 @@ class Safekeeping:
         await self._tell()
         return known.target is not None
 
-    def _known_as(self, target: Target) -> Known | None:
-        """The drive that is plugged in and is this target."""
-        every = self._known.values()
-        return next((k for k in every if k.target and k.target.identity == target.identity), None)
-
-    def _usable(self) -> Known | None:
-        """The drive for a run."""
-        ours = {k.target.identity: k for k in self._known.values() if k.target is not None}
-        targets = [each.target for each in ours.values() if each.target is not None]
-        chosen = decisions.which_drive(targets)
-        return None if chosen is None else ours[chosen.identity]
-
     # --- runs
 
     async def _perhaps_at_night(self) -> None:
@@ -260,7 +257,7 @@ class Safekeeping:
             await self._means.requests.seal()
         except (PillarboxError, OSError) as error:
             log.warning("the state could not be copied to the mail disk: %s", error)
-        known = self._usable()
+        known = plugged.usable(self._known.values())
         if chosen.daily and known is not None and known.target is not None:
             await self._back_up(known.target, known, was_asked=False)
 
@@ -282,7 +279,7 @@ class Safekeeping:
         except NotFound:
             await requests.forget_run()
             return
-        known = self._known_as(target)
+        known = plugged.known_as(target, self._known.values())
         is_there = known is not None or await asyncio.to_thread(requests.is_there, target)
         step = asked.next_step(cut_off, is_there=is_there)
         if step is Next.BEGIN:

@@ -1,0 +1,106 @@
+"""Sticks that ask for something: one with `pillarbox-status` gets a page that tells how the box is.
+
+Each is looked at once while it is plugged in, and let go of when it has what it asked for, so the
+lamp says that it can be pulled. What is on a stick is never believed: links on it are not followed,
+and what is written lies where the stick asked for it. Part of the roof; belongs to the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance import files
+from appliance.clock import Clock
+from appliance.conditions import Board, Condition, Severity
+from appliance.errors import PillarboxError
+
+log = logging.getLogger("pillarbox.sticks")
+
+LOOK_SECONDS = 2.0
+STATUS = "pillarbox-status"
+FAILED = "stick"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What sticks are looked for and let go of with."""
+
+    drives: Callable[[], Awaitable[list[dict[str, Any]]]]
+    let_go: Callable[[str], Awaitable[bool]]
+    """Of the drive with this device; whether it can be pulled."""
+    status: Callable[[], Awaitable[bytes]]
+    """The page."""
+
+
+class Sticks:
+    """All that are plugged in."""
+
+    def __init__(self, around: Around, board: Board, clock: Clock) -> None:
+        self._around, self._board, self._clock = around, board, clock
+        self._seen: set[str] = set()
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Give those that were plugged in since what they ask for."""
+        there = {each["path"]: each for each in await self._around.drives()}
+        self._seen &= there.keys()
+        if not self._seen:
+            self._board.take_down(FAILED)
+        for path, told in there.items():
+            if path not in self._seen and told["root"] and not told["target"]:
+                self._seen.add(path)
+                await self._serve(told)
+
+    async def _serve(self, told: Mapping[str, Any]) -> None:
+        root, name = Path(told["root"]), told["name"]
+        try:
+            place = await asyncio.to_thread(place_for_status, root)
+            if place is None:
+                return
+            page = await self._around.status()
+            await asyncio.to_thread(_write, place, page)
+        except (PillarboxError, OSError) as error:
+            log.warning("the stick %s did not get what it asked for: %s", name, error)
+            self._put_up(f"How the box is could not be written on the stick {name}.")
+            return
+        log.info("how the box is was written on the stick %s", name)
+        if await self._around.let_go(told["path"]):
+            self._seen.discard(told["path"])  # its files are back when it is plugged in again
+
+    def _put_up(self, sentence: str) -> None:
+        remedy = "Is it full, or can it only be read? Take another one."
+        now = self._clock.wall()
+        self._board.put_up(Condition(FAILED, Severity.ATTENTION, sentence, remedy, now))
+
+
+def place_for_status(root: Path) -> Path | None:
+    """Where the page goes: into the folder of that name, or one in place of an empty file, or
+    beside a file with something in it; None: nobody asked. Blocks."""
+    for each in (root / STATUS, root / f"{STATUS}.txt"):
+        if each.is_symlink():
+            continue
+        if each.is_dir():
+            return each / "index.html"
+        if each.is_file():
+            return root / f"{STATUS}.html" if each.stat().st_size else each
+    return None
+
+
+def _write(place: Path, page: bytes) -> None:
+    """Durable on return; an empty file that asked becomes a folder."""
+    if place.name != "index.html" and place.suffix != ".html":
+        files.unlink_if_there(place)
+        place = place.with_name(STATUS) / "index.html"
+        files.make_directory(place.parent)
+        files.flush_directory(place.parent.parent)
+    files.replace(place, page)
