@@ -14,6 +14,7 @@ import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 from appliance import files
 from appliance.conditions import Condition, Severity
@@ -105,7 +106,7 @@ class MailDisk:
                 await asyncio.to_thread(self._start)
         except (PillarboxError, OSError) as error:
             told = str(error) if isinstance(error, PillarboxError) else f"{error}."
-            is_read_only = await asyncio.to_thread(vitals.is_read_only, self._parts.mail)
+            is_read_only = await asyncio.to_thread(_stopped_being_written, self._parts.mail)
             self._complain(told, _MEND if is_read_only else _PLUG_IN)
         else:
             self._parts.board.take_down(MISSING)
@@ -241,6 +242,11 @@ class MailDisk:
                 self._parts.clock.wall(),
             )
         )
+
+
+def _stopped_being_written(mail: Path) -> bool:
+    """Whether the disk is there and can only be read; its empty place may always be so."""
+    return mail.is_dir() and vitals.is_read_only(mail)
 
 
 def keeps_nothing(now: float) -> Condition:

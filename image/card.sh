@@ -17,6 +17,7 @@ sizes=(0 64 256 256 0 1024 1024 "$STATE_MIB")
 
 key=$("$RECIPE/key.sh")
 version=$("$ROOT/.venv/bin/python" -c 'import appliance; print(appliance.__version__)')
+made_at=$(git -C "$ROOT" log -1 --format=%ct) # of what the card is made from
 work=$(mktemp -d "${TMPDIR:-/tmp}/pillarbox-card.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 root=$work/root
@@ -33,7 +34,7 @@ unpack_root() {
   mkdir -p "$root/state" "$root/srv/pillarbox" "$root/var/lib/pillarbox" "$root/usr/share/doc/pillarbox"
   cp "$ROOT/README.md" "$ROOT/LICENSE" "$root/usr/share/doc/pillarbox/"
   chmod -R u=rwX,go=rX "$root/usr/share/doc/pillarbox"
-  touch -d "@$(git -C "$ROOT" log -1 --format=%ct)" "$root/usr/lib/clock-epoch" # systemd's earliest time
+  touch "$root/usr/lib/clock-epoch" # systemd's earliest time: that of all files, see made_at
 }
 
 choose_units() {
@@ -72,7 +73,7 @@ make_partitions() {
   printf 'root=PARTUUID=%s-05 rootfstype=erofs ro rootwait pillarbox.state=PARTUUID=%s-07 net.ifnames=0 panic=10 transparent_hugepage=never console=tty0\n' \
     $SIGNATURE $SIGNATURE >"$work/boot/cmdline.txt"
   fat "$work/2" BOOT-A 50420002 "${sizes[2]}" "$work/boot"
-  mkfs.erofs -zlz4hc,12 -C65536 -T "$SOURCE_DATE_EPOCH" -U 50696c6c-0000-4000-8000-000000000005 "$work/5" "$root" >/dev/null
+  mkfs.erofs -zlz4hc,12 -C65536 -T "$made_at" -U 50696c6c-0000-4000-8000-000000000005 "$work/5" "$root" >/dev/null
   [ "$(stat -c %s "$work/5")" -le $((sizes[5] << 20)) ] || fail "The root file system is larger than its partition."
   E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -b 4096 -i 8192 -L pillarbox-state -m 1 -U 50696c6c-0000-4000-8000-000000000007 \
     -E hash_seed=50696c6c-0000-4000-8000-000000000008,lazy_itable_init=0 "$work/7" "${STATE_MIB}M"
@@ -115,6 +116,7 @@ say "Packing the update and the card ..."
 zstd -q -T0 -12 -f "$name.img" -o "$name.img.zst"
 "$ROOT/.venv/bin/python" "$RECIPE/paper.py" "$ROOT/dist" "pillarbox-$version"
 (cd "$ROOT/dist" && sha256sum "pillarbox-$version".{img,img.zst,update,packages,python,cdx.json} "pillarbox-$version"-*.pdf >"pillarbox-$version.sha256")
+openssl pkey -in "$key" -pubout -out "$name.pem"
 openssl pkeyutl -sign -rawin -inkey "$key" -in "$name.sha256" -out "$name.sha256.sig"
 ls -l --block-size=M "$name".* >&2
 printf '%s\n' "$name.img"

@@ -76,13 +76,15 @@ def _machine(
     return machine
 
 
-def test_the_clock_stands_at_1970(own: Path, boot: Path) -> None:
-    with _started(own, boot, "-rtc", "base=1970-01-01T00:00:00") as machine:
+def test_the_clock_of_a_new_box_stands_at_1970(card: Path, boot: Path, tmp_path: Path) -> None:
+    """Later the system begins with the time that it knew last."""
+    disk = layer(card, tmp_path / "card.qcow2")
+    with _machine(tmp_path, disk, boot, "-rtc", "base=1970-01-01T00:00:00") as machine:
+        wait_until_it_serves(machine)
         now = datetime.datetime.fromtimestamp(int(machine.run("date +%s")), datetime.UTC)
         assert now.year >= 2025, now
-        _send(machine, "second")
-        eventually(lambda: _subjects(machine) == ["About first", "About second"], "both are there")
         _says(machine, "The clock is wrong", patterns.ATTENTION)
+        assert Page(machine).get("/").url.endswith("/setup")
 
 
 def test_there_is_no_network(own: Path, boot: Path) -> None:
@@ -94,7 +96,7 @@ def test_there_is_no_network(own: Path, boot: Path) -> None:
 
 def test_the_mail_disk_is_missing_and_comes(own: Path, boot: Path) -> None:
     with _started(own, boot, disk=False) as machine:
-        _says(machine, "The mail disk", patterns.NO_DISK)
+        _says(machine, "Plug the mail disk in", patterns.NO_DISK)
         assert _refusal(machine).startswith("451")
         drives.plug(machine, "mail", own / "mail.img")
         eventually(lambda: _subjects(machine) == ["About first"], "her mail is there")
