@@ -35,12 +35,12 @@ from appliance.maildisk import MailDisk, keeps_nothing
 from appliance.migrating import Migrating
 from appliance.moving import Moving
 from appliance.net import certificates, systemd, tls
-from appliance.networking import ManagedNetwork, Network, Networking, SimulatedNetwork
+from appliance.networking import networking_of
 from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
 from appliance.parting import Leavers
-from appliance.parts import NOTHING_KEPT, TLS, Parts, in_lan, names
+from appliance.parts import NOTHING_KEPT, TLS, Parts, names
 from appliance.rebuilding import Rebuilding
 from appliance.replying import Replying
 from appliance.requests import Requests
@@ -129,7 +129,12 @@ class Daemon:
         systemd.notify("READY=1")
         log.info("ready")
         await self._stopping.wait()
-        if not self.gives_way:  # else this process lives on, and must not be thought to hang
+        await self._end(backups, tasks)
+
+    async def _end(
+        self, backups: backuping.BackupRequests, tasks: list[asyncio.Task[None]]
+    ) -> None:
+        if not self.gives_way and not self.begins_anew:  # else the process must not seem to hang
             systemd.notify("STOPPING=1")
         try:
             async with asyncio.timeout(_LONGEST_STOP_SECONDS):
@@ -162,7 +167,7 @@ class Daemon:
     ) -> tuple[Mapping[str, Act], tuple[tuple[str, Callable[[], Awaitable[None]]], ...]]:
         """What the box does when asked, and what goes on as long as it runs."""
         parts, days, tidying = self._parts, DayKeeping(self._parts), Tidying(self._parts)
-        network = _networking(parts)
+        network = networking_of(parts)
         leavers, updating = Leavers(parts, self.change_people), self._updating(keeping)
         moving, rebuilding = self._moves(backups, keeping)
         adapting = Adapting(parts, self._doors, self._requests.ways_changed, self._stopping.set)
@@ -367,13 +372,6 @@ class Daemon:
 
     def _show(self) -> None:
         self._panel.show(Led.STATUS, patterns.status(self._parts.board.standing()))
-
-
-def _networking(parts: Parts) -> Networking:
-    network: Network = ManagedNetwork()
-    if parts.options.simulate:
-        network = SimulatedNetwork(parts.options.state / "simulated")
-    return Networking(network, parts.clock, in_lan(parts.host), lambda: parts.settings.server.world)
 
 
 async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -25,6 +25,7 @@ from appliance.hardware.lan import Lan
 from appliance.helper import client, network
 from appliance.helper.network import Plan
 from appliance.helper.requests import KeepNetwork, LetIn, TryNetwork, UndoNetwork
+from appliance.parts import Parts, in_lan
 
 log = logging.getLogger("pillarbox.network")
 
@@ -314,3 +315,13 @@ class Networking:
             return False
         tried, kept = await asyncio.to_thread(lambda: (self._network.tried(), self._network.kept()))
         return tried is not None and tried != kept
+
+
+def networking_of(parts: Parts) -> Networking:
+    """On paper where the hardware is simulated."""
+    network_: Network = ManagedNetwork()
+    if parts.options.simulate:
+        network_ = SimulatedNetwork(parts.options.state / "simulated")
+    return Networking(
+        network_, parts.clock, in_lan(parts.host), lambda: parts.settings.server.world
+    )
