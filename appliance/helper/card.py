@@ -11,7 +11,6 @@ import base64
 import contextlib
 import os
 import stat
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +33,10 @@ def setup_file(card: Card, place: Path = PLACE) -> dict[str, Any]:
     return {"name": "", "octets": ""}
 
 
-def _in(partition: Path, place: Path, options: Sequence[str] = ()) -> dict[str, Any]:
+def _in(partition: Path, place: Path, kind: str = "vfat", more: str = "") -> dict[str, Any]:
     make_folder(place)
-    chosen = ",".join(("ro,nosuid,nodev,noexec", *options))
-    run(["mount", "-t", "vfat", "-o", chosen, str(partition), str(place)])
+    options = f"ro,nosuid,nodev,noexec{more}"
+    run(["mount", "-t", kind, "-o", options, str(partition), str(place)])
     try:
         return _read(place)
     finally:
