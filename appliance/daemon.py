@@ -17,7 +17,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from appliance import __version__, backuping, backupjob, intake, lastgood, resetting, safekeeping
+from appliance import (
+    __version__,
+    backuping,
+    backupjob,
+    intake,
+    lastgood,
+    resetting,
+    safekeeping,
+    sticks,
+)
 from appliance.accounts.directory import Directory
 from appliance.adapting import Adapting
 from appliance.caring import Caring
@@ -48,16 +57,12 @@ from appliance.resetting import Resetting
 from appliance.safekeeping import Safekeeping
 from appliance.sampling import Sampling
 from appliance.simulating import Simulating
-from appliance.sticks import Around as AroundSticks
-from appliance.sticks import Sticks
 from appliance.supporting import Supporting
 from appliance.switching import Around
 from appliance.tidying import Tidying
 from appliance.updates.systems import CardSystems, PaperSystems, Systems
 from appliance.updating import Around as AroundUpdates
 from appliance.updating import Updating
-from appliance.web import stick_status
-from appliance.web.desk import Desk
 
 log = logging.getLogger("pillarbox")
 
@@ -119,7 +124,7 @@ class Daemon:
         await self._doors.add(self._page.ports())
         await self._collector.reload()
         await self._migrating.begin()
-        chores = (*chores, ("sticks", self._sticks(keeping, self._page.desk).run))
+        chores = (*chores, ("sticks", sticks.of_a_box(keeping, self._page.desk).run))
         tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
         gc.collect()
         gc.freeze()
@@ -353,10 +358,6 @@ class Daemon:
 
     def _around(self, backups: backuping.BackupRequests, keeping: Safekeeping) -> Around:
         return Around(self._disk, backups, keeping.look, keeping.backup_drives)
-
-    def _sticks(self, keeping: Safekeeping, desk: Desk) -> Sticks:
-        around = AroundSticks(keeping.listing, keeping.let_go, partial(stick_status.written, desk))
-        return Sticks(around, self._parts.board, self._parts.clock)
 
     def _updating(self, keeping: Safekeeping) -> Updating:
         options, loop = self._parts.options, asyncio.get_running_loop()

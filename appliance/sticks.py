@@ -1,4 +1,5 @@
-"""Sticks that ask for something: one with `pillarbox-status` gets a page that tells how the box is.
+"""Sticks that ask for something: a page that tells how the box is, for one with `pillarbox-status`,
+or that a box which nobody owns is set up by a file (`byfile.py`).
 
 Each is looked at once while it is plugged in, and let go of when it has what it asked for, so the
 lamp says that it can be pulled. What is on a stick is never believed: links on it are not followed,
@@ -11,13 +12,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from appliance import files
+from appliance import byfile, files
+from appliance.byfile import ByFile
 from appliance.clock import Clock
 from appliance.conditions import Board, Condition, Severity
 from appliance.errors import PillarboxError
+from appliance.safekeeping import Safekeeping
+from appliance.web import stick_status
+from appliance.web.desk import Desk
 
 log = logging.getLogger("pillarbox.sticks")
 
@@ -35,6 +41,10 @@ class Around:
     """Of the drive with this device; whether it can be pulled."""
     status: Callable[[], Awaitable[bytes]]
     """The page."""
+    set_up: Callable[[Path, str, str], Awaitable[bool]]
+    """By the file in a folder, on the drive with this device and name; whether there was one."""
+    begin: Callable[[], Awaitable[None]]
+    """Once, before any stick."""
 
 
 class Sticks:
@@ -46,6 +56,7 @@ class Sticks:
 
     async def run(self) -> None:
         """Look for ever."""
+        await self._around.begin()
         while True:
             await self.look()
             await asyncio.sleep(LOOK_SECONDS)
@@ -62,25 +73,42 @@ class Sticks:
                 await self._serve(told)
 
     async def _serve(self, told: Mapping[str, Any]) -> None:
-        root, name = Path(told["root"]), told["name"]
+        root, name, path = Path(told["root"]), told["name"], told["path"]
         try:
-            place = await asyncio.to_thread(place_for_status, root)
-            if place is None:
+            was_set_up = await self._around.set_up(root, path, name)
+            if not await self._write_status(root) and not was_set_up:
                 return
-            page = await self._around.status()
-            await asyncio.to_thread(_write, place, page)
         except (PillarboxError, OSError) as error:
             log.warning("the stick %s did not get what it asked for: %s", name, error)
-            self._put_up(f"How the box is could not be written on the stick {name}.")
+            self._put_up(f"What the stick {name} asks for could not be written on it.")
             return
-        log.info("how the box is was written on the stick %s", name)
-        if await self._around.let_go(told["path"]):
-            self._seen.discard(told["path"])  # its files are back when it is plugged in again
+        log.info("the stick %s has what it asked for", name)
+        if await self._around.let_go(path):
+            self._seen.discard(path)  # its files are back when it is plugged in again
+
+    async def _write_status(self, root: Path) -> bool:
+        """Whether it was asked for."""
+        place = await asyncio.to_thread(place_for_status, root)
+        if place is not None:
+            page = await self._around.status()
+            await asyncio.to_thread(_write, place, page)
+        return place is not None
 
     def _put_up(self, sentence: str) -> None:
         remedy = "Is it full, or can it only be read? Take another one."
         now = self._clock.wall()
         self._board.put_up(Condition(FAILED, Severity.ATTENTION, sentence, remedy, now))
+
+
+def of_a_box(keeping: Safekeeping, desk: Desk) -> Sticks:
+    """Wired for a box that runs."""
+    card = partial(byfile.of_a_folder, desk.state / "simulated" / "card")
+    taking = ByFile(desk, card if desk.simulate else byfile.of_the_card)
+    around = Around(
+        keeping.listing, keeping.let_go, partial(stick_status.written, desk), taking.take,
+        taking.take_from_card,
+    )  # fmt: skip
+    return Sticks(around, desk.board, desk.clock)
 
 
 def place_for_status(root: Path) -> Path | None:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from appliance.helper import disks, firewall, network, systems
+from appliance.helper import card, disks, firewall, network, systems
 from appliance.helper.network import Plan
 from appliance.helper.requests import (
     LONGEST_LINE,
@@ -28,6 +28,7 @@ from appliance.helper.requests import (
     Mount,
     MountMail,
     PowerOff,
+    ReadSetupFile,
     ReleaseMail,
     Request,
     Restart,
@@ -85,23 +86,31 @@ def _network(request: TryNetwork | KeepNetwork | UndoNetwork | LetIn) -> None:
 
 
 def _system(
-    request: LookAtUpdate | InstallUpdate | SystemStatus | ChangeSystem | KeepSystem | UndoSystem,
+    request: ReadSetupFile
+    | LookAtUpdate
+    | InstallUpdate
+    | SystemStatus
+    | ChangeSystem
+    | KeepSystem
+    | UndoSystem,
 ) -> dict[str, Any]:
-    card = systems.here()
+    here = systems.here()
     match request:
         case LookAtUpdate(path):
-            return systems.look(Path(path), card)
+            return systems.look(Path(path), here)
         case SystemStatus():
-            return systems.status(card)
+            return systems.status(here)
+        case ReadSetupFile():
+            return card.setup_file(here)
         case InstallUpdate(path):
-            systems.install(Path(path), card)
+            systems.install(Path(path), here)
         case KeepSystem():
-            systems.keep(card)
+            systems.keep(here)
         case ChangeSystem():
-            systems.change_over(card)
+            systems.change_over(here)
             systems.restart()
         case UndoSystem():
-            systems.undo(card)
+            systems.undo(here)
             systems.restart()
     return {}
 

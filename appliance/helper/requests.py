@@ -139,6 +139,14 @@ class InstallUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadSetupFile:
+    """The set-up file that somebody put on the card; answers {"name": ..., "octets": base64}, the
+    name empty where there is none."""
+
+    name: ClassVar = "read-setup-file"
+
+
+@dataclass(frozen=True, slots=True)
 class SystemStatus:
     """Which system runs, whether it is on trial, and what the other one holds."""
 
@@ -169,6 +177,7 @@ class UndoSystem:
 Request = (
     Mount | Unmount | MountMail | ReleaseMail | Format | Smart | PowerOff | Restart
     | TryNetwork | KeepNetwork | UndoNetwork | LetIn
+    | ReadSetupFile
     | LookAtUpdate | InstallUpdate | SystemStatus | ChangeSystem | KeepSystem | UndoSystem
 )  # fmt: skip
 KINDS: dict[str, type[Any]] = {kind.name: kind for kind in get_args(Request)}

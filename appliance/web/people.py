@@ -60,10 +60,18 @@ def find(database: AccountsDatabase, login: str) -> Person | None:
     return all_of_them(database).get(canonical(login))
 
 
-def add(
-    database: AccountsDatabase, login: str, name: str, role: Role, password: str, now: float
+def add(  # noqa: PLR0913 - what a person is
+    database: AccountsDatabase,
+    login: str,
+    name: str,
+    role: Role,
+    password: str,
+    now: float,
+    *,
+    phc: str = "",
 ) -> Person:
-    """A new owner or helper; without a password it is the account of that address.
+    """A new owner or helper; without a password it is the account of that address. `phc`: the hash
+    of the password, where that is all that is known of it.
 
     Raises:
         Refused: the name or the password cannot be used.
@@ -74,9 +82,9 @@ def add(
         raise Refused("A name to log in with has no spaces in it and at most 100 characters.")
     if password:
         passwords.check_new(password)
-    elif login not in database.directory().accounts:
+    elif not phc and login not in database.directory().accounts:
         raise Refused(f"There is no account {login}; give a password.")
-    argon2 = passwords.argon2(password) if password else ""
+    argon2 = passwords.argon2(password) if password else phc
     row = {"login": login, "name": name.strip(), "role": role.word, "argon2": argon2, "totp": ""}
     with database.change() as db:
         if db.execute("select 1 from web_people where login = ?", [login]).fetchone():
@@ -95,7 +103,8 @@ def first_owner(database: AccountsDatabase, given: Mapping[str, Any], now: float
         if has_owner(database):
             raise Refused("This box has an owner already; log in.")
         login, name, password = given["login"], given["name"], given["password"]
-        return add(database, login, name, Role.OWNER, password, now)
+        phc = given.get("password_hash", "")
+        return add(database, login, name, Role.OWNER, password, now, phc=phc)
 
 
 def remove(database: AccountsDatabase, login: str) -> None:

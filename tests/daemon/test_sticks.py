@@ -60,6 +60,6 @@ def test_a_stick_that_cannot_be_written_is_told_of(own_box, tmp_path):
     page = stick / "pillarbox-status" / "index.html"
     page.mkdir(parents=True)  # in the way
     own_box.cli("sim", "plug", str(stick))
-    wait_until(lambda: "could not be written on the stick" in own_box.cli("status"), "it says so")
+    wait_until(lambda: "could not be written on it" in own_box.cli("status"), "it says so")
     own_box.cli("sim", "unplug", str(stick))
     wait_until(lambda: "could not be written" not in own_box.cli("status"), "it is over")

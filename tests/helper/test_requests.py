@@ -1,5 +1,6 @@
 """What root may be asked for, and what it answers; with real file systems in images."""
 
+import base64
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import Refused, Temporary
-from appliance.helper import client, disks
+from appliance.helper import card, client, disks
 from appliance.helper.requests import Format, Mount, Smart, Unmount, from_line, to_line
 from appliance.helper.run import Failed
 
@@ -272,3 +273,23 @@ def test_who_is_not_root_reaches_a_drive_that_root_has_mounted(
         }
     finally:
         disks.unmount(disks.DRIVES / uuid)
+
+
+@AS_ROOT
+def test_a_setup_file_is_read_from_the_card_and_the_card_let_go_of(tmp_path: Path) -> None:
+    image, place = tmp_path / "card", tmp_path / "place"
+    with image.open("wb") as file:
+        file.truncate(4 << 20)
+    subprocess.run([*MAKE["ext4"], image], check=True)  # not every kernel has FAT
+    assert card._in(image, place, "ext4", ",loop") == {"name": "", "octets": ""}
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    subprocess.run(["mount", "-o", "loop", image, mounted], check=True)
+    try:
+        (mounted / "pillarbox.toml").write_text("x" * (card.MOST_OCTETS + 5))
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+    found = card._in(image, place, "ext4", ",loop")
+    assert found["name"] == "pillarbox.toml"
+    assert len(base64.b64decode(found["octets"])) == card.MOST_OCTETS + 1
+    assert str(place) not in disks.mounts()

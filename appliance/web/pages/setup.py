@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,8 +13,7 @@ from appliance.accounts import passwords
 from appliance.backup import sheet
 from appliance.errors import PillarboxError
 from appliance.speech import places
-from appliance.web import people, render, sessions, settings_file, settings_history, setup
-from appliance.web.audit import Deed
+from appliance.web import first_owner, people, render, sessions, setup
 from appliance.web.desk import Desk
 from appliance.web.fields import BadFields, Field, Values, read
 from appliance.web.language import N_
@@ -34,8 +31,6 @@ from appliance.web.page import Page, Problem
 from appliance.web.pages.door import set_cookie
 from appliance.web.roles import Role, Visitor
 
-log = logging.getLogger("pillarbox.web")
-
 _NOTHING = Values()
 YOUR_NAME = Field("name", N_("Your name"), complete="name")
 LOGIN = Field(
@@ -43,6 +38,8 @@ LOGIN = Field(
     help=N_("Without spaces, such as olga. It is not your mail address."),
 )  # fmt: skip
 FIRST_FORM = (OFFICE, COUNTRY, TIME_ZONE, YOUR_NAME, LOGIN, accounts.PASSWORD)
+_TOLD_FIRST = frozenset(("setup-file", "was-reset"))
+"""Conditions that whoever takes the first step should know."""
 WAYS = ("each", "collected", "direct", "inside")
 
 
@@ -87,9 +84,11 @@ async def _was_cut_off(desk: Desk) -> bool:
 
 
 def _first(request: Request, desk: Desk, typed: dict[str, str]) -> Response:
+    told = [each for each in desk.board.standing() if each.key in _TOLD_FIRST]
     return render.page(
-        request, desk, "setup_owner.html", fields=FIRST_FORM, typed=typed, **_steps("owner", {})
-    )
+        request, desk, "setup_owner.html", fields=FIRST_FORM, typed=typed, told=told,
+        **_steps("owner", {}),
+    )  # fmt: skip
 
 
 async def _make_owner(request: Request, desk: Desk) -> Response:
@@ -99,21 +98,18 @@ async def _make_owner(request: Request, desk: Desk) -> Response:
         values = read(FIRST_FORM, given)
         with beside("password"):
             passwords.check_new(values["password"])
-        with beside("login"):
-            person = await desk.blocking(people.first_owner, desk.database, values, desk.now)
+        language = render.language_of(request).code
+        person = await first_owner.make(desk, values, language, request.state.visitor.peer)
+        desk.board.take_down("setup-file")
     except BadFields as error:
         request.state.problem = Problem("", str(error), error.errors)
         return _first(request, desk, {**given, "password": ""})
     except PillarboxError as error:
         request.state.problem = Problem("", str(error))
         return _first(request, desk, {**given, "password": ""})
-    await desk.name_office(values["office"])
-    await desk.choose_language(render.language_of(request).code)
-    await _settle_in(desk, person.login, values)
     peer = request.state.visitor.peer
     agent = request.headers.get("user-agent", "")
     secret = await desk.blocking(sessions.begin, desk.database, person.login, peer, agent, desk.now)
-    await desk.note(Deed(person.login, peer, "first_owner", {"login": person.login}))
     answer = RedirectResponse("/setup/disk", 303)
     set_cookie(answer, secret)
     return answer
@@ -133,20 +129,6 @@ async def _bring_back(request: Request, desk: Desk) -> Response:
             request.state.problem = Problem("", str(error))
     goes_on = await _was_cut_off(desk)
     return render.page(request, desk, "bring_back.html", begun=begun, goes_on=goes_on)
-
-
-async def _settle_in(desk: Desk, login: str, values: Values) -> None:
-    """Keep where the office is; a file of settings that was broken by hand keeps nobody out."""
-    country = values["country"]
-    wanted = {"country": country, "time_zone": values["time_zone"] or places.zone_of(country)}
-    try:
-        await desk.blocking(
-            settings_history.save, desk.database, desk.state,
-            partial(settings_file.changed, section="office", wanted=wanted), (login, ""), desk.now,
-        )  # fmt: skip
-        await desk.ask("settings_changed")
-    except PillarboxError as error:
-        log.warning("where the office is, is not kept: %s", error)
 
 
 async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
