@@ -46,6 +46,8 @@ class ByFile:
 
     async def take_from_card(self) -> None:
         """At a start: the file on the card, if there is one."""
+        if not await by_file.may_come(self._desk):
+            return
         try:
             name, octets = await asyncio.to_thread(self._of_the_card)
         except (PillarboxError, OSError) as error:
@@ -80,8 +82,15 @@ class ByFile:
             )  # fmt: skip
         else:
             self._desk.board.take_down(BAD)
-            await asyncio.to_thread(_overwrite, path, octets)
             log.info("the box was set up by the file %s on the stick %s", path.name, name)
+            if not await asyncio.to_thread(_overwritten, path, octets):
+                self._put_up(
+                    TAKEN, f"The box was set up by the file {path.name} on the stick {name}, but "
+                    "the passwords in it could not be overwritten.",
+                    "Delete it on a computer, or change the passwords.",
+                )  # fmt: skip
+                return True
+            self._desk.board.take_down(TAKEN)
         await asyncio.to_thread(_answer, root, self._said(problems))
         return True
 
@@ -145,17 +154,23 @@ def _found(root: Path) -> tuple[Path, bytes] | None:
     return None
 
 
-def _overwrite(path: Path, octets: bytes) -> None:
-    """In the same place on the stick, not beside: so no password stays in a free block. Blocks."""
+def _overwritten(path: Path, octets: bytes) -> bool:
+    """In the same place on the stick, not beside, so that no password stays in a free block;
+    whether that was done. Blocks."""
     clean = setup_file.without_secrets(octets)
-    descriptor = files.open_existing(path)
     try:
-        files.write(descriptor, clean.ljust(len(octets), b"\n"), path)
-        files.flush(descriptor, path)
-        files.truncate(descriptor, len(clean))
-        files.flush(descriptor, path)
-    finally:
-        os.close(descriptor)
+        descriptor = files.open_existing(path)
+        try:
+            files.write(descriptor, clean.ljust(len(octets), b"\n"), path)
+            files.flush(descriptor, path)
+            files.truncate(descriptor, len(clean))
+            files.flush(descriptor, path)
+        finally:
+            os.close(descriptor)
+    except (PillarboxError, OSError) as error:
+        log.warning("passwords on a stick cannot be overwritten: %s", error)
+        return False
+    return True
 
 
 def _answer(root: Path, text: bytes) -> None:

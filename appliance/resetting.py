@@ -31,6 +31,7 @@ from appliance.mailplace import Bound
 from appliance.parts import HAD_MAIL_DISK, NOTHING_KEPT, Parts
 from appliance.queue.queue import Queue
 from appliance.store import arriving
+from appliance.updating import BUSY
 from appliance.web import people
 
 log = logging.getLogger("pillarbox")
@@ -123,6 +124,8 @@ class Resetting:
                 "The mail disk is missing, so its mail cannot be erased. Plug it in, or keep the "
                 "mail."
             )
+        if any(each.key == BUSY for each in parts.board.standing()):
+            raise Refused("An update is under way; wait until it is over.")
         by_hand = parts.settings.storage.mail
         await asyncio.to_thread(ask, parts.options.state, mail, by_hand)
         log.warning("the box is reset; the mail: %s", mail)
@@ -130,9 +133,9 @@ class Resetting:
 
 
 def _erase_mail(state: Path, wanted: Asked, drives: Drives, pause: Callable[[float], None]) -> str:
-    """All mail that can be reached; the name of a disk that is missing, with mail on it."""
+    """All mail that can be reached; the names of disks that are missing, with mail on them."""
     places = [state / arriving.MAIL, *state.glob(f"{arriving.MAIL}.*")]
-    left = ""
+    left: list[str] = []
     if wanted.by_hand:
         places.append(Path(wanted.by_hand))
     with suppress(BadSettings):  # which disk it was cannot be known any more
@@ -140,10 +143,11 @@ def _erase_mail(state: Path, wanted: Asked, drives: Drives, pause: Callable[[flo
         if bound is not None and _is_there(bound, drives, pause):
             places += [bound.mail, *Path(bound.root).glob(f"{arriving.MAIL}.*")]
         elif bound is not None:
-            left = bound.name
+            left.append(bound.name)
+        left += [each.name for each in bound.former if each.uuid] if bound is not None else []
     for each in places:
         _empty(each)
-    return left
+    return ", ".join(left)
 
 
 def _is_there(bound: Bound, drives: Drives, pause: Callable[[float], None]) -> bool:
@@ -212,11 +216,8 @@ def afterwards(state: Path, database: AccountsDatabase, now: float) -> Condition
         files.unlink_if_there(state / AFTER)
         return None
     if told.get("mail") == ERASE:
-        sentence = (
-            f"The box was reset, but its mail disk {told['left']} was missing: the mail on it is "
-            "still there."
-        )
-        remedy = "Plug it in and choose it with erasing in the first steps, or destroy it."
+        sentence = f"The box was reset, but mail is still there, on: {told['left']}."
+        remedy = "Plug the disk in and choose it with erasing in the first steps, or destroy it."
     else:
         sentence = "The box was reset, and the mail was kept."
         remedy = (

@@ -27,8 +27,20 @@ _BEGUN, _TAKEN = "begun", "taken"
 _FILE = "file"  # where a deed came from, instead of an address in the network
 
 
+async def may_come(desk: Desk) -> bool:
+    """Whether a file is worth looking for: nobody owns the box, or one is known."""
+    if not await desk.blocking(people.has_owner, desk.database):
+        return True
+    return bool(await desk.blocking(people.fact, desk.database, _FACT))
+
+
 async def is_wanted(desk: Desk, octets: bytes) -> bool:
-    """Whether a file is to be carried out: nobody owns the box, or a power cut ended this one."""
+    """Whether a file is to be carried out: nobody owns the box, or a power cut ended this one. Not
+    where nothing can be kept, nor where a whole box was being brought back."""
+    if any(each.key == "card" for each in desk.board.standing()):
+        return False
+    if not desk.gate.directory.accounts and await desk.blocking(desk.backups.was_cut_off):
+        return False
     if not await desk.blocking(people.has_owner, desk.database):
         return True
     return await desk.blocking(people.fact, desk.database, _FACT) == _fact(_BEGUN, octets)

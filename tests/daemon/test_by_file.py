@@ -216,3 +216,16 @@ def test_the_card_sets_the_box_up_and_is_only_read(empty):
     wait_until(lambda: "still has all passwords in it" in empty.cli("status"), "it is set up")
     assert [each.name for each in card.iterdir()] == ["pillarbox.toml"]
     assert Reader(empty).log_in("olga", OWNER_SECRET).status == 200
+
+
+def test_a_stick_that_can_only_be_read_sets_up_and_its_passwords_are_told_of(tmp_path, monkeypatch):
+    path = _stick(tmp_path, TEXT) / "pillarbox.toml"
+
+    def refuse(*_arguments):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(byfile.files, "open_existing", refuse)
+    assert not byfile._overwritten(path, TEXT.encode())
+    monkeypatch.undo()
+    assert byfile._overwritten(path, TEXT.encode())
+    assert "password" not in path.read_text("utf-8")
