@@ -184,7 +184,7 @@ def _has(machine: Machine, *subjects: str) -> bool:
     client = SecureWays(machine.ports).imap()
     client.login(ANNA.address, ANNA.password)
     client.select("INBOX")
-    found = [client.search(None, "SUBJECT", each)[1][0] for each in subjects]
+    found = [client.search(None, "SUBJECT", f'"{each}"')[1][0] for each in subjects]
     client.logout()
     return all(found)
 
