@@ -28,7 +28,8 @@ from tests.support.sessions import imap, pop3
 
 IN_CI, LONG = 300, 20_000
 FOLDERS = ("INBOX", "Sent", "Projects/2026", "Angebote", "Archive")
-_CACHES = ("control.sock", "backup.lock", "had-mail-disk", "lock")
+_PASSING = ("control.sock", "backup.lock", "had-mail-disk", "lock", "log")
+_COUNTERS = (".uidvalidity", "pillarbox-mailbox")
 
 
 def lamp(box: Box, name: str = "backup") -> str:
@@ -102,6 +103,28 @@ def tree(folder: Path) -> dict[str, str]:
     }
 
 
+def but_counters(files: dict[str, str]) -> dict[str, str]:
+    """Without the small files that tell which numbers were given out."""
+    return {name: each for name, each in files.items() if Path(name).name not in _COUNTERS}
+
+
+def counters(people: Path) -> dict[str, tuple[str, int]]:
+    """UIDVALIDITY and the highest UID that may have been given out, by mailbox."""
+    found = {}
+    for path in sorted(people.rglob(".uidvalidity")):
+        validity, ceiling = path.read_text().split()
+        found[str(path.parent.relative_to(people))] = validity, int(ceiling)
+    return found
+
+
+def check_counters(before: dict[str, tuple[str, int]], after: dict[str, tuple[str, int]]) -> None:
+    """Counting goes on far above: what was given out after the backup is not given out again."""
+    assert {name: validity for name, (validity, _) in after.items()} == {
+        name: validity for name, (validity, _) in before.items()
+    }
+    assert all(after[name][1] >= before[name][1] + 1_000_000 for name in before)
+
+
 def messages_of(files: dict[str, str]) -> dict[str, str]:
     """Without the small files, in which a box in use reserves numbers."""
     return {name: digest for name, digest in files.items() if re.search("/(cur|new)/", name)}
@@ -113,7 +136,7 @@ def of_the_state(box: Box) -> dict[str, str]:
         name: digest
         for name, digest in tree(box.state).items()
         if not name.startswith(("mail/", "backup-cache/")) and ".db" not in name
-        if name not in _CACHES and not name.endswith((".log", ".lock"))
+        if name not in _PASSING and not name.endswith((".log", ".lock"))
     }
 
 
@@ -188,11 +211,12 @@ def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, seconds: 
         state, database = of_the_state(box), of_the_database(box)
         box.cli("sim", "unplug")
         people_folder = box.mail / "people"
-        before = tree(people_folder)
+        before, given = tree(people_folder), counters(people_folder)
 
         destroy_and_restore(box, stick, words, seconds)
 
-        assert tree(people_folder) == before
+        assert but_counters(tree(people_folder)) == but_counters(before)
+        check_counters(given, counters(people_folder))
         assert of_the_state(box) == state
         assert of_the_database(box) == database
         assert {p.address: what_imap_tells(box, p) for p in people} == told
