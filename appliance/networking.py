@@ -31,7 +31,7 @@ log = logging.getLogger("pillarbox.network")
 
 TRIAL_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
-_DOOR_SECONDS = 5.0
+_DOOR_SECONDS, _AGAIN_SECONDS = 5.0, 60.0
 _KEPT, _UNDONE = "kept", "undone"
 
 
@@ -233,6 +233,7 @@ class Networking:
             await asyncio.to_thread(self._network.let_in, *wanted)
         except PillarboxError as error:
             log.warning("who may come in from outside cannot be changed: %s", error)
+            self._looks_again = now + _AGAIN_SECONDS
         else:
             self._let_in = wanted
             log.info("from outside may come in: %s", wanted[0])
