@@ -21,6 +21,7 @@ from tests.support.box import ROOT, Box, wait_until
 AXE = ROOT / "tests" / "clients" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = Path(os.environ.get("PILLARBOX_SCREENSHOTS", ROOT / "var" / "screenshots"))
 WIDTHS = (360, 768, 1440)
+SHOOTS = bool(os.environ.get("PILLARBOX_SCREENSHOTS"))
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -141,6 +142,20 @@ class Chromium:
                 if url.startswith("http"):
                     hosts.add(url.split("/")[2].partition(":")[0])
         return hosts
+
+    def look(self, name: str) -> None:
+        """Everybody can use this page, on every screen."""
+        for dark in (False, True):
+            self.dark(dark=dark)
+            for width in WIDTHS if SHOOTS else WIDTHS[:1]:
+                self.resize(width)
+                assert not self.is_too_wide(), (name, width)
+                if SHOOTS:
+                    self.shoot(f"{name}-{width}-{'dark' if dark else 'light'}")
+            assert self.violations() == [], name
+        self.dark(dark=False)
+        self.resize(1440)
+        assert self.complaints() == []
 
 
 @contextmanager

@@ -4,7 +4,6 @@ One box for all. With PILLARBOX_SCREENSHOTS set to a folder each page is left th
 """
 
 import imaplib
-import os
 import re
 import subprocess
 
@@ -19,10 +18,9 @@ from tests.support.mail import letter
 from tests.support.programs import need
 from tests.support.sessions import imap as session
 from tests.web.browser import OWNER, OWNER_PASSWORD, Reader
-from tests.web.chromium import WIDTHS, chromium
+from tests.web.chromium import chromium
 from tests.web.safe import imap, lose, subjects
 
-SHOOTS = bool(os.environ.get("PILLARBOX_SCREENSHOTS"))
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
 _LIST = "E-Mail;Vorname;Nachname;Speicher\ngina;Gina;Grün;500M\nno address;X;Y;\n"
 
@@ -49,21 +47,6 @@ def anna_s(safe):
         yield opened
 
 
-def _look(window, name):
-    """Everybody can use this page, on every screen."""
-    for dark in (False, True):
-        window.dark(dark=dark)
-        for width in WIDTHS if SHOOTS else (360,):
-            window.resize(width)
-            assert not window.is_too_wide(), (name, width)
-            if SHOOTS:
-                window.shoot(f"journey-{name}-{width}-{'dark' if dark else 'light'}")
-        assert window.violations() == [], name
-    window.dark(dark=False)
-    window.resize(1440)
-    assert window.complaints() == []
-
-
 # --- J3: first users and their phones
 
 
@@ -76,15 +59,15 @@ def test_three_people_are_made_and_one_of_them_comes_in_by_phone(safe, window, t
         window.press("Make the account")
         window.awaits(f"{name}@office.test")
     window.press("Many at once, from a list")
-    _look(window, "import")
+    window.look("journey-import")
     window.type("list", _LIST)
     window.press("Read the list")
     window.awaits("1 row is not right.")
     window.awaits("This is no e-mail address.")
-    _look(window, "import-seen")
+    window.look("journey-import-seen")
     window.press("Make the chosen accounts")
     window.awaits("1 account was made")
-    _look(window, "import-made")
+    window.look("journey-import-made")
     password = _first_password(window, safe, tmp_path)
     _phone_fetches_its_profile(window, safe)
     window.go("/people/gina@office.test")
@@ -95,7 +78,7 @@ def test_three_people_are_made_and_one_of_them_comes_in_by_phone(safe, window, t
     mail = letter("first", gina.address, "eva@office.test")
     msmtp(safe.box, tmp_path, "tls", gina, "eva@office.test", mail)
     window.awaits("Ready to send by SMTP")
-    _look(window, "connected")
+    window.look("journey-connected")
 
 
 def _first_password(window, safe, tmp_path):
@@ -116,12 +99,12 @@ def _phone_fetches_its_profile(window, safe):
     window.awaits("Point the phone's camera at the code")
     link = window.driver.find_element("css selector", ".secret").text
     path = "/start/" + link.rpartition("/")[2]
-    _look(window, "person-link")
+    window.look("journey-person-link")
     with chromium(safe.box) as phone:
         phone.resize(360)
         phone.go(path)
         phone.awaits("Mail for eva@office.test")
-        _look(phone, "start")
+        phone.look("journey-start")
     reader = Reader(safe.box)
     assert b"com.apple.mail.managed" in reader.get_bytes(path, b"", Origin=reader.base)
     assert reader.get(path).says("This link has been used already.")
@@ -134,23 +117,23 @@ def test_anna_deletes_a_folder_and_gets_it_back_herself(safe, anna_s):
     lose(safe.box, "anna", "Projects")
     assert subjects(safe.box, "anna", "Projects") == []
     anna_s.go("/")
-    _look(anna_s, "user-home")
+    anna_s.look("journey-user-home")
     anna_s.press("Get deleted mail back")
     anna_s.awaits("proven")
-    _look(anna_s, "restore-versions")
+    anna_s.look("journey-restore-versions")
     anna_s.driver.find_element("css selector", "#live-versions a").click()
     anna_s.awaits("3 missing now")
-    _look(anna_s, "restore-folders")
+    anna_s.look("journey-restore-folders")
     anna_s.press("Projects")
     anna_s.awaits("missing now")
-    _look(anna_s, "restore-mails")
+    anna_s.look("journey-restore-mails")
     anna_s.press("All folders")
     anna_s.press("Get this folder back")
     anna_s.awaits("3 messages were restored; 0 were here already.")
     assert subjects(safe.box, "anna", "Projects") == [f"Projects {n}" for n in (1, 2, 3)]
     anna_s.go("/me")
     anna_s.awaits("Passing on")
-    _look(anna_s, "me")
+    anna_s.look("journey-me")
 
 
 def test_the_owner_gets_a_mailbox_back_as_it_was_and_nothing_comes_twice(safe, window):
@@ -162,12 +145,12 @@ def test_the_owner_gets_a_mailbox_back_as_it_was_and_nothing_comes_twice(safe, w
     window.go("/restore")
     window.awaits("ben@office.test")
     window.awaits("Get everybody's mail back")
-    _look(window, "restore-owner")
+    window.look("journey-restore-owner")
     window.press("ben@office.test")
     window.awaits("From when?")
     window.driver.find_element("css selector", "#live-versions a").click()
     window.awaits("All that is missing comes back, and you see none of it.")
-    _look(window, "restore-unseen")
+    window.look("journey-restore-unseen")
     window.press("Get it back")
     window.awaits("1 message was restored")
     assert subjects(safe.box, "ben", "Secret plans") == [
@@ -193,12 +176,12 @@ def test_who_looks_into_a_mailbox_presses_the_button_and_its_owner_is_told(safe,
     window.driver.find_element("css selector", "#live-versions a").click()
     window.press("Let me see them")
     window.awaits("Press the button on the box within a minute")
-    _look(window, "press")
+    window.look("journey-press")
     safe.box.cli("sim", "press")
     window.press("The button was pressed: go on")
     window.awaits("Secret plans")
     window.go("/people/ben@office.test/export")
-    _look(window, "export-owner")
+    window.look("journey-export-owner")
     with imap(safe.box, "ben") as client:
         wait_until(lambda: int(client.select("INBOX")[1][0]) > 0, "ben is told")
         _, found = client.search(None, "BODY", '"looks at which mail you had"')
@@ -218,7 +201,7 @@ def test_somebody_leaves_and_a_colleague_goes_on_with_their_mail(safe, window):
     window.press("Lock it")
     window.driver.find_element("css selector", "#leaving .sure[open] button").click()
     window.awaits("Locked: nobody gets in with it.")
-    _look(window, "leaving")
+    window.look("journey-leaving")
     window.press("Change the automatic answer")
     window.driver.find_element("name", "is_on").click()
     window.type("text", "Ask my colleague.")
@@ -256,7 +239,7 @@ def test_a_new_stick_is_made_a_backup_by_the_button_and_pulled_when_it_is_safe(s
     window.awaits("Done.")
     window.go("/backups")
     wait_until(lambda: _anew(window, "A new drive."), "the stick is seen")
-    _look(window, "backups-new")
+    window.look("journey-backups-new")
     window.go("/simulator")
     window.press("Press")
     window.awaits("Done.")
@@ -264,7 +247,7 @@ def test_a_new_stick_is_made_a_backup_by_the_button_and_pulled_when_it_is_safe(s
     wait_until(lambda: _anew(window, "A backup or a restore is under way"), "it is shown")
     window.awaits("are safe on drive B", seconds=30)
     wait_until(lambda: _anew(window, "It can be pulled now."), "it is let go of")
-    _look(window, "backups-safe")
+    window.look("journey-backups-safe")
     window.go("/simulator")
     window.press("Pull")
     window.awaits("Done.")
@@ -279,7 +262,7 @@ def test_a_stick_that_is_pulled_while_it_runs_keeps_what_was_proven_before(safe,
     wait_until(lambda: _is_busy(safe), "it runs")
     safe.box.cli("sim", "unplug", str(stick))
     window.awaits("was pulled out", seconds=30)
-    _look(window, "backups-pulled")
+    window.look("journey-backups-pulled")
     safe.box.cli("sim", "plug", str(stick))
     window.go("/restore")
     wait_until(lambda: _anew(window, "drive B · proven"), "the version before is there")

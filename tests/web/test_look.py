@@ -4,13 +4,11 @@ Screenshots at 360 pixels, light and dark, are left in var/screenshots; with PIL
 set to a folder those of all three widths are left there.
 """
 
-import os
-
 import pytest
 
 from tests.support.box import wait_until
 from tests.web.browser import OWNER, OWNER_PASSWORD
-from tests.web.chromium import WIDTHS, chromium
+from tests.web.chromium import SHOOTS, WIDTHS, chromium
 
 PAGES = {
     "home": "/",
@@ -37,7 +35,6 @@ PAGES = {
     "simulator": "/simulator",
 }
 
-SHOOTS = bool(os.environ.get("PILLARBOX_SCREENSHOTS"))
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
 

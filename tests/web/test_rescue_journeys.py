@@ -26,9 +26,8 @@ from tests.support.box import Box, Person, wait_until
 from tests.support.mail import letter, submit
 from tests.support.sessions import imap, rcpt
 from tests.web.browser import OWNER, OWNER_PASSWORD, make_owner
-from tests.web.chromium import WIDTHS, Chromium, chromium
+from tests.web.chromium import Chromium, chromium
 
-SHOOTS = bool(os.environ.get("PILLARBOX_SCREENSHOTS"))
 NEW_PASSWORD = "quite another password"
 SUBJECTS = ("Minutes of Monday", "The secret plan", "Lunch")
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(180)]
@@ -49,21 +48,6 @@ class Office:
         disk.mkdir()
         self.box.cli("sim", "plug", str(disk))
         return disk
-
-
-def look(window: Chromium, name: str) -> None:
-    """Everybody can use this page, on every screen."""
-    for dark in (False, True):
-        window.dark(dark=dark)
-        for width in WIDTHS if SHOOTS else (360,):
-            window.resize(width)
-            assert not window.is_too_wide(), (name, width)
-            if SHOOTS:
-                window.shoot(f"rescue-{name}-{width}-{'dark' if dark else 'light'}")
-        assert window.violations() == [], name
-    window.dark(dark=False)
-    window.resize(1440)
-    assert window.complaints() == []
 
 
 def anew(window: Chromium, words: str, path: str = "") -> Callable[[], bool]:
@@ -138,22 +122,22 @@ def test_the_mail_disk_dies_and_the_page_leads_to_the_mail_on_a_new_one(office: 
     lamp = control.ask(box.state, "sim_leds")["status"]
     assert (lamp["color"], window.sees(lamp["meaning"])) == ("red", True)
     assert rcpt(box, ben.address) == 451, "other servers keep it and come again"
-    look(window, "disk-missing-home")
+    window.look("rescue-disk-missing-home")
     window.press("Bring the mail back")
     window.awaits("Is it broken or lost?")
     wait_until(anew(window, "Plug a new disk into the box"), "it asks for a disk")
-    look(window, "disk-missing")
+    window.look("rescue-disk-missing")
     office.disk = office.plug("Green disk")
     window.awaits("Green disk")
     window.awaits("proven")
-    look(window, "disk-new")
+    window.look("rescue-disk-new")
     window.press("Bring the mail back to this disk")
     window.awaits("Press the button on the box within a minute")
     box.cli("sim", "press")
     window.press("The button was pressed: go on")
     window.awaits("4 messages are back.", seconds=40)
     wait_until(anew(window, "On the disk Green disk.", "/disks"), "the page knows")
-    look(window, "disk-back")
+    window.look("rescue-disk-back")
     window.go("/")
     wait_until(anew(window, "The mail disk is well."), "all is well again")
     wait_until(lambda: rcpt(box, ben.address) == 250, "mail is taken")
@@ -179,7 +163,7 @@ def test_a_person_takes_all_mail_along_and_another_program_reads_it(office: Offi
         window.type("now", ben.password)
         window.press("Make it ready")
         window.awaits("Fetch it now")
-        look(window, "export")
+        window.look("rescue-export")
         window.press("Fetch it now")
         wait_until(lambda: list(downloads.glob("mail-*.zip")), "it is there", seconds=30)
     (packed,) = downloads.glob("mail-*.zip")
@@ -204,7 +188,7 @@ def test_the_support_file_tells_of_the_box_and_of_nobody_in_it(office: Office) -
     window, downloads = office.window, office.box.folder / "support"
     window.downloads_to(downloads)
     window.go("/log")
-    look(window, "log")
+    window.look("rescue-log")
     window.press("Support file")
     wait_until(lambda: list(downloads.glob("pillarbox-support-*.zip")), "it is there", seconds=30)
     (packed,) = downloads.glob("pillarbox-support-*.zip")
@@ -226,13 +210,13 @@ def test_a_forgotten_password_is_made_anew_by_button_and_page_and_nothing_is_los
     window.go("/login")
     window.press("I am the owner and have forgotten my password")
     window.awaits("Hold the button, put the plug back in")
-    look(window, "forgotten")
+    window.look("rescue-forgotten")
     box.terminate()
     box.launch("--hold-button", port_base=box.port_base)
     wait_until(lambda: "pillarbox: ready" in box.log_of_this_run(), "it starts", seconds=40)
     window.go("/forgotten")
     window.awaits("New password")
-    look(window, "forgotten-open")
+    window.look("rescue-forgotten-open")
     window.complaints()
     window.type("password", NEW_PASSWORD)
     window.press("Set the password")
@@ -253,7 +237,7 @@ def test_after_a_fire_the_stick_with_the_sheet_brings_all_back_and_without_it_no
     box, window, ben = office.box, office.window, office.box.account("ben")
     before = subjects(box, ben)
     window.go("/recovery-sheet")
-    look(window, "sheet")
+    window.look("rescue-sheet")
     window.downloads_to(box.folder / "Key stick")
     window.press("As a file, for a stick")
     kept = box.folder / "Key stick" / "pillarbox-recovery-sheet.txt"
@@ -272,33 +256,33 @@ def test_after_a_fire_the_stick_with_the_sheet_brings_all_back_and_without_it_no
     window.driver.delete_all_cookies()
     wait_until(anew(window, "I have a backup drive", "/"), "a new box")
     window.complaints()
-    look(window, "fire-first-page")
+    window.look("rescue-fire-first-page")
     window.press("I have a backup drive and the recovery sheet of an earlier box")
     window.awaits("This box becomes the earlier one")
-    look(window, "fire-bring-back")
+    window.look("rescue-fire-bring-back")
     window.press("Begin")
     window.awaits("The box gets ready for it")
     wait_until(anew(window, "Plug in the backup drive", "/"), "it asks", seconds=40)
     window.complaints()
-    look(window, "fire-asks")
+    window.look("rescue-fire-asks")
     box.cli("sim", "plug", str(office.drive))
     window.awaits("The drive is plugged in: Red stick")
     window.press("The sheet is lost")
     window.awaits("it is impossible: nobody can open the backup")
-    look(window, "fire-sheet-lost")
+    window.look("rescue-fire-sheet-lost")
     another = "legal winner thank year wave sausage worth useful legal winner thank yellow"
     window.type("words", another)
     window.press("Bring everything back")
     window.awaits("The recovery sheet of this box does not open the backup", seconds=30)
-    look(window, "fire-wrong-words")
+    window.look("rescue-fire-wrong-words")
     box.cli("sim", "plug", str(kept.parent))
     window.go("/")
     window.awaits("The recovery sheet is on the stick: Key stick")
     assert not window.sees("The drive is plugged in: Red stick, Key stick")
-    look(window, "fire-stick")
+    window.look("rescue-fire-stick")
     window.press("Bring everything back")
     window.awaits("is back as it was", seconds=60)
-    look(window, "fire-done")
+    window.look("rescue-fire-done")
     ready = lambda: "pillarbox: ready" in box.log_of_this_run().split("recovery:")[-1]  # noqa: E731 - one line
     wait_until(ready, "it starts as on any day", seconds=40)
     wait_until(anew(window, "E-mail address or name", "/login"), "the same window leads on")

@@ -4,8 +4,8 @@ import pytest
 
 from appliance.web.language import say
 from tests.web.browser import OWNER, OWNER_PASSWORD
-from tests.web.chromium import WIDTHS, chromium
-from tests.web.test_look import PAGES, SHOOTS
+from tests.web.chromium import SHOOTS, WIDTHS, chromium
+from tests.web.test_look import PAGES
 
 STEPS = {f"setup-{each}": f"/setup/{each}" for each in ("people", "sheet", "drive", "test")}
 ALL = PAGES | STEPS | {"setup-mail": "/setup/mail?way=collected"}
