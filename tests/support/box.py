@@ -97,8 +97,9 @@ class Box:
                 self.port_base = base
                 return
             self.wait()
-            if self.port_base or "cannot be used" not in self.log_of_this_run():
+            if "cannot be used" not in self.log_of_this_run():
                 break
+            time.sleep(0.5 if self.port_base else 0)  # somebody passes through one of its ports
         raise AssertionError(f"The daemon does not start:\n{self.log_of_this_run()}")
 
     def launch(self, *more: str, port_base: int = 0) -> subprocess.Popen[bytes]:
@@ -292,10 +293,14 @@ def _back_to(zone: str | None) -> None:
 def free_port_base() -> int:
     """A number that, added to each standard port, gives a port that is free now.
 
-    Below 32768, where the kernel takes ports for outgoing connections from.
+    Below 32768, where the kernel takes ports for outgoing connections from; and each worker of
+    a test run in a part of its own, since a box that was killed comes back to its ports.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    part = 21_000 // workers
     for _ in range(200):
-        base = random.randrange(10_000, 31_000)
+        base = 10_000 + worker * part + random.randrange(part - max(PORTS))
         if all(is_free(base + port) for port in PORTS):
             return base
     raise AssertionError("There are no free ports.")
