@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.machine import PILLARBOX, ROOT, Machine, boot_files, layer, wait_until_it_serves
-from tests.image.office import PEOPLE, SecureWays
-
-PORTS = (25, 80, 110, 143, 443, 465, 587, 993, 995)
+from tests.image.machine import PORTS, ROOT, Machine, boot_files, layer
+from tests.image.working import Working, make
 
 
 @pytest.fixture(scope="session")
@@ -37,25 +35,6 @@ def box(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="session")
-def snapshot(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A card with a snapshot, "working": the box serves, three people have logged in."""
-    folder = tmp_path_factory.mktemp("snapshot")
-    disk = layer(card, folder / "card.qcow2")
-    with Machine(folder, disk, boot, ports=PORTS) as machine:
-        machine.wait_for_agent()
-        wait_until_it_serves(machine)
-        machine.run(f"{PILLARBOX} domain add office.test")
-        for person in PEOPLE:
-            machine.run(
-                f"echo '{person.password}' | {PILLARBOX} account add {person.address} --password-stdin"
-            )
-        ways = SecureWays(machine.ports)
-        for person in PEOPLE:
-            ways.smtp(person).quit()
-            client = ways.imap()
-            client.login(person.address, person.password)
-            client.create("Archive")
-            client.logout()
-        machine.run("sync")
-        assert machine.monitor("human-monitor-command", **{"command-line": "savevm working"}) == ""
-    return disk
+def working(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -> Working:
+    """A box at work that can be gone back to."""
+    return make(card, boot, tmp_path_factory.mktemp("working"))

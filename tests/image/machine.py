@@ -16,6 +16,7 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 PILLARBOX = "runuser -u pillarbox -- /opt/pillarbox/bin/pillarbox --state /var/lib/pillarbox"
+PORTS = (25, 80, 110, 143, 443, 465, 587, 993, 995)
 _UNIT = r"""[Unit]
 DefaultDependencies=no
 After=systemd-udevd.service dev-virtio\x2dports-test.agent.device

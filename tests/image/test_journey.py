@@ -19,9 +19,8 @@ import pytest
 from appliance.hardware.base import Led
 from appliance.panel import patterns
 from tests.image import board, drives
-from tests.image.conftest import PORTS
 from tests.image.figures import record
-from tests.image.machine import PILLARBOX, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, PORTS, Machine, layer, wait_until_it_serves
 from tests.image.office import SecureWays
 from tests.image.page import Page, eventually
 from tests.support.box import Person

@@ -7,7 +7,6 @@ import contextlib
 import os
 import random
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,12 +15,11 @@ from pathlib import Path
 import pytest
 
 from appliance import lastgood
-from tests.image import drives
-from tests.image.conftest import PORTS
-from tests.image.machine import PILLARBOX, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, PORTS, Machine, layer, wait_until_it_serves
 from tests.image.office import PEOPLE, SecureWays, look_at, state_of
 from tests.image.page import eventually
 from tests.image.test_power import Table, work_until_the_cut
+from tests.image.working import Working, back_up_meanwhile, proven
 from tests.support.mail import letter
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(7200)]
@@ -63,13 +61,11 @@ def test_a_first_start_that_is_cut_again_and_again_ends_well(
 
 
 def test_settings_that_are_written_are_the_old_or_the_new_ones(
-    snapshot: Path, boot: Path, tmp_path: Path
+    working: Working, tmp_path: Path
 ) -> None:
     moments, found = random.Random(9), set()
     for number in range(SETTINGS):
-        with Machine(
-            tmp_path / f"cut{number}", snapshot, boot, more=("-loadvm", "working")
-        ) as machine:
+        with working.resumed(tmp_path / f"cut{number}") as machine:
             machine.run(
                 f"cat >/tmp/writer.py <<'END'{_WRITER}END\n"
                 "runuser -u pillarbox -- /opt/pillarbox/bin/python /tmp/writer.py >/tmp/said 2>&1 &"
@@ -77,7 +73,7 @@ def test_settings_that_are_written_are_the_old_or_the_new_ones(
                 seconds=300,
             )
             time.sleep(moments.uniform(0.0, 3.0))
-        with state_of(snapshot, tmp_path) as root:
+        with state_of(working.card, tmp_path) as root:
             text = (root / "pillarbox/settings.toml").read_text()
             lastgood.checked(text)
             value = re.fullmatch(r"\[smtp\]\nlargest_message_mib = (\d+)\n", text)
@@ -89,63 +85,48 @@ def test_settings_that_are_written_are_the_old_or_the_new_ones(
 
 
 def test_a_backup_that_is_cut_leaves_the_earlier_ones_and_the_next_succeeds(
-    snapshot: Path, boot: Path, tmp_path: Path
+    working: Working, tmp_path: Path
 ) -> None:
-    moments, stick = random.Random(10), drives.with_exfat(tmp_path / "stick.img", "STICK")
-    card = tmp_path / "card.qcow2"
-    shutil.copy(snapshot, card)
-    machine = Machine(tmp_path / "first", card, boot, ports=PORTS, more=("-loadvm", "working"))
-    with machine:
-        drives.plug(machine, "stick", stick)
-        place = "findmnt -n -o TARGET /dev/sda"
-        machine.run(f"for i in $(seq 60); do {place} && exit 0; sleep 1; done; exit 1")
-        root = machine.run(place).split()[0]
-        machine.run(f"{PILLARBOX} backup target add {root}", seconds=300)
-        machine.run(f"{PILLARBOX} backup now", seconds=600)
-    versions = 1
+    moments, own = random.Random(10), working.copied(tmp_path)
+    machine = own.resumed(tmp_path / "first")
+    versions = proven(machine)
     for number in range(BACKUPS):
-        with _with_stick(tmp_path / f"cut{number}", card, boot, stick) as machine:
+        with machine:
             _fill(machine, number)
-            machine.run(f"({PILLARBOX} backup now >/run/said 2>&1 &)")
-            time.sleep(moments.uniform(1.0, 20.0))
-        with _with_stick(tmp_path / f"after{number}", card, boot, stick) as machine:
-            machine.run(f"{PILLARBOX} backup now", seconds=900)
-            listed = machine.run(f"{PILLARBOX} backup list").count("proven")
-            assert listed > versions, "the earlier ones, and the new one"
-            versions = listed
-            machine.run(f"{PILLARBOX} backup verify", seconds=900)
+            back_up_meanwhile(machine)
+            time.sleep(moments.uniform(5.0, 40.0))
+        machine = own.started(tmp_path / f"after{number}")
+        _wait_for(versions, machine)
+        machine.run(f"{PILLARBOX} backup now", seconds=900)
+        assert proven(machine) > versions
+        versions = proven(machine)
+        machine.run(f"{PILLARBOX} backup verify", seconds=900)
+    machine.close()
+    print(f"\nbackups cut: {BACKUPS}, proven at the end: {versions}")
 
 
-def test_the_forgetful_disk_forgets(snapshot: Path, boot: Path, tmp_path: Path) -> None:
+def test_the_forgetful_disk_forgets(working: Working, tmp_path: Path) -> None:
     """What was written past the page cache and never flushed is gone, what was flushed is there."""
-    card = tmp_path / "card.qcow2"
-    shutil.copy(snapshot, card)
-    with (
-        _forgetful(card, tmp_path) as words,
-        Machine(tmp_path / "cut", words, boot, more=("-loadvm", "working")) as machine,
-    ):
+    own = working.copied(tmp_path)
+    with _forgetful(own.card, tmp_path) as words, own.resumed(tmp_path / "cut", words) as machine:
         machine.run("systemctl stop pillarbox")  # which flushes
         machine.run("printf %4096s kept >/state/probe; sync")
         machine.run("printf %4096s gone | dd of=/state/probe bs=4k oflag=direct conv=notrunc")
-    with state_of(card, tmp_path) as root:
+    with state_of(own.card, tmp_path) as root:
         assert (root / "probe").read_text().strip() == "kept"
 
 
 def test_a_disk_that_forgets_what_was_not_flushed_loses_nothing_acknowledged(
-    snapshot: Path, boot: Path, tmp_path: Path
+    working: Working, tmp_path: Path
 ) -> None:
     """As a disk with a cache of its own does when its power is cut."""
     moments, table = random.Random(11), Table()
     for number in range(FLUSHES):
-        card = tmp_path / "card.qcow2"
-        shutil.copy(snapshot, card)
-        with _forgetful(card, tmp_path) as words:
-            machine = Machine(
-                tmp_path / f"cut{number}", words, boot, ports=PORTS, more=("-loadvm", "working")
-            )
-            with machine:
+        own = working.copied(tmp_path)
+        with _forgetful(own.card, tmp_path) as words:
+            with own.resumed(tmp_path / f"cut{number}", words) as machine:
                 ledger = work_until_the_cut(machine, moments.uniform(4.0, 12.0))
-        table.add(ledger, look_at(card, tmp_path))
+        table.add(ledger, look_at(own.card, tmp_path))
     print(f"\n{table}")
     assert (table.missing, table.doubled, table.uids, table.unclean) == ([], [], [], [])
     assert table.acknowledged > FLUSHES
@@ -170,14 +151,9 @@ def _forgetful(card: Path, folder: Path) -> Iterator[str]:
         server.wait()
 
 
-@contextlib.contextmanager
-def _with_stick(folder: Path, card: Path, boot: Path, stick: Path) -> Iterator[Machine]:
-    with Machine(folder, card, boot, ports=PORTS) as machine:
-        machine.wait_for_agent()
-        wait_until_it_serves(machine)
-        drives.plug(machine, "stick", stick)
-        eventually(lambda: "STICK" in machine.run(f"{PILLARBOX} drive list"), "it is seen", 60)
-        yield machine
+def _wait_for(versions: int, machine: Machine) -> None:
+    """Until the stick is there with the earlier ones."""
+    eventually(lambda: proven(machine) >= versions, f"{versions} proven backups", 120)
 
 
 def _fill(machine: Machine, number: int) -> None:

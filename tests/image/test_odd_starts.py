@@ -14,8 +14,7 @@ import pytest
 from appliance.hardware.base import Led, Light
 from appliance.panel import patterns
 from tests.image import board, drives
-from tests.image.conftest import PORTS
-from tests.image.machine import PILLARBOX, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, PORTS, Machine, layer, wait_until_it_serves
 from tests.image.office import STATE_BEGINS, SecureWays, mounted
 from tests.image.page import Page, eventually
 from tests.support.box import Person

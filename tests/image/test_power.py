@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.conftest import PORTS
-from tests.image.machine import PILLARBOX, Machine, wait_until_it_serves
+from tests.image.machine import PILLARBOX, Machine
 from tests.image.office import PEOPLE, Remains, SecureWays, look_at
+from tests.image.working import Working, back_up_meanwhile
 from tests.torture.load import Ledger, Office, everything
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(7200)]
@@ -28,6 +28,7 @@ class Table:
     goes_on: bool = False
     cuts: int = 0
     acknowledged: int = 0
+    present: int = 0  # of these; the others were removed since, or are missing
     missing: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     unclean: list[str] = field(default_factory=list)
@@ -41,6 +42,7 @@ class Table:
         self.cuts += 1
         self.acknowledged += len(ledger.accepted)
         there = remains.mailboxes + remains.queued
+        self.present += sum(there[t] > 0 for t in ledger.accepted)
         self.missing += [t for t in ledger.accepted - ledger.removed if not there[t]]
         self.doubled += [t for t, times in remains.mailboxes.items() if times > 1]
         self.uids += [*remains.doubled_uids, *ledger.trouble]
@@ -54,7 +56,8 @@ class Table:
 
     def __str__(self) -> str:
         return (
-            f"cuts {self.cuts}, acknowledged {self.acknowledged}, missing {len(self.missing)}, "
+            f"cuts {self.cuts}, acknowledged {self.acknowledged}, present {self.present}, "
+            f"missing {len(self.missing)}, "
             f"doubled {len(self.doubled)}, UIDs used twice {len(self.uids)}, "
             f"file systems unclean {len(self.unclean)}, "
             f"starts {' '.join(f'{each:.0f}' for each in self.starts)} s"
@@ -79,40 +82,46 @@ def wait_until_nothing_waits(machine: Machine) -> None:
 
 
 def test_the_plug_is_pulled_under_load(
-    snapshot: Path, boot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    working: Working, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """In each second round a backup is under way."""
     moments, table = random.Random(6), Table()
-    for _ in range(CUTS):
-        machine = Machine(
-            tmp_path / "cut", snapshot, boot, ports=PORTS, more=("-loadvm", "working")
-        )
-        ledger = work_until_the_cut(machine, moments.uniform(1.0, 6.0))
-        table.add(ledger, look_at(snapshot, tmp_path))
-    with capsys.disabled():
-        print(f"\n{table}")
+    for number in range(CUTS):
+        machine = working.resumed(tmp_path / "cut")
+        if number % 2:
+            back_up_meanwhile(machine)
+        ledger = work_until_the_cut(machine, moments.uniform(2.0, 9.0))
+        table.add(ledger, look_at(working.card, tmp_path))
+        if number % 20 == 19:
+            _show(capsys, table)
+    _show(capsys, table)
     assert (table.missing, table.doubled, table.uids, table.unclean) == ([], [], [], [])
     assert table.acknowledged > CUTS
 
 
 def test_it_starts_again_after_each_cut_and_serves(
-    snapshot: Path, boot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    working: Working, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     moments, table = random.Random(7), Table(goes_on=True)
     accepted: set[str] = set()
     removed: set[str] = set()
-    machine = Machine(tmp_path / "first", snapshot, boot, ports=PORTS, more=("-loadvm", "working"))
+    machine = working.resumed(tmp_path / "first")
     for number in range(STARTS):
+        back_up_meanwhile(machine)
         ledger = work_until_the_cut(machine, moments.uniform(3.0, 15.0), number)
         accepted |= ledger.accepted
         removed |= ledger.removed
-        table.add(ledger, look_at(snapshot, tmp_path))
-        machine = Machine(tmp_path / f"start{number}", snapshot, boot, ports=PORTS)
-        machine.wait_for_agent()
-        table.starts.append(wait_until_it_serves(machine))
+        table.add(ledger, look_at(working.card, tmp_path))
+        machine = working.started(tmp_path / f"start{number}")
+        table.starts.append(time.monotonic() - machine.started)
         wait_until_nothing_waits(machine)
         found = everything(SecureWays(machine.ports), PEOPLE)
         table.missing += [t for t in accepted - removed if found[t] == 0]
+        _show(capsys, table)
     machine.cut_power()
-    with capsys.disabled():
-        print(f"\n{table}")
     assert (table.missing, table.doubled, table.uids, table.unclean) == ([], [], [], [])
+
+
+def _show(capsys: pytest.CaptureFixture[str], table: Table) -> None:
+    with capsys.disabled():
+        print(f"\n{table}", flush=True)

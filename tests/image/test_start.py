@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.conftest import PORTS
 from tests.image.figures import record
-from tests.image.machine import PILLARBOX, Machine, wait_until_it_serves
+from tests.image.machine import PILLARBOX, PORTS, Machine, wait_until_it_serves
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 
@@ -53,6 +52,15 @@ def test_nothing_failed(box: Machine) -> None:
     state = box.run("systemctl is-system-running --wait", seconds=300, accept=(0, 1)).strip()
     failed = box.run("systemctl --failed --no-legend --plain")
     assert (state, failed) == ("running", "")
+
+
+def test_nothing_of_ours_complains(box: Machine) -> None:
+    told = "journalctl --no-pager -o cat -u pillarbox -u 'pillarbox-*'"
+    box.run(
+        f"for i in $(seq 60); do {told} | grep -q 'from outside may come in' && exit 0; sleep 1; done"
+    )
+    complaints = box.run(f"{told} | grep -iE 'warning|error|cannot|traceback'", accept=(0, 1))
+    assert complaints == ""
 
 
 def test_only_what_serves_listens(box: Machine) -> None:

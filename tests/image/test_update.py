@@ -19,8 +19,7 @@ import pytest
 
 from appliance import __version__
 from tests.image import firmware
-from tests.image.conftest import PORTS
-from tests.image.machine import PILLARBOX, ROOT, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, PORTS, ROOT, Machine, layer, wait_until_it_serves
 from tests.image.office import SecureWays
 from tests.support.box import Person
 from tests.support.updates import make_maker
