@@ -26,7 +26,7 @@ from appliance.lastgood import Loaded
 from appliance.log import KEPT, RING
 from appliance.mailplace import MailPlace
 from appliance.net import systemd
-from appliance.parts import Options, build
+from appliance.parts import NOTHING_KEPT, Options, build
 from appliance.recovery import Recovery
 from appliance.updates import restorepoint
 
@@ -107,6 +107,9 @@ def _perhaps_reset(options: Options) -> None:
 
 async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:
     """The button is held: where nothing is yet, everything comes back; the settings then."""
+    if (options.state / NOTHING_KEPT).exists():
+        log.warning("the button was held at the start; this card keeps nothing, so it is no use")
+        return loaded
     if not await asyncio.to_thread(recovery.is_new, options.state):
         log.warning(
             "the button was held at the start; this box has accounts, so nothing is restored"

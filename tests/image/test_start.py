@@ -110,6 +110,15 @@ def test_memory_is_left_for_mail(box: Machine) -> None:
     assert taken < 220
 
 
+def test_it_rests_when_nothing_happens(box: Machine) -> None:
+    """An emulated core does a small part of a real one's work in the same time."""
+    spent = "systemctl show -P CPUUsageNSec pillarbox; sleep 60; systemctl show -P CPUUsageNSec pillarbox"
+    before, after = (int(each) for each in box.run(spent, seconds=120).split())
+    share = (after - before) / 60e9
+    record("the daemon at rest, of one emulated core", f"{share:.1%}")
+    assert share < 0.1
+
+
 def test_the_card_is_small_enough_to_fetch(card: Path) -> None:
     packed = card.with_name(f"{card.name}.zst").stat().st_size / (1 << 20)
     record("the card, packed", f"{packed:.0f} MiB")
