@@ -10,6 +10,7 @@ from appliance.hardware.base import Color, Led, Light
 from appliance.panel import patterns
 from appliance.sections import Hardware
 from tests.image.machine import Machine
+from tests.image.page import eventually
 
 WORDS = "systemd.wants=b.service"  # of the kernel, for a machine with `arguments`
 _PINS = Hardware()
@@ -76,6 +77,14 @@ def light(machine: Machine, led: Led, seconds: float = 8.0) -> Light:
     found = [each for each in patterns.TABLE[led] if _fits(each, samples)]
     assert len(found) == 1, (led, [each.meaning for each in found], _runs(samples))
     return found[0]
+
+
+def shows(machine: Machine, led: Led, wanted: Light, seconds: float = 180.0) -> None:
+    """Until the lamp shows it; where others keep this machine busy, an emulated lamp stumbles.
+
+    Raises AssertionError: it does not.
+    """
+    eventually(lambda: light(machine, led) == wanted, wanted.meaning, seconds)
 
 
 def _runs(samples: list[tuple[float, Color]]) -> list[tuple[Color, float]]:

@@ -141,12 +141,10 @@ def test_a_press_of_the_button_makes_a_proven_backup_on_a_stick(way: Journey) ->
             )
     eventually(lambda: len(_seen(way.first, ANNA)) == 22, "all are in her mailbox")
     drives.plug(way.first, "stick", drives.with_exfat(way.folder / "stick.img", "STICK"))
-    eventually(
-        lambda: board.light(way.first, Led.BACKUP) == patterns.NEW_DRIVE, "the lamp asks", 60
-    )
+    board.shows(way.first, Led.BACKUP, patterns.NEW_DRIVE, 60)
     board.press(way.first)
     began = time.monotonic()
-    eventually(lambda: board.light(way.first, Led.BACKUP, 5) == patterns.SAFE, "proven", 400)
+    board.shows(way.first, Led.BACKUP, patterns.SAFE, 400)
     took = time.monotonic() - began
     record("a first backup by the button, until it is proven", f"{took:.0f} s")
     assert "proven" in way.first.run(f"{PILLARBOX} backup list")
@@ -156,8 +154,8 @@ def test_a_press_of_the_button_makes_a_proven_backup_on_a_stick(way: Journey) ->
 
 def test_the_stick_is_pulled_and_the_box_goes_on(way: Journey) -> None:
     drives.pull(way.first, "stick")
-    eventually(lambda: board.light(way.first, Led.BACKUP) == patterns.IDLE, "the lamp is dark", 60)
-    assert board.light(way.first, Led.STATUS) == patterns.ALL_WELL
+    board.shows(way.first, Led.BACKUP, patterns.IDLE, 60)
+    board.shows(way.first, Led.STATUS, patterns.ALL_WELL)
     assert way.first.run(f"{PILLARBOX} status").splitlines()[-1] == "All is well."
     way.first.run("sync")
     way.first.close()
@@ -171,7 +169,7 @@ def test_a_second_box_becomes_the_first_one(card: Path, boot: Path, way: Journey
         drives.plug(second, "stick", way.folder / "stick.img")
         assert page.post("/bring-back", {}).says("The box gets ready for it")
         page.waits_for("/", "The drive is plugged in: STICK", 300)
-        assert board.light(second, Led.STATUS) == patterns.RECOVERY
+        board.shows(second, Led.STATUS, patterns.RECOVERY)
         page.post("/", {"words": way.words})
         page.waits_for("/", "is back as it was", 400)
         eventually(

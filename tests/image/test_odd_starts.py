@@ -90,7 +90,7 @@ def test_there_is_no_network(own: Path, boot: Path) -> None:
     with _started(own, boot, ports=None) as machine:
         machine.run("sleep 60", seconds=90)
         eventually(lambda: "not connected" in _status(machine), "it says so", 180)
-        assert board.light(machine, Led.STATUS) == patterns.FAULT
+        board.shows(machine, Led.STATUS, patterns.FAULT)
 
 
 def test_the_mail_disk_is_missing_and_comes(own: Path, boot: Path) -> None:
@@ -99,7 +99,7 @@ def test_the_mail_disk_is_missing_and_comes(own: Path, boot: Path) -> None:
         assert _refusal(machine).startswith("451")
         drives.plug(machine, "mail", own / "mail.img")
         eventually(lambda: _subjects(machine) == ["About first"], "her mail is there")
-        eventually(lambda: board.light(machine, Led.STATUS) == patterns.ALL_WELL, "all is well")
+        board.shows(machine, Led.STATUS, patterns.ALL_WELL)
 
 
 def test_the_mail_disk_is_full(own: Path, boot: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_slow_disk_is_slow_and_nothing_else(own: Path, boot: Path) -> None:
     with _started(own, boot, iops_total=25) as machine:
         _send(machine, "second")
         eventually(lambda: len(_subjects(machine)) == 2, "it is there", 300)
-        assert board.light(machine, Led.STATUS) == patterns.ALL_WELL
+        board.shows(machine, Led.STATUS, patterns.ALL_WELL)
         assert machine.run("systemctl show -P NRestarts pillarbox").strip() == "0"
 
 
@@ -179,7 +179,7 @@ def _started(
 def _says(machine: Machine, words: str, light: Light) -> None:
     """On the lamp and to the command line; on the page to whoever looks after the box."""
     eventually(lambda: words in _status(machine), words, 180)
-    assert board.light(machine, Led.STATUS) == light
+    board.shows(machine, Led.STATUS, light)
     page = Page(machine)
     if page.log_in(*OWNER).status == 200 and "/setup" not in page.get("/").url:
         assert page.get("/").says(words)

@@ -77,7 +77,7 @@ def make(card: Path, boot: Path, folder: Path) -> Working:
             client.create("Archive")
             client.append("Archive", None, None, b"Subject: first\r\n\r\nwords\r\n")
             client.logout()
-        eventually(lambda: board.light(machine, Led.BACKUP) == patterns.NEW_DRIVE, "it asks", 120)
+        board.shows(machine, Led.BACKUP, patterns.NEW_DRIVE, 120)
         board.press(machine)
         eventually(lambda: proven(machine) == 1, "a backup is proven", 600)
         machine.run("sync")
