@@ -39,12 +39,17 @@ _SCANS = 2  # one scan may miss a network that is there
 _ADDRESS_SECONDS = 30.0
 
 
+def is_set_up() -> bool:
+    """Whether the box is to be in a Wi-Fi. Everybody may ask."""
+    return ENABLED.is_symlink()
+
+
 def status() -> dict[str, Any]:
     """Whether there is a radio, which network is kept, and which one the box is in."""
     told: dict[str, Any] = {
         "has": _has_radio(), "country": "", "kept": "", "connected": "", "signal": None,
     }  # fmt: skip
-    if ENABLED.is_symlink():
+    if is_set_up():
         told["country"] = wifi.country_of(_text(MAIN))
         told["kept"] = next(iter(sorted(_kept_names())), "")
     if _runs():
@@ -89,7 +94,7 @@ def join(wish: Wish) -> None:
 
 def leave() -> None:
     """Wi-Fi off, and its password forgotten. Raises Failed, OSError."""
-    if ENABLED.is_symlink():
+    if is_set_up():
         run(["systemctl", "disable", UNIT])
         flush_folder(ENABLED.parent)
     _go_back()
@@ -177,7 +182,7 @@ def _keep(wish: Wish, kind: str, *, is_hidden: bool) -> None:
 def _go_back() -> None:
     """As it is kept: off, or in the network that is kept. Raises Failed."""
     _clear_trial()
-    if ENABLED.is_symlink():
+    if is_set_up():
         run(["systemctl", "start", UNIT])
 
 
