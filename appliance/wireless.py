@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -217,7 +216,12 @@ def _shown(networks: Sequence[Seen]) -> list[dict[str, Any]]:
     for each in networks:
         best.setdefault(each.name, each)
     return [
-        asdict(each) | {"is_open": each.kind == wifi.OPEN, "can_join": each.kind in wifi.KINDS}
+        {
+            "name": each.name,
+            "signal": each.signal,
+            "is_open": each.kind == wifi.OPEN,
+            "can_join": each.kind in wifi.KINDS,
+        }
         for each in best.values()
     ]
 
