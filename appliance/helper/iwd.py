@@ -35,7 +35,7 @@ _BUS = ("busctl", "--system", "--json=short", "--auto-start=no", "--timeout=40")
 _SERVICE = "net.connman.iwd"
 _RADIO_SECONDS = 20.0  # a radio needs its firmware first; at a start it comes late
 _SCAN_SECONDS = 20.0  # all channels, also those on which a radio may only listen
-_SCANS = 2  # one scan may miss a network that is there
+_SCANS = 3  # one may miss a network; one that hides its name is called in the second
 _ADDRESS_SECONDS = 30.0
 
 
@@ -85,11 +85,11 @@ def join(wish: Wish) -> None:
     _wait_for_radio()
     try:
         _begin_trial(wish.country)
-        kind, is_hidden = _try_out(wish)
+        kind = _try_out(wish)
     except BaseException:
         _go_back()
         raise
-    _keep(wish, kind, is_hidden=is_hidden)
+    _keep(wish, kind)
 
 
 def leave() -> None:
@@ -119,32 +119,27 @@ def _begin_trial(country: str) -> None:
     _until(lambda: bool(wifi.station(_objects())[0]), _RADIO_SECONDS, wifi.NO_WIFI)
 
 
-def _try_out(wish: Wish) -> tuple[str, bool]:
-    """Find it, connect, get an address; its kind, and whether it hides its name. Raises Failed."""
-    found, is_hidden = _looked_for(wish)
+def _try_out(wish: Wish) -> str:
+    """Find it, connect, get an address; its kind. Raises Failed."""
+    _write(TRIAL, wish, wifi.PSK if wish.password else wifi.OPEN, joins_alone=False)
+    found = next(filter(None, (_named(wish.name) for _ in range(_SCANS))), None)
     if refused := wifi.refusal(found, wish):
         raise Failed(refused)
     assert found is not None  # or it would have been refused
-    file = TRIAL / wifi.file_name(wish.name, found.kind)
-    write_file(file, wifi.network_file(wish, is_hidden=is_hidden, joins_alone=False), 0o600)
+    _write(TRIAL, wish, found.kind, joins_alone=False)
     _until(lambda: bool(_known(found)), 5.0, wifi.NOT_LET_IN)
     try:
         _call(found.path, f"{_SERVICE}.Network", "Connect")
     except Failed:
         raise Failed(wifi.not_let_in(found)) from None
     _until(_has_address, _ADDRESS_SECONDS, wifi.NO_ADDRESS)
-    return found.kind, is_hidden
+    return found.kind
 
 
-def _looked_for(wish: Wish) -> tuple[Seen | None, bool]:
-    """The network as it is in reach, and whether it hides its name: such a one is called by it."""
-    for _ in range(_SCANS):
-        if found := _named(wish.name):
-            return found, False
-    kind = wifi.PSK if wish.password else wifi.OPEN
-    text = wifi.network_file(wish, is_hidden=True, joins_alone=False)
-    write_file(TRIAL / wifi.file_name(wish.name, kind), text, 0o600)
-    return next(filter(None, (_named(wish.name) for _ in range(_SCANS))), None), True
+def _write(folder: Path, wish: Wish, kind: str, *, joins_alone: bool) -> Path:
+    path = folder / wifi.file_name(wish.name, kind)
+    write_file(path, wifi.network_file(wish, joins_alone=joins_alone), 0o600)
+    return path
 
 
 def _named(name: str) -> Seen | None:
@@ -158,11 +153,10 @@ def _known(found: Seen) -> str:
     return path
 
 
-def _keep(wish: Wish, kind: str, *, is_hidden: bool) -> None:
+def _keep(wish: Wish, kind: str) -> None:
     """Enabled last, so that a power cut before that leaves it off, or as it was."""
     STATE.mkdir(mode=0o700, exist_ok=True)
-    file = STATE / wifi.file_name(wish.name, kind)
-    write_file(file, wifi.network_file(wish, is_hidden=is_hidden, joins_alone=True), 0o600)
+    file = _write(STATE, wish, kind, joins_alone=True)
     for each in _kept_files():
         if each != file:
             each.unlink()

@@ -122,8 +122,12 @@ def name_of(file: str) -> str:
         return ""
 
 
-def network_file(wish: Wish, *, is_hidden: bool, joins_alone: bool) -> str:
-    """A network for iwd; `joins_alone`: whenever it is in reach, else only when told to. Pure."""
+def network_file(wish: Wish, *, joins_alone: bool) -> str:
+    """A network for iwd; `joins_alone`: whenever it is in reach, else only when told to.
+
+    Each is called by its name, for some hide theirs, and a scan cannot tell which: one that was
+    called a moment ago is in it. Where no network hides, iwd calls none. Pure.
+    """
     lines = []
     if wish.password:
         lines.append("[Security]")
@@ -132,9 +136,7 @@ def network_file(wish: Wish, *, is_hidden: bool, joins_alone: bool) -> str:
             f"PreSharedKey={wish.password.lower()}" if is_key
             else f"Passphrase={_escaped(wish.password)}"
         )  # fmt: skip
-    lines += ["[Settings]", f"AutoConnect={'true' if joins_alone else 'false'}"]
-    if is_hidden:
-        lines.append("Hidden=true")
+    lines += ["[Settings]", f"AutoConnect={'true' if joins_alone else 'false'}", "Hidden=true"]
     return "\n".join((*lines, ""))
 
 

@@ -61,16 +61,16 @@ def test_other_files_are_no_networks(file: str) -> None:
 
 
 def test_a_file_says_how_to_come_in() -> None:
-    text = wifi.network_file(WISH, is_hidden=False, joins_alone=True)
-    assert text == "[Security]\nPassphrase=correct horse\n[Settings]\nAutoConnect=true\n"
-    odd = wifi.network_file(Wish("x", r"  a\b c d ", "DE"), is_hidden=True, joins_alone=False)
+    text = wifi.network_file(WISH, joins_alone=True)
+    assert (
+        text == "[Security]\nPassphrase=correct horse\n[Settings]\nAutoConnect=true\nHidden=true\n"
+    )
+    odd = wifi.network_file(Wish("x", r"  a\b c d ", "DE"), joins_alone=False)
     assert r"Passphrase=\s\sa\\b c d\s" in odd
     assert odd.endswith("AutoConnect=false\nHidden=true\n")
-    key = wifi.network_file(Wish("x", "AB" * 32, "DE"), is_hidden=False, joins_alone=True)
+    key = wifi.network_file(Wish("x", "AB" * 32, "DE"), joins_alone=True)
     assert f"PreSharedKey={'ab' * 32}\n" in key
-    assert "Security" not in wifi.network_file(
-        Wish("x", "", "DE"), is_hidden=False, joins_alone=True
-    )
+    assert "Security" not in wifi.network_file(Wish("x", "", "DE"), joins_alone=True)
     assert wifi.country_of(wifi.main_file("DE")) == "DE"
 
 
