@@ -9,8 +9,8 @@ def test_a_network_is_found_joined_and_left(office, owner, helper):
     bad = owner.do("/network", "wifi_scan")
     assert bad.says("Say in which country the box stands")
     found = owner.do("/network", "wifi_scan", country="DE")
-    assert found.says("Café Nord middling none")
-    assert found.says("Campus weak the box cannot join it")
+    assert found.says("Café Nord medium · without a password")
+    assert found.says("Campus weak · the box cannot join it")
     assert '<a href="?wifi=Caf%C3%A9%20Nord#wifi-join">' in found.text
     assert 'value="Office"' in owner.get("/network?wifi=Office").text
 
