@@ -133,6 +133,7 @@ class Wireless:
         self._task: asyncio.Task[None] | None = None
         self._tried = self._trouble = ""
         self._networks: Sequence[Seen] = ()
+        self._turn = asyncio.Lock()
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """What the page and the command line may ask."""
@@ -169,7 +170,8 @@ class Wireless:
         if self._is_busy:
             raise Refused(_BUSY)
         chosen = country or (await self.status())["country"]
-        self._networks = await in_own_thread(lambda: self._wifi.scan(chosen))
+        async with self._turn:
+            self._networks = await in_own_thread(lambda: self._wifi.scan(chosen))
         return _shown(self._networks)
 
     async def join(
@@ -193,7 +195,8 @@ class Wireless:
 
     async def _join(self, wish: Wish) -> None:
         try:
-            await in_own_thread(lambda: self._wifi.join(wish))
+            async with self._turn:
+                await in_own_thread(lambda: self._wifi.join(wish))
         except (PillarboxError, OSError) as error:
             log.warning("Wi-Fi is as it was before: %s", error)
             self._trouble = str(error)
@@ -205,7 +208,8 @@ class Wireless:
         """Switch it off, and forget its password. Raises Refused, Temporary."""
         if self._is_busy:
             raise Refused(_BUSY)
-        await in_own_thread(self._wifi.leave)
+        async with self._turn:
+            await in_own_thread(self._wifi.leave)
         self._tried = self._trouble = ""
         log.info("Wi-Fi was switched off")
 

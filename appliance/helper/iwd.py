@@ -85,11 +85,10 @@ def join(wish: Wish) -> None:
     _wait_for_radio()
     try:
         _begin_trial(wish.country)
-        kind = _try_out(wish)
+        _keep(wish, _try_out(wish))
     except BaseException:
         _go_back()
         raise
-    _keep(wish, kind)
 
 
 def leave() -> None:
