@@ -7,7 +7,6 @@ system runs from. It imports nothing but the standard library and its own list o
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import sys
@@ -95,7 +94,12 @@ def _wifi(request: WifiStatus | ScanWifi | JoinWifi | LeaveWifi) -> dict[str, An
         case WifiStatus():
             return iwd.status()
         case ScanWifi(country):
-            return {"networks": [dataclasses.asdict(each) for each in iwd.scan(country)]}
+            found = iwd.scan(country)
+            return {
+                "networks": [
+                    {"name": each.name, "signal": each.signal, "kind": each.kind} for each in found
+                ]
+            }
         case JoinWifi(network, password, country):
             iwd.join(Wish(network, password, country))
         case LeaveWifi():

@@ -109,7 +109,7 @@ async def _use(desk: Desk, mail: Values, disk: Mapping[str, Any]) -> None:
 
 
 async def _join(desk: Desk, wish: Wish) -> None:
-    if (await desk.ask("wifi_status"))["kept"] == wish.name:
+    if (await desk.ask("wifi_status"))["connected"] == wish.name:
         return  # this file was begun with, and the power went
     try:
         await desk.ask("wifi_join", name=wish.name, password=wish.password, country=wish.country,
