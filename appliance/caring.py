@@ -23,6 +23,7 @@ from appliance.health.book import CRASH, POWER_CUT, Book
 from appliance.health.facts import Facts, Point, Smart, Time, Waiting
 from appliance.health.notice import Notice
 from appliance.health.outbox import Pending
+from appliance.helper import iwd
 from appliance.letters import Letters
 from appliance.parts import TLS, Parts
 from appliance.sections import DAYS, Alerts
@@ -180,6 +181,7 @@ class Caring:
                 parts.clock.wall() - parts.clock.monotonic(),
             ),
             is_connected=None if parts.options.simulate else bool(vitals.addresses()),
+            uses_wifi=not parts.options.simulate and iwd.is_set_up(),
             certificate=measure.certificate(parts.options.state / TLS),
             waiting=waiting,
             memory=measure.memory(),

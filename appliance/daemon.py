@@ -63,6 +63,7 @@ from appliance.tidying import Tidying
 from appliance.updates.systems import CardSystems, PaperSystems, Systems
 from appliance.updating import Around as AroundUpdates
 from appliance.updating import Updating
+from appliance.wireless import wireless_of
 
 log = logging.getLogger("pillarbox")
 
@@ -172,13 +173,13 @@ class Daemon:
     ) -> tuple[Mapping[str, Act], tuple[tuple[str, Callable[[], Awaitable[None]]], ...]]:
         """What the box does when asked, and what goes on as long as it runs."""
         parts, days, tidying = self._parts, DayKeeping(self._parts), Tidying(self._parts)
-        network = networking_of(parts)
+        network, wireless = networking_of(parts), wireless_of(parts)
         leavers, updating = Leavers(parts, self.change_people), self._updating(keeping)
         moving, rebuilding = self._moves(backups, keeping)
         adapting = Adapting(parts, self._doors, self._requests.ways_changed, self._stopping.set)
         acts = self._acts(
             backups, keeping, days, tidying, caring, sampling, moving, rebuilding, adapting,
-            network, replying, leavers, updating,
+            network, wireless, replying, leavers, updating,
         )  # fmt: skip
         return acts, (
             ("mail disk", self._disk.watch),

@@ -260,10 +260,11 @@ class Networking:
     ) -> None:
         """Use another address for a minute; an empty one: by DHCP. Raises Refused."""
         async with self._turn:
-            now = await asyncio.to_thread(self._network.now)
+            now, kept = await asyncio.to_thread(lambda: (self._network.now(), self._network.kept()))
             if not self._network.is_ours or now is None:
                 raise Refused("The network of this machine is set elsewhere, not by this box.")
-            plan = Plan(now.device, address, gateway, tuple(nameservers))
+            cable = kept.device if kept is not None else now.device  # now may be by Wi-Fi
+            plan = Plan(cable, address, gateway, tuple(nameservers))
             if wrong := network.problems(plan):
                 raise Refused(" ".join(wrong.values()))
             await asyncio.to_thread(self._network.try_out, plan)

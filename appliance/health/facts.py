@@ -112,6 +112,7 @@ class Facts:
     time: Time | None = None
     certificate: Certificate | None = None
     is_connected: bool | None = None  # there is an address by which others reach the box
+    uses_wifi: bool = False  # it is to be in a Wi-Fi, whether or not it is
     waiting: Waiting | None = None
     memory: Memory | None = None
     power_cuts: tuple[float, ...] = ()  # when the power came back

@@ -13,6 +13,15 @@ def check(facts: Facts, now: float) -> list[Finding]:
     running = 0.0 if facts.time is None else facts.time.running_seconds
     if facts.is_connected is not False or running < _PATIENCE:
         return []
+    if facts.uses_wifi:
+        return [
+            fault(
+                "health-network",
+                "The box is not connected: it has no cable, and its Wi-Fi lets it in no more.",
+                "See that the router is on and near enough. If its Wi-Fi has another name or "
+                "password now, plug in a network cable and join it anew under Network on the page.",
+            )
+        ]
     return [
         fault(
             "health-network",

@@ -9,12 +9,11 @@ too, and believes nothing that it did not check here itself.
 from __future__ import annotations
 
 import ipaddress
-import os
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-from appliance.helper.run import Failed, make_folder, run
+from appliance.helper.run import Failed, make_folder, run, write_file
 
 TRIAL = Path("/run/systemd/network/05-pillarbox-trial.network")
 KEPT = Path("/etc/systemd/network/10-pillarbox.network")
@@ -150,7 +149,7 @@ def try_out(plan: Plan) -> None:
     if wrong := problems(plan):
         raise Failed(" ".join(wrong.values()))
     make_folder(TRIAL.parent)
-    _write(TRIAL, written(plan))
+    write_file(TRIAL, written(plan))
     try:
         _reload()
     except Failed:
@@ -167,7 +166,7 @@ def keep() -> None:
     if plan is None:
         raise Failed("No change of the network is being tried.")
     make_folder(KEPT.parent)
-    _write(KEPT, written(plan))
+    write_file(KEPT, written(plan))
 
 
 def undo() -> None:
@@ -181,21 +180,3 @@ def _reload() -> None:
     run(["networkctl", "reload"], seconds=30)
     if RESOLVER.exists():
         run(["systemctl", "restart", "unbound.service"], seconds=60)
-
-
-def _write(path: Path, text: str) -> None:
-    """Durably, whole or not at all; everybody may read it (systemd-networkd is not root)."""
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
-    try:
-        os.fchmod(descriptor, 0o644)
-        os.write(descriptor, text.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

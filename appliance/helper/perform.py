@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from appliance.helper import card, disks, firewall, network, systems
+from appliance.helper import card, disks, firewall, iwd, network, systems
 from appliance.helper.network import Plan
 from appliance.helper.requests import (
     LONGEST_LINE,
@@ -21,8 +21,10 @@ from appliance.helper.requests import (
     ChangeSystem,
     Format,
     InstallUpdate,
+    JoinWifi,
     KeepNetwork,
     KeepSystem,
+    LeaveWifi,
     LetIn,
     LookAtUpdate,
     Mount,
@@ -32,15 +34,18 @@ from appliance.helper.requests import (
     ReleaseMail,
     Request,
     Restart,
+    ScanWifi,
     Smart,
     SystemStatus,
     TryNetwork,
     UndoNetwork,
     UndoSystem,
     Unmount,
+    WifiStatus,
     from_line,
 )
 from appliance.helper.run import Failed, run
+from appliance.helper.wifi import Wish
 
 
 def perform(request: Request) -> dict[str, Any]:
@@ -60,15 +65,14 @@ def perform(request: Request) -> dict[str, Any]:
             return {"uuid": disks.format_ext4(device, serial, label)}
         case Smart(device):
             return disks.smart(device)
-        case PowerOff():
-            run(["systemctl", "poweroff"])
-            return {}
-        case Restart():
-            run(["systemctl", "reboot"])
+        case PowerOff() | Restart():
+            run(["systemctl", "poweroff" if isinstance(request, PowerOff) else "reboot"])
             return {}
         case TryNetwork() | KeepNetwork() | UndoNetwork() | LetIn():
             _network(request)
             return {}
+        case WifiStatus() | ScanWifi() | JoinWifi() | LeaveWifi():
+            return _wifi(request)
         case _:
             return _system(request)
 
@@ -83,6 +87,24 @@ def _network(request: TryNetwork | KeepNetwork | UndoNetwork | LetIn) -> None:
             network.keep()
         case UndoNetwork():
             network.undo()
+
+
+def _wifi(request: WifiStatus | ScanWifi | JoinWifi | LeaveWifi) -> dict[str, Any]:
+    match request:
+        case WifiStatus():
+            return iwd.status()
+        case ScanWifi(country):
+            found = iwd.scan(country)
+            return {
+                "networks": [
+                    {"name": each.name, "signal": each.signal, "kind": each.kind} for each in found
+                ]
+            }
+        case JoinWifi(network, password, country):
+            iwd.join(Wish(network, password, country))
+        case LeaveWifi():
+            iwd.leave()
+    return {}
 
 
 def _system(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, get_args
 
 LONGEST_LINE = 8192
@@ -123,6 +123,39 @@ class LetIn:
 
 
 @dataclass(frozen=True, slots=True)
+class WifiStatus:
+    """Whether there is Wi-Fi and what became of it; answers {"has": bool, "country": ...,
+    "kept": name, "connected": name, "signal": dBm or null}."""
+
+    name: ClassVar = "wifi-status"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanWifi:
+    """Look for networks; answers {"networks": [{"name": ..., "signal": dBm, "kind": ...}]}."""
+
+    name: ClassVar = "scan-wifi"
+    country: str  # ISO 3166
+
+
+@dataclass(frozen=True, slots=True)
+class JoinWifi:
+    """Try a network, and keep it if the box gets an address there; takes up to two minutes."""
+
+    name: ClassVar = "join-wifi"
+    network: str
+    password: str = field(repr=False)
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveWifi:
+    """Switch Wi-Fi off and forget its password."""
+
+    name: ClassVar = "leave-wifi"
+
+
+@dataclass(frozen=True, slots=True)
 class LookAtUpdate:
     """What an update in a file is; answers {"version": ..., "notes": ..., "refusal": ...}."""
 
@@ -177,6 +210,7 @@ class UndoSystem:
 Request = (
     Mount | Unmount | MountMail | ReleaseMail | Format | Smart | PowerOff | Restart
     | TryNetwork | KeepNetwork | UndoNetwork | LetIn
+    | WifiStatus | ScanWifi | JoinWifi | LeaveWifi
     | ReadSetupFile
     | LookAtUpdate | InstallUpdate | SystemStatus | ChangeSystem | KeepSystem | UndoSystem
 )  # fmt: skip

@@ -1,7 +1,8 @@
-"""Running a program of the system. Standard library only."""
+"""Running a program of the system, and writing its files. Standard library only."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,3 +47,26 @@ def make_folder(path: Path) -> None:
         if not each.is_dir():
             each.mkdir(exist_ok=True)
             each.chmod(0o755)
+
+
+def write_file(path: Path, text: str, mode: int = 0o644) -> None:
+    """Durably, whole or not at all; with 0o644 everybody may read it. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    try:
+        os.fchmod(descriptor, mode)
+        os.write(descriptor, text.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(path)
+    flush_folder(path.parent)
+
+
+def flush_folder(path: Path) -> None:
+    """What was renamed or removed in it lasts. Raises OSError."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -13,6 +13,7 @@ from typing import Any
 
 from appliance.accounts import addresses
 from appliance.errors import PillarboxError
+from appliance.helper.wifi import Wish
 from appliance.web import first_owner, people, setup
 from appliance.web.desk import Desk
 from appliance.web.fields import Values
@@ -61,6 +62,8 @@ async def carry_out(desk: Desk, wanted: Wanted, octets: bytes, drive: str) -> No
     disk = chosen(await desk.ask("disk_list"), wanted.mail, drive) if wanted.mail["disk"] else None
     if wanted.plan is not None and not (await desk.ask("network_status"))["is_ours"]:
         raise BadFile(["[network]: The network of this machine is set elsewhere, not by this box."])
+    if wanted.wifi is not None:  # first: by it somebody can look at the page, whatever follows
+        await _join(desk, wanted.wifi)
     if disk is not None:
         await _use(desk, wanted.mail, disk)
     await desk.blocking(people.note, desk.database, _FACT, _fact(_BEGUN, octets))
@@ -103,6 +106,16 @@ async def _use(desk: Desk, mail: Values, disk: Mapping[str, Any]) -> None:
                        serial=disk["serial"])  # fmt: skip
     except PillarboxError as error:
         raise BadFile([f"[mail] disk: {error}"]) from error
+
+
+async def _join(desk: Desk, wish: Wish) -> None:
+    if (await desk.ask("wifi_status"))["connected"] == wish.name:
+        return  # this file was begun with, and the power went
+    try:
+        await desk.ask("wifi_join", name=wish.name, password=wish.password, country=wish.country,
+                       waits=True)  # fmt: skip
+    except PillarboxError as error:
+        raise BadFile([f"[wifi]: {error}"]) from error
 
 
 async def _fill(desk: Desk, wanted: Wanted) -> None:

@@ -6,6 +6,7 @@ It is TOML 1.0 and says what the first steps ask, by the same fields:
     [owner]     login, name, password or password_hash (Argon2id, as a PHC string)
     [mail]      domain, disk ("the only one" or a serial number), erase_disk
     [network]   address (with the length of the network), gateway, name_servers
+    [wifi]      name, password, country (left out: that of the office)
     [[account]] address, name, password; any number of them, up to 200
 
 The whole of it is read before anything is done, so what is wrong is told all at once.
@@ -22,10 +23,12 @@ from typing import Any
 from appliance.accounts import addresses, passwords
 from appliance.errors import Refused
 from appliance.helper import network
+from appliance.helper import wifi as radio
 from appliance.helper.network import Plan
+from appliance.helper.wifi import Wish
 from appliance.web.fields import BadFields, Field, Kind, Values, read
 from appliance.web.language import N_
-from appliance.web.operations import people
+from appliance.web.operations import people, wifi
 from appliance.web.operations.setup import COUNTRY, LANGUAGE, OFFICE, TIME_ZONE
 from appliance.words import phrase
 
@@ -56,6 +59,7 @@ SECTIONS: dict[str, tuple[Field, ...]] = {
         Field("gateway", N_("Address of the router"), required=False),
         Field("name_servers", N_("Name servers"), Kind.TEXTS, required=False, default=()),
     ),
+    "wifi": (replace(wifi.NAME, required=False), wifi.PASSWORD, wifi.COUNTRY),
 }  # fmt: skip
 ACCOUNT = (people.ADDRESS, people.NAME, people.PASSWORD)
 
@@ -76,6 +80,7 @@ class Wanted:
     owner: Values
     mail: Values
     plan: Plan | None
+    wifi: Wish | None
     accounts: tuple[Values, ...]
 
 
@@ -99,9 +104,10 @@ def wanted(octets: bytes) -> Wanted:
         _check_owner(found["owner"], problems)
         _check_accounts(found["mail"], accounts, problems)
     plan = None if problems else _plan(found["network"], problems)
+    wish = None if problems else _wish(found["wifi"], found["office"], problems)
     if problems:
         raise BadFile(problems)
-    return Wanted(found["office"], found["owner"], found["mail"], plan, accounts)
+    return Wanted(found["office"], found["owner"], found["mail"], plan, wish, accounts)
 
 
 def without_secrets(octets: bytes) -> bytes:
@@ -109,7 +115,7 @@ def without_secrets(octets: bytes) -> bytes:
     import tomlkit  # noqa: PLC0415 - costs 3 MB, and is needed once in the life of a box
 
     told = _parsed(octets)
-    for each in (told.get("owner", {}), *told.get("account", [])):
+    for each in (told.get("owner", {}), told.get("wifi", {}), *told.get("account", [])):
         for name in ("password", "password_hash"):
             each.pop(name, None)
     return tomlkit.dumps(told).encode()
@@ -209,3 +215,11 @@ def _plan(told: Values, problems: list[str]) -> Plan | None:
         return None
     problems += [f"[network] {name}: {said}" for name, said in network.problems(plan).items()]
     return plan
+
+
+def _wish(told: Values, office: Values, problems: list[str]) -> Wish | None:
+    if not any(told.values()):
+        return None
+    wish = Wish(told["name"], told["password"], told["country"] or office["country"])
+    problems += [f"[wifi] {name}: {said}" for name, said in radio.problems(wish).items()]
+    return wish

@@ -11,6 +11,7 @@ from appliance.accounts import passwords
 from appliance.cli.asking import open_database
 from appliance.web import by_file, people, setup_file
 from appliance.web.setup_file import BadFile
+from appliance.wireless import SimulatedWifi
 from tests.support.box import Box, Person, wait_until
 from tests.support.mail import letter, submit
 from tests.web.browser import Reader
@@ -150,6 +151,7 @@ def test_a_stick_sets_the_box_up_and_holds_no_password_afterwards(empty, tmp_pat
     empty.cli("sim", "plug", str(disk))
     wanted = TEXT.replace("[mail]\n", f'[mail]\ndisk = "{setup_file.ONLY_ONE}"\n')
     wanted += '[network]\naddress = "192.0.2.77/24"\ngateway = "192.0.2.1"\n'
+    wanted += f'[wifi]\nname = "Office"\npassword = "{SimulatedWifi.PASSWORD}"\n'
     (stick / "pillarbox.toml").write_text(wanted, "utf-8")
     empty.cli("sim", "plug", str(stick))
     assert "Passwörter" in _answer(stick)
@@ -164,6 +166,7 @@ def test_a_stick_sets_the_box_up_and_holds_no_password_afterwards(empty, tmp_pat
     assert 'time_zone = "Europe/Vienna"' in (empty.state / "settings.toml").read_text()
     assert owner.get("/changes").says("olga")
     assert "192.0.2.77" in empty.cli("network", "status")
+    assert "is in Office" in empty.cli("network", "wifi", "status")
     wait_until(lambda: str(disk) in empty.cli("disk", "status"), "the mail is on the disk")
     anna, ben = (Person(f"{who}@office.internal", f"{who}'s first password")
                  for who in ("anna", "ben"))  # fmt: skip
@@ -181,6 +184,23 @@ def test_a_file_with_a_mistake_changes_nothing_and_says_so_on_stick_and_page(emp
     page = Reader(empty).get("/setup")
     assert page.says("cannot be used: [account 1] password: A password needs at least 8")
     assert empty.cli("domain", "list").strip() == ""
+
+
+def test_a_wifi_that_lets_nobody_in_is_told_before_anything_is_done(empty, tmp_path):
+    text = TEXT + '[wifi]\nname = "Office"\npassword = "not the right one"\n'
+    stick = _stick(tmp_path, text)
+    empty.cli("sim", "plug", str(stick))
+    assert "[wifi]: The Wi-Fi did not let the box in." in _answer(stick)
+    assert (stick / "pillarbox.toml").read_text("utf-8") == text
+    assert empty.cli("domain", "list").strip() == ""
+
+
+def test_a_wifi_needs_a_name_and_the_country_of_the_office():
+    wifi = TEXT.replace('country = "AT"\n', "") + '[wifi]\npassword = "short"\n'
+    said = _wrong(wifi)
+    assert all(f"[wifi] {each}:" in said for each in ("name", "password", "country"))
+    whole = setup_file.wanted((TEXT + '[wifi]\nname = "Café"\n').encode()).wifi
+    assert (whole.name, whole.password, whole.country) == ("Café", "", "AT")
 
 
 def test_a_box_with_an_owner_takes_no_file(empty, tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,14 @@ def test_who_may_come_in_from_outside_is_told_once_and_when_it_changes(
 async def _told(told: list[tuple[str, tuple[str, ...]]], count: int) -> None:
     while len(told) != count:
         await asyncio.sleep(0.005)
+
+
+def test_a_fixed_address_is_the_cables_also_when_the_box_is_in_a_wifi(story: Story) -> None:
+    async def happens(story: Story) -> None:
+        await story.tried()
+        await story.network.keep()
+        story.paper._DHCP = replace(story.paper._DHCP, device="wlan0")
+        await story.network.try_out("192.0.2.31/24", ROUTER)
+        assert (await story.network.status())["trial"]["plan"]["device"] == "eth0"
+
+    story.tell(happens)

@@ -153,6 +153,9 @@ def test_a_box_without_an_address_says_so_once_the_router_had_time():
     assert keys(network.check(Facts(time=Time(running_seconds=60), is_connected=False), NOW)) == [
         "health-network"
     ]
+    by_radio = Facts(time=Time(running_seconds=60), is_connected=False, uses_wifi=True)
+    (lost,) = network.check(by_radio, NOW)
+    assert "its Wi-Fi lets it in no more" in lost.sentence
     assert network.check(Facts(time=Time(running_seconds=20), is_connected=False), NOW) == []
     assert network.check(Facts(time=Time(running_seconds=60), is_connected=True), NOW) == []
 

@@ -40,6 +40,7 @@ pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def window(office):
+    office.cli("network", "wifi", "list", "--country", "DE")
     with chromium(office) as opened:
         opened.log_in(OWNER, OWNER_PASSWORD)
         opened.awaits("The lamps on the box now")

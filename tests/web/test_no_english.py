@@ -24,7 +24,7 @@ from tests.support.box import Box, wait_until
 from tests.support.english import english_in
 from tests.web.browser import Reader, make_owner
 
-_NAMES = frozenset(("English", "Name", "Test", "System"))
+_NAMES = frozenset(("English", "Name", "Test", "System", "Isle of Man"))
 """Texts that are the same in both."""
 _DATA = frozenset(("code", "script", "style"))
 _WORD_FOR_WORD = frozenset(("words", "secret", "log"))

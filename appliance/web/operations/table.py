@@ -27,6 +27,7 @@ from appliance.web.operations import (
     setup,
     simulator,
     updates,
+    wifi,
     zone,
 )
 
@@ -44,6 +45,7 @@ ALL: tuple[Operation, ...] = (
     *mailboxes.OPERATIONS,
     *disks.OPERATIONS,
     *network.OPERATIONS,
+    *wifi.OPERATIONS,
     *updates.OPERATIONS,
     *backups.OPERATIONS,
     *restoring.OPERATIONS,

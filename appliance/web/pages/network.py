@@ -1,4 +1,5 @@
-"""Network: the box's address, changed with a way back for whoever cannot reach it any more."""
+"""Network: the box's address and its Wi-Fi, changed with a way back for whoever cannot reach it any
+more."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from appliance.helper.network import Plan
 from appliance.web import render
 from appliance.web.desk import Desk
+from appliance.web.operations import wifi
 from appliance.web.operations.network import OPERATIONS, filled_in
 from appliance.web.page import Page
 from appliance.web.roles import Role, Visitor
@@ -23,6 +25,8 @@ async def show(request: Request, desk: Desk, visitor: Visitor) -> Response:
         request, desk, "network.html",
         told=told,
         filled_in=filled_in(told),
+        wifi=await desk.ask("wifi_status"),
+        chosen=request.query_params.get("wifi", ""),
         there=_there(request, desk, told) if visitor.role >= Role.OWNER else "",
     )  # fmt: skip
 
@@ -48,4 +52,5 @@ def routes(desk: Desk) -> list[Route]:
     return [Route("/network/reached/{token}", reached)]
 
 
-PAGE = Page("/network", show, does=tuple(each.name for each in OPERATIONS if each.changes))
+_DOES = tuple(each.name for each in (*OPERATIONS, *wifi.OPERATIONS) if each.changes)
+PAGE = Page("/network", show, does=_DOES)
