@@ -266,7 +266,7 @@ def test_only_files_py_changes_the_disk():
 def test_what_runs_as_root_imports_only_the_standard_library_and_itself():
     of_root = [
         PACKAGE / "helper" / f"{name}.py"
-        for name in ("perform", "disks", "run", "requests", "bundle", "switch", "systems")
+        for name in ("perform", "disks", "locks", "run", "requests", "bundle", "switch", "systems")
     ]
     wrong = [
         f"{name_of(path)} imports {module}"
