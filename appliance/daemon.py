@@ -40,6 +40,7 @@ from appliance.helper.requests import PowerOff
 from appliance.lanpage import LanPage
 from appliance.lastgood import Loaded
 from appliance.letters import Letters
+from appliance.locking import Locking
 from appliance.maildisk import MailDisk, keeps_nothing
 from appliance.migrating import Migrating
 from appliance.moving import Moving
@@ -357,7 +358,8 @@ class Daemon:
                 log.info("a new server certificate is in use")
 
     def _around(self, backups: backuping.BackupRequests, keeping: Safekeeping) -> Around:
-        return Around(self._disk, backups, keeping.look, keeping.backup_drives)
+        locking = Locking(self._parts, keeping)
+        return Around(self._disk, backups, keeping.look, keeping.backup_drives, locking)
 
     def _updating(self, keeping: Safekeeping) -> Updating:
         options, loop = self._parts.options, asyncio.get_running_loop()

@@ -23,6 +23,7 @@ from appliance.backuping import BackupRequests
 from appliance.errors import PillarboxError, Refused, StorageFull, StorageOffline
 from appliance.hardware import vitals
 from appliance.hardware.base import Drive
+from appliance.locking import Locking
 from appliance.maildisk import MailDisk
 from appliance.mailplace import SWITCH, Bound, Former
 from appliance.parts import Parts
@@ -60,6 +61,7 @@ class Around:
     backups: BackupRequests
     look_at_drives: Callable[[], Awaitable[None]]
     backup_drives: Callable[[], Mapping[Path, str]]
+    locking: Locking
 
 
 @dataclass(slots=True)

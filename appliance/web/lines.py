@@ -19,7 +19,9 @@ _OF = {
     "clock": ("clock", "time"),
 }
 """Which conditions belong to which line, by how their keys begin or what is in them."""
-_MENDED_UNDER_DISKS = frozenset(("mail-disk", "disk-rebuild", "disk-rebuild-failed"))
+_MENDED_UNDER_DISKS = frozenset(
+    ("mail-disk", "mail-disk-locked", "disk-rebuild", "disk-rebuild-failed")
+)
 _PAGES = {"settings": "/settings"}
 """Where the others are mended, when not under "Health"."""
 
@@ -55,7 +57,7 @@ def lines(
 
 
 def _mail(conditions: list[Mapping[str, Any]], status: Mapping[str, Any]) -> Line:
-    if any(each["key"] == "mail-disk" for each in status["conditions"]):
+    if any(each["key"] in {"mail-disk", "mail-disk-locked"} for each in status["conditions"]):
         sentence = N_("No mail is taken or read until the mail disk is there.")
         return Line(N_("Mail"), FAULT, sentence, "", "/queue")
     sentence = N_("Mail flows; nothing is waiting.")

@@ -62,6 +62,7 @@ FLOORS = {
             "requests",
             "parts",
             "maildisk",
+            "locking",
             "mailplace",
             "choosing",
             "moving",
@@ -132,7 +133,7 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|resetting|byfile|sticks|simulating|backuping|daykeeping|tidying|supporting|panel|watch|daemon|starting|doors|outside|intake|publishing|sending|replying|reporting|maildisk|moving|rebuilding|switching|adapting|sampling|requests|control|threads|postroom|networking|backupjob|parting|migrating|updating|offering"
+    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|resetting|byfile|sticks|simulating|backuping|daykeeping|tidying|supporting|panel|watch|daemon|starting|doors|outside|intake|publishing|sending|replying|reporting|maildisk|locking|moving|rebuilding|switching|adapting|sampling|requests|control|threads|postroom|networking|backupjob|parting|migrating|updating|offering"
     r"|net/connection|net/proxy|net/resolver|net/systemd|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"
