@@ -67,9 +67,11 @@ def _mail(conditions: list[Mapping[str, Any]], status: Mapping[str, Any]) -> Lin
 
 
 def _disk(conditions: list[Mapping[str, Any]]) -> Line:
-    """Where it is missing, the way leads to where the mail comes back from a backup."""
+    """Where it is missing, the way leads to where the mail comes back from a backup; where it is
+    locked, to where its words are typed."""
     is_away = any(each["key"] in _MENDED_UNDER_DISKS for each in conditions)
-    path = "/disks" if is_away else "/health"
+    is_locked = any(each["key"] == "mail-disk-locked" for each in conditions)
+    path = "/disks#unlock" if is_locked else "/disks" if is_away else "/health"
     return _line(N_("Mail disk"), conditions, N_("The mail disk is well."), path)
 
 

@@ -150,7 +150,8 @@ def _steps(here: str, noted: dict[str, str]) -> dict[str, Any]:
 
 
 async def _disk(_request: Request, desk: Desk, _visitor: Visitor) -> dict[str, Any]:
-    return {"disks": await desk.ask("disk_list"), "state": await desk.ask("disk_status")}
+    told = {"disks": "disk_list", "state": "disk_status", "lock": "disk_lock"}
+    return {name: await desk.ask(act) for name, act in told.items()}
 
 
 async def _mail(request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any]:
