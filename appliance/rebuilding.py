@@ -34,7 +34,7 @@ from appliance.backup.source import PATIENCE_SECONDS, find_version
 from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.conditions import Condition, Severity
 from appliance.errors import NotFound, PillarboxError, Refused
-from appliance.hardware.base import Drive
+from appliance.hardware.base import ENCRYPTED, Drive
 from appliance.mailplace import Bound, Former, drive_of
 from appliance.moving import Moving
 from appliance.parts import Parts
@@ -272,7 +272,7 @@ class Rebuilding:
         parts.place.switch(bound)
         with suppress(PillarboxError, OSError):  # it is passed over wherever it is left
             newbox.end_rebuilding(mail)
-        if place != root:  # it was mounted to be filled
+        if place != root and drive.file_system != ENCRYPTED:  # it was mounted to be filled
             with suppress(PillarboxError, OSError):
                 drives.unmount(drive)
         return bound
