@@ -358,7 +358,7 @@ class Daemon:
                 log.info("a new server certificate is in use")
 
     def _around(self, backups: backuping.BackupRequests, keeping: Safekeeping) -> Around:
-        locking = Locking(self._parts, keeping)
+        locking = Locking(self._parts, keeping, self._disk.look_again)
         return Around(self._disk, backups, keeping.look, keeping.backup_drives, locking)
 
     def _updating(self, keeping: Safekeeping) -> Updating:

@@ -94,8 +94,8 @@ def read(text: str) -> str:
 class Locking:
     """All encrypted disks of one box."""
 
-    def __init__(self, parts: Parts, keeping: Safekeeping) -> None:
-        self._parts, self._keeping = parts, keeping
+    def __init__(self, parts: Parts, keeping: Safekeeping, on_unlocked: Callable[[], None]) -> None:
+        self._parts, self._keeping, self._on_unlocked = parts, keeping, on_unlocked
         self._made: dict[str, float] = {}
         self._throttle = Throttle()
         self._ways: dict[str, str] = {}
@@ -148,6 +148,7 @@ class Locking:
             raise
         self._throttle.note(parts.clock.monotonic(), is_right=True)
         log.info("the disk %s was unlocked", drive.name)
+        self._on_unlocked()
 
     async def wanted(self, asked: Mapping[str, str], drive: Drive) -> Lock:
         """How somebody wants a disk to be encrypted: `way`, `words`, and the device of a `stick`.

@@ -27,13 +27,13 @@ from appliance.errors import (
     Temporary,
 )
 from appliance.hardware import vitals
-from appliance.hardware.base import ENCRYPTED
+from appliance.hardware.base import ENCRYPTED, Drive
 from appliance.locking import LOCKED
 from appliance.parts import HAD_MAIL_DISK, NOTHING_KEPT, Parts
 
 log = logging.getLogger("pillarbox")
 
-_TICK_SECONDS = 1.0
+_TICK_SECONDS, _LOCKED_SECONDS = 1.0, 30.0
 MISSING, READ_ONLY = "mail-disk", "mail-disk-read-only"
 KEEPS_NOTHING = "card"
 _PLUG_IN = (
@@ -65,6 +65,8 @@ class MailDisk:
         self._paused_at = 0.0
         self._keeps_nothing = (parts.options.state / NOTHING_KEPT).exists()
         self._bringing = asyncio.Lock()
+        self._seen: tuple[Drive, ...] = ()
+        self._tried = -_LOCKED_SECONDS
 
     def refusal(self) -> str:
         """Why no mail can be taken now, as an SMTP reply; empty when it can."""
@@ -84,7 +86,8 @@ class MailDisk:
             if not parts.queue.is_started:
                 self._is_read_only = False
                 gc.collect()  # open files in circles of objects would keep the old disk busy
-                await self.bring_up()
+                if await asyncio.to_thread(self._is_worth_a_try):
+                    await self.bring_up()
                 continue
             try:
                 await parts.threads.carry_out(parts.store.tick())
@@ -125,6 +128,20 @@ class MailDisk:
             self._parts.board.take_down(LOCKED)
             self._on_ready()
             self._parts.runner.look_again()
+
+    def look_again(self) -> None:
+        """Something has opened the mail disk."""
+        self._tried = -_LOCKED_SECONDS
+
+    def _is_worth_a_try(self) -> bool:
+        """In a thread. A locked disk stays so until somebody plugs something in or opens it, and
+        asking root each second would be much work for a small board."""
+        is_locked = any(each.key == LOCKED for each in self._parts.board.standing())
+        there, now = self._parts.front.drives.everything(), time.monotonic()
+        if is_locked and there == self._seen and now < self._tried + _LOCKED_SECONDS:
+            return False
+        self._seen, self._tried = there, now
+        return True
 
     @property
     def is_away(self) -> bool:

@@ -35,7 +35,7 @@ log = logging.getLogger("pillarbox.moving")
 
 WORKING, FAILED = "mail-moves", "mail-move-failed"
 LABEL = "PILLARBOX-MAIL"
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS, _LOCKED_SECONDS = 2.0, 10.0
 _COMES_BACK = "Plug it in again and the move goes on; or stop it: disk cancel."
 _UNLOCK = 'Plug in its key, or type its words under "Disks", and the move goes on.'
 _AGAIN = "Take another disk, or try again: what was copied is not copied again."
@@ -54,6 +54,7 @@ class Moving:
         self._choosing = asyncio.Lock()
         self._progress = Progress()
         self._told: dict[str, Any] = {}
+        self._not_before = 0.0
         self._asked: tuple[str, ...] = ()  # whether these may stay behind
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
@@ -75,7 +76,7 @@ class Moving:
             await asyncio.sleep(_LOOK_SECONDS)
             if self.is_busy or self._choosing.locked():
                 continue
-            if self._parts.queue.is_started:
+            if self._parts.queue.is_started and time.monotonic() >= self._not_before:
                 await self._perhaps_go_on()
 
     def forget(self) -> None:
@@ -268,7 +269,8 @@ class Moving:
             root = drive.path if is_folder else await asyncio.to_thread(drives.mount, drive)
             await asyncio.to_thread(self._examine, root, drive)
         except (PillarboxError, OSError) as error:
-            waits = isinstance(error, StorageLocked)
+            if waits := isinstance(error, StorageLocked):
+                self._not_before = time.monotonic() + _LOCKED_SECONDS
             if not waits or self._told.get("sentence") != str(error):
                 await self._failed(drive, str(error), _UNLOCK if waits else "", stays=waits)
             return

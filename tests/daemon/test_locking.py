@@ -65,7 +65,10 @@ def has(box: Box, number: int) -> None:
     """Wait until ben has so many messages, wherever the mail is."""
 
     def count() -> int:
-        with contextlib.suppress(OSError, imaplib.IMAP4.error), imap(box, box.account("ben")) as it:
+        with (
+            contextlib.suppress(OSError, ValueError, imaplib.IMAP4.error),
+            imap(box, box.account("ben")) as it,
+        ):
             return int(it.select("INBOX", readonly=True)[1][0] or b"0")
         return -1
 

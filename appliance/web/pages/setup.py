@@ -202,10 +202,10 @@ _TOLD = {
 }  # fmt: skip
 PAGE = Page(
     "/setup/{step}", show, Role.OWNER,
-    does=("setup_step", "disk_use", "disk_erase", "disk_stop", "mailbox_add", "domain_add",
-          "domain_remove", "source_add", "source_remove", "source_visit", "relay_add", "relay_try",
-          "relay_remove", "relay_usual", "account_add", "account_remove", "sheet_prove",
-          "backup_adopt", "backup_now", "mail_test"),
+    does=("setup_step", "disk_use", "disk_erase", "disk_stop", "disk_unlock", "mailbox_add",
+          "domain_add", "domain_remove", "source_add", "source_remove", "source_visit",
+          "relay_add", "relay_try", "relay_remove", "relay_usual", "account_add",
+          "account_remove", "sheet_prove", "backup_adopt", "backup_now", "mail_test"),
     leads={"mail_test": lambda result: f"/setup/test?{urlencode({'sent': result['message_id']})}"},
 )  # fmt: skip
 
