@@ -4,7 +4,6 @@ read. What it took is printed."""
 
 from __future__ import annotations
 
-import contextlib
 import imaplib
 import json
 import re
@@ -95,13 +94,18 @@ class Office:
         assert found is not None, said
         self.words[name] = found[1]
         print(f"{way}: formatted in {time.monotonic() - began:.0f} s")
-        eventually(lambda: "encrypted" in self.pillarbox("disk status"), "mail has moved", 400)
+        opens = {"stick": "a key stick opens it", "typed": "its words open it"}[way]
+        eventually(lambda: opens in self.pillarbox("disk status"), "mail has moved", 400)
 
     def send(self) -> None:
         self.sent += 1
         text = letter(f"{SECRET} {self.sent}", KIM.address, KIM.address, SECRET)
-        with SecureWays(self.machine.ports).smtp(KIM) as client:
-            client.sendmail(KIM.address, [KIM.address], text)
+
+        def is_taken() -> bool:  # for some seconds after a move it is not
+            with SecureWays(self.machine.ports).smtp(KIM) as client:
+                return client.sendmail(KIM.address, [KIM.address], text) == {}
+
+        eventually(is_taken, "it is taken", 300)
         self.has_mail()
 
     def has_mail(self, seconds: float = 300) -> None:
@@ -231,13 +235,12 @@ def test_a_key_stick_opens_it_and_can_be_pulled_then(office: Office) -> None:
     office.opens_by_its_words("second")
 
 
-def test_words_are_typed_after_each_start(office: Office) -> None:
-    with contextlib.suppress(AssertionError):
-        office.pull("stick")
+def test_words_are_typed_each_time_it_was_away(office: Office) -> None:
     office.plug("third")
     office.encrypt("third", "typed")
     office.send()
-    office.cut("third")
+    office.pull("third")
+    office.plug("third")
     office.is_locked("until somebody types its words")
     began = time.monotonic()
     office.page().do("/disks", "disk_unlock", disk="", words=office.words["third"])
