@@ -12,12 +12,12 @@ from typing import Any
 
 from appliance.backup import target
 from appliance.errors import NotFound, Refused
-from appliance.hardware.base import Drive
+from appliance.hardware.base import ENCRYPTED, Drive
 from appliance.mailplace import FOLDER, MailPlace
 from appliance.store import arriving
 from appliance.words import phrase
 
-GOOD = frozenset(("ext4", FOLDER))
+GOOD = frozenset(("ext4", FOLDER, ENCRYPTED))
 MIB = 1024 * 1024
 _MOVED = f"{arriving.MAIL}.moved-"
 REBUILT = "mail.rebuilding"

@@ -12,7 +12,6 @@ import asyncio
 import gc
 import logging
 import signal
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
@@ -21,6 +20,7 @@ from appliance import (
     __version__,
     backuping,
     backupjob,
+    certifying,
     intake,
     lastgood,
     resetting,
@@ -30,6 +30,7 @@ from appliance import (
 from appliance.accounts.directory import Directory
 from appliance.adapting import Adapting
 from appliance.caring import Caring
+from appliance.chores import log_stray, supervised
 from appliance.control import Act, ControlServer
 from appliance.daykeeping import DayKeeping
 from appliance.doors import Doors
@@ -40,16 +41,17 @@ from appliance.helper.requests import PowerOff
 from appliance.lanpage import LanPage
 from appliance.lastgood import Loaded
 from appliance.letters import Letters
+from appliance.locking import Locking
 from appliance.maildisk import MailDisk, keeps_nothing
 from appliance.migrating import Migrating
 from appliance.moving import Moving
-from appliance.net import certificates, systemd, tls
+from appliance.net import systemd
 from appliance.networking import networking_of
 from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
 from appliance.parting import Leavers
-from appliance.parts import NOTHING_KEPT, TLS, Parts, names
+from appliance.parts import NOTHING_KEPT, Parts
 from appliance.rebuilding import Rebuilding
 from appliance.replying import Replying
 from appliance.requests import Requests
@@ -67,7 +69,6 @@ from appliance.wireless import wireless_of
 
 log = logging.getLogger("pillarbox")
 
-_CERTIFICATE_SECONDS, _ADDRESS_SECONDS = 6 * 3600.0, 5.0
 _LONGEST_STOP_SECONDS, _TELLING_SECONDS = 4.5, 0.5
 
 
@@ -126,7 +127,7 @@ class Daemon:
         await self._collector.reload()
         await self._migrating.begin()
         chores = (*chores, ("sticks", sticks.of_a_box(keeping, self._page.desk).run))
-        tasks = [loop.create_task(_supervised(name, work)) for name, work in chores]
+        tasks = [loop.create_task(supervised(name, work)) for name, work in chores]
         gc.collect()
         gc.freeze()
         self._show()
@@ -155,7 +156,7 @@ class Daemon:
 
     def _prepare(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hear signals, and show from the first moment what is wrong."""
-        loop.set_exception_handler(_log_stray)
+        loop.set_exception_handler(log_stray)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         self._parts.board.on_change(self._show)
@@ -191,7 +192,7 @@ class Daemon:
             ("leavers", leavers.run),
             ("reports", parts.reporting.run),
             ("signing keys", parts.outside.publishing.run),
-            ("certificate", self._renew_certificate),
+            ("certificate", partial(certifying.renew, parts)),
             ("backups", keeping.run),
             ("days", days.run),
             ("old mail", tidying.run),
@@ -341,24 +342,9 @@ class Daemon:
             await asyncio.to_thread(client.ask, PowerOff())
         self._stopping.set()
 
-    async def _renew_certificate(self) -> None:
-        """Make the server certificate anew when it is time, or when the box has another address;
-        open connections go on."""
-        parts = self._parts
-        directory, seen, looked = parts.options.state / TLS, None, 0.0
-        while True:
-            await asyncio.sleep(_ADDRESS_SECONDS)
-            wanted, moment = names(parts.options, parts.host), parts.clock.monotonic()
-            if wanted == seen and moment < looked + _CERTIFICATE_SECONDS:
-                continue
-            seen, looked = wanted, moment
-            now = parts.clock.wall()
-            if await asyncio.to_thread(certificates.ensure, directory, wanted, now):
-                await asyncio.to_thread(tls.load, parts.tls, directory)
-                log.info("a new server certificate is in use")
-
     def _around(self, backups: backuping.BackupRequests, keeping: Safekeeping) -> Around:
-        return Around(self._disk, backups, keeping.look, keeping.backup_drives)
+        locking = Locking(self._parts, keeping, self._disk.look_again)
+        return Around(self._disk, backups, keeping.look, keeping.backup_drives, locking)
 
     def _updating(self, keeping: Safekeeping) -> Updating:
         options, loop = self._parts.options, asyncio.get_running_loop()
@@ -374,26 +360,3 @@ class Daemon:
 
     def _show(self) -> None:
         self._panel.show(Led.STATUS, patterns.status(self._parts.board.standing()))
-
-
-async def _supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Run a chore for ever; one that fails is logged and begun again, less and less often."""
-    pause = 1.0
-    while True:
-        try:
-            await work()
-            return
-        except Exception:
-            log.exception("%s failed and is started again", name)
-        await asyncio.sleep(pause)
-        pause = min(60.0, pause * 2)
-
-
-def _log_stray(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-    """What nobody waited for: peers that broke TLS are no news, everything else is."""
-    error = context.get("exception")
-    if isinstance(error, ssl.SSLError | ConnectionError | TimeoutError):
-        log.debug("%s: %s", context.get("message"), error)
-        return
-    failure = error if isinstance(error, BaseException) else None
-    log.error("%s", context.get("message"), exc_info=failure)

@@ -46,6 +46,20 @@ class StorageReadOnly(StorageOffline):
     """The mail disk can be read but not written."""
 
 
+class StorageLocked(StorageOffline):
+    """The disk is there and encrypted, and no key of it is."""
+
+    def __init__(self, way: str) -> None:
+        """`way`: how it is opened, card, stick or typed."""
+        super().__init__(
+            {
+                "card": "The disk is locked, and its key is not on this card.",
+                "stick": "The disk is locked: plug in the key stick.",
+            }.get(way, "The disk is locked until somebody types its words.")
+        )
+        self.way = way
+
+
 class StorageFull(Temporary):
     """The mail disk has no room; mail can still be read and deleted."""
 

@@ -16,15 +16,24 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from appliance import files
+from appliance import files, locking, mailplace
 from appliance.conditions import Condition, Severity
-from appliance.errors import PillarboxError, Refused, StorageOffline, StorageReadOnly, Temporary
+from appliance.errors import (
+    PillarboxError,
+    Refused,
+    StorageLocked,
+    StorageOffline,
+    StorageReadOnly,
+    Temporary,
+)
 from appliance.hardware import vitals
+from appliance.hardware.base import ENCRYPTED, Drive
+from appliance.locking import LOCKED
 from appliance.parts import HAD_MAIL_DISK, NOTHING_KEPT, Parts
 
 log = logging.getLogger("pillarbox")
 
-_TICK_SECONDS = 1.0
+_TICK_SECONDS, _LOCKED_SECONDS = 1.0, 30.0
 MISSING, READ_ONLY = "mail-disk", "mail-disk-read-only"
 KEEPS_NOTHING = "card"
 _PLUG_IN = (
@@ -56,6 +65,8 @@ class MailDisk:
         self._paused_at = 0.0
         self._keeps_nothing = (parts.options.state / NOTHING_KEPT).exists()
         self._bringing = asyncio.Lock()
+        self._seen: tuple[Drive, ...] = ()
+        self._tried = -_LOCKED_SECONDS
 
     def refusal(self) -> str:
         """Why no mail can be taken now, as an SMTP reply; empty when it can."""
@@ -75,12 +86,14 @@ class MailDisk:
             if not parts.queue.is_started:
                 self._is_read_only = False
                 gc.collect()  # open files in circles of objects would keep the old disk busy
-                await self.bring_up()
+                if await asyncio.to_thread(self._is_worth_a_try):
+                    await self.bring_up()
                 continue
             try:
                 await parts.threads.carry_out(parts.store.tick())
                 if self._is_paused:
                     continue
+                await self._notice_a_pull()
                 if not parts.store.is_online:
                     self._let_go()
                     raise StorageOffline("The mail disk is missing.")
@@ -104,14 +117,31 @@ class MailDisk:
         try:
             async with self._bringing:
                 await asyncio.to_thread(self._start)
+        except StorageLocked as error:
+            self._say_locked(error.way)
         except (PillarboxError, OSError) as error:
             told = str(error) if isinstance(error, PillarboxError) else f"{error}."
             is_read_only = await asyncio.to_thread(_stopped_being_written, self._parts.mail)
             self._complain(told, _MEND if is_read_only else _PLUG_IN)
         else:
             self._parts.board.take_down(MISSING)
+            self._parts.board.take_down(LOCKED)
             self._on_ready()
             self._parts.runner.look_again()
+
+    def look_again(self) -> None:
+        """Something has opened the mail disk."""
+        self._tried = -_LOCKED_SECONDS
+
+    def _is_worth_a_try(self) -> bool:
+        """In a thread. A locked disk stays so until somebody plugs something in or opens it, and
+        asking root each second would be much work for a small board."""
+        is_locked = any(each.key == LOCKED for each in self._parts.board.standing())
+        there, now = self._parts.front.drives.everything(), time.monotonic()
+        if is_locked and there == self._seen and now < self._tried + _LOCKED_SECONDS:
+            return False
+        self._seen, self._tried = there, now
+        return True
 
     @property
     def is_away(self) -> bool:
@@ -194,11 +224,28 @@ class MailDisk:
     def _complain(self, sentence: str, remedy: str = "") -> None:
         board = self._parts.board
         board.take_down(READ_ONLY)
+        board.take_down(LOCKED)
         if not any(condition.key == MISSING for condition in board.standing()):
             log.warning("the mail disk is not available: %s", sentence)
         remedy = remedy or _PLUG_IN
         now = self._parts.clock.wall()
         board.put_up(Condition(MISSING, Severity.FAULT, sentence, remedy, now))
+
+    async def _notice_a_pull(self) -> None:
+        """What is in memory of an encrypted disk that was pulled would seem to be the disk."""
+        bound, store = self._parts.place.bound, self._parts.store
+        if bound is None or bound.file_system != ENCRYPTED or not store.is_online:
+            return
+        if await asyncio.to_thread(mailplace.is_cut_off, bound):
+            store.go_offline()
+
+    def _say_locked(self, way: str) -> None:
+        board = self._parts.board
+        if not any(condition.key == LOCKED for condition in board.standing()):
+            log.warning("the mail disk is locked: %s", way)
+        board.take_down(MISSING)
+        board.take_down(READ_ONLY)
+        board.put_up(locking.condition(way, self._parts.clock.wall()))
 
     def _judge_writing(self, *, is_read_only: bool) -> None:
         """ext4 stops writing when it finds itself damaged; what is on it can still be read."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import Any
 
 from appliance import files
 from appliance.errors import BadSettings, StorageOffline
-from appliance.hardware.base import Drive, Drives
+from appliance.hardware import mapped
+from appliance.hardware.base import ENCRYPTED, Drive, Drives
 from appliance.settings import Settings
 from appliance.store import arriving
 from appliance.store.guard import MARKER
@@ -123,6 +125,8 @@ def _is_at_its_place(bound: Bound, names: Path = Path("/dev/disk/by-uuid")) -> b
     """Whether no other disk is there, as far as the system's names of disks tell."""
     if bound.file_system == FOLDER or not names.is_dir():
         return True
+    if found := mapped.outer_uuid(Path(bound.root)):
+        return found == bound.uuid.replace("-", "")
     with suppress(OSError):
         device = os.stat(bound.root).st_dev
         for each in names.iterdir():
@@ -136,6 +140,7 @@ def bring(bound: Bound, drives: Drives) -> None:
 
     Raises:
         StorageOffline: it is not plugged in.
+        StorageLocked: it is encrypted, and no key of it is there.
         Refused, Temporary: it cannot be mounted.
     """
     if bound.file_system == FOLDER:
@@ -161,6 +166,24 @@ def missing(bound: Bound, there: tuple[Drive, ...]) -> str:
     if others:
         sentence += f" {', '.join(others)} is another one and was left alone."
     return sentence
+
+
+def is_cut_off(bound: Bound | None) -> bool:
+    """Whether the disk was pulled while files of it can still be read, from memory. Blocks."""
+    return (
+        bound is not None and bound.file_system == ENCRYPTED and mapped.is_cut_off(Path(bound.root))
+    )
+
+
+def drive_of(wanted: Bound, everything: Callable[[], tuple[Drive, ...]]) -> Drive | None:
+    """The drive of that UUID, if it is there; a folder needs no plug."""
+    found = [each for each in everything() if wanted.is_on(each)]
+    if found:
+        return found[0]
+    root = Path(wanted.root)
+    if wanted.file_system == FOLDER and root.is_dir():
+        return Drive(root, wanted.name, wanted.uuid, FOLDER, mounted_at=root)
+    return None
 
 
 class MailPlace:

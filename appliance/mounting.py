@@ -8,15 +8,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from appliance import files
-from appliance.errors import Refused
-from appliance.hardware.base import Drive
+from appliance.errors import Refused, StorageLocked
+from appliance.hardware.base import Drive, Lock
 from appliance.hardware.simulated_drives import SimulatedDrives
 from appliance.helper import client, disks
-from appliance.helper.requests import Format, Mount, MountMail, ReleaseMail, Unmount
+from appliance.helper.requests import (
+    ForgetLocks,
+    Format,
+    LookAtLock,
+    Mount,
+    MountMail,
+    ReleaseMail,
+    Unlock,
+    Unmount,
+)
 from appliance.helper.run import Failed
 
 _RUN = Path("/run")
@@ -28,7 +39,7 @@ class HelperMounter:
 
     def mount(self, drive: Drive) -> Path:
         """Make its files reachable; where."""
-        return Path(client.ask(Mount(str(drive.path), drive.uuid))["path"])
+        return _path(client.ask(Mount(str(drive.path), drive.uuid)))
 
     def unmount(self, drive: Drive) -> None:
         """Write everything and let go of it."""
@@ -37,7 +48,7 @@ class HelperMounter:
     def mount_mail(self, drive: Drive) -> Path:
         """Make the files of the mail disk reachable at its place; where."""
         asked = MountMail(str(drive.path), drive.uuid)
-        return Path(client.ask(asked, seconds=_LONG)["path"])
+        return _path(client.ask(asked, seconds=_LONG))
 
     def release_mail(self, uuid: str) -> None:
         """Let go of another disk that is at the place of the mail disk."""
@@ -48,9 +59,33 @@ class HelperMounter:
         """The one place for the mail disk."""
         return disks.MAIL
 
-    def format(self, drive: Drive, label: str) -> str:
-        """Make an ext4 file system; its UUID."""
-        return str(client.ask(Format(str(drive.path), drive.serial, label), seconds=_LONG)["uuid"])
+    def format(self, drive: Drive, label: str, lock: Lock | None = None) -> str:
+        """Make an ext4 file system, encrypted if that is wanted; the UUID outside."""
+        asked = Format(str(drive.path), drive.serial, label)
+        if lock is not None:
+            stick = lock.stick.uuid if lock.stick is not None else ""
+            asked = replace(asked, way=lock.way, words=lock.words, stick=stick)
+        return str(client.ask(asked, seconds=_LONG)["uuid"])
+
+    def unlock(self, drive: Drive, words: str, *, keeps: bool) -> None:
+        """Open an encrypted disk with its words."""
+        client.ask(Unlock(str(drive.path), drive.uuid, words, "yes" if keeps else ""))
+
+    def way(self, drive: Drive) -> str:
+        """How an encrypted disk is opened after a start."""
+        return str(client.ask(LookAtLock(str(drive.path), drive.uuid))["way"])
+
+    def forget_keys(self, drive: Drive | None) -> None:
+        """Destroy all keys on the card, and all of one disk."""
+        of_disk = ("", "") if drive is None else (str(drive.path), drive.uuid)
+        client.ask(ForgetLocks(*of_disk))
+
+
+def _path(answer: Mapping[str, Any]) -> Path:
+    """Where it is mounted. Raises StorageLocked."""
+    if "locked" in answer:
+        raise StorageLocked(str(answer["locked"]))
+    return Path(answer["path"])
 
 
 class ImageMounter:
@@ -135,10 +170,11 @@ def simulated(state: Path) -> SimulatedDrives:
 
     They are not mounted in STATE: what is in there is backed up.
     """
+    keys = state / "simulated" / "keys"
     if os.geteuid() != 0:
-        return SimulatedDrives()
+        return SimulatedDrives(keys=keys)
     own = hashlib.sha256(os.fsencode(state)).hexdigest()[:8]
-    return SimulatedDrives(ImageMounter(_RUN / f"pillarbox-simulated-{own}"))
+    return SimulatedDrives(ImageMounter(_RUN / f"pillarbox-simulated-{own}"), keys)
 
 
 @contextlib.contextmanager

@@ -10,15 +10,22 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from appliance import choosing, files, mailplace
 from appliance.conditions import Condition, Severity
-from appliance.errors import BadSettings, NotFound, PillarboxError, Refused, Temporary
+from appliance.errors import (
+    BadSettings,
+    NotFound,
+    PillarboxError,
+    Refused,
+    StorageLocked,
+    Temporary,
+)
 from appliance.hardware.base import Drive
-from appliance.mailplace import MOVING, Bound, Former
+from appliance.mailplace import MOVING, Bound, Former, drive_of
 from appliance.parts import Parts
 from appliance.store import unread
 from appliance.store.copying import NewDiskTrouble, OldDiskTrouble
@@ -28,8 +35,9 @@ log = logging.getLogger("pillarbox.moving")
 
 WORKING, FAILED = "mail-moves", "mail-move-failed"
 LABEL = "PILLARBOX-MAIL"
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS, _LOCKED_SECONDS = 2.0, 10.0
 _COMES_BACK = "Plug it in again and the move goes on; or stop it: disk cancel."
+_UNLOCK = 'Plug in its key, or type its words under "Disks", and the move goes on.'
 _AGAIN = "Take another disk, or try again: what was copied is not copied again."
 _LEAVE = "To move without them: disk use again, with --leave-unreadable. The old copy is kept."
 _OLD_FAILS = "The mail disk may be failing: make a backup now, then try again."
@@ -46,6 +54,7 @@ class Moving:
         self._choosing = asyncio.Lock()
         self._progress = Progress()
         self._told: dict[str, Any] = {}
+        self._not_before = 0.0
         self._asked: tuple[str, ...] = ()  # whether these may stay behind
 
     def acts(self) -> dict[str, Callable[..., Awaitable[Any]]]:
@@ -58,6 +67,7 @@ class Moving:
             "disk_cancel": self.cancel,
             "disk_former": self.former,
             "disk_forget_old": self.forget_old,
+            **self._around.locking.acts(),
         }
 
     async def run(self) -> None:
@@ -66,7 +76,7 @@ class Moving:
             await asyncio.sleep(_LOOK_SECONDS)
             if self.is_busy or self._choosing.locked():
                 continue
-            if self._parts.queue.is_started:
+            if self._parts.queue.is_started and time.monotonic() >= self._not_before:
                 await self._perhaps_go_on()
 
     def forget(self) -> None:
@@ -96,24 +106,24 @@ class Moving:
         return told
 
     async def use(
-        self, which: str, *, formats: bool = False, serial: str = "", leaves: bool = False
-    ) -> None:
+        self, which: str, *, formats: bool = False, serial: str = "", leaves: bool = False,
+        lock: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         """Begin to move the mail there; `serial` says that whoever wants it formatted saw it.
 
-        `leaves`: the files that could not be read in the last try may stay behind.
+        `leaves`: the files that could not be read in the last try may stay behind. `lock`: how it
+        is encrypted while it is formatted (`Locking.wanted`).
         """
         if self.is_busy or self._choosing.locked():
             raise Refused("The mail is being moved already; see disk status.")
         async with self._choosing:
             may_leave = self._asked if leaves else ()
-            await self._use(which, formats=formats, serial=serial, may_leave=may_leave)
+            await self._use(which, may_leave, formats=formats, serial=serial, lock=lock)
 
-    async def _use(
-        self, which: str, *, formats: bool, serial: str, may_leave: tuple[str, ...]
-    ) -> None:
+    async def _use(self, which: str, may_leave: tuple[str, ...], **how: Any) -> None:
         if not self._parts.queue.is_started:
             raise Temporary("The mail disk is not available at the moment; nothing can be moved.")
-        drive, root = await self.take(which, formats=formats, serial=serial)
+        drive, root = await self.take(which, **how)
         wanted = Bound(drive.uuid, drive.file_system, drive.name, str(root), may_leave=may_leave)
         try:
             await asyncio.to_thread(mailplace.save, self._parts.options.state, wanted, MOVING)
@@ -122,10 +132,13 @@ class Moving:
             raise
         self._begin(drive, root, may_leave)
 
-    async def take(self, which: str, *, formats: bool, serial: str) -> tuple[Drive, Path]:
+    async def take(
+        self, which: str, *, formats: bool, serial: str, lock: Mapping[str, str] | None = None
+    ) -> tuple[Drive, Path]:
         """A disk that mail can go to, ours alone from now on, and where its files are; formatted
-        where that is wanted. Raises NotFound, Refused."""
+        and encrypted where that is wanted. Raises NotFound, Refused."""
         drive = await self._chosen(which)
+        locked = await self._around.locking.wanted(lock, drive) if formats and lock else None
         if formats and serial != drive.serial:
             raise Refused("This is another disk than was shown; look at disk list again.")
         if not formats:
@@ -134,8 +147,11 @@ class Moving:
         try:
             if formats:
                 log.warning("%s is formatted for the mail", drive.path)
-                drive = await asyncio.to_thread(self._parts.front.drives.format, drive, LABEL)
+                make = self._parts.front.drives.format
+                drive = await asyncio.to_thread(make, drive, LABEL, locked)
                 await self._claim(drive)
+                if locked is not None:
+                    await self._around.locking.is_made(drive, locked)
             root = await asyncio.to_thread(self._parts.front.drives.mount, drive)
             await asyncio.to_thread(self._examine, root, drive)
         except (PillarboxError, OSError) as error:
@@ -253,7 +269,10 @@ class Moving:
             root = drive.path if is_folder else await asyncio.to_thread(drives.mount, drive)
             await asyncio.to_thread(self._examine, root, drive)
         except (PillarboxError, OSError) as error:
-            await self._failed(drive, str(error), stays=False)
+            if waits := isinstance(error, StorageLocked):
+                self._not_before = time.monotonic() + _LOCKED_SECONDS
+            if not waits or self._told.get("sentence") != str(error):
+                await self._failed(drive, str(error), _UNLOCK if waits else "", stays=waits)
             return
         self._begin(drive, root, wanted.may_leave)
 
@@ -369,17 +388,6 @@ def _remove(path: Path) -> None:
         files.remove_tree(path)
     else:
         files.unlink_if_there(path)
-
-
-def drive_of(wanted: Bound, everything: Callable[[], tuple[Drive, ...]]) -> Drive | None:
-    """The drive of that UUID, if it is there; a folder needs no plug."""
-    found = [each for each in everything() if wanted.is_on(each)]
-    if found:
-        return found[0]
-    root = Path(wanted.root)
-    if wanted.file_system == mailplace.FOLDER and root.is_dir():
-        return Drive(root, wanted.name, wanted.uuid, mailplace.FOLDER, mounted_at=root)
-    return None
 
 
 def _where(former: Former) -> str:

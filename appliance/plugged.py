@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from appliance.backup import decisions
 from appliance.backup.history import Target
 from appliance.errors import PillarboxError
-from appliance.hardware.base import Drive, Drives
+from appliance.hardware.base import KEY_FILE, Drive, Drives
 
 
 @dataclass(slots=True)
@@ -22,11 +22,12 @@ class Known:
     target: Target | None = None  # one of this box
     trouble: str = ""  # why it cannot be used
     is_ejected: bool = False
+    holds_key: bool = False  # of a disk
 
     @property
     def is_new(self) -> bool:
-        """Nobody has said yet that it is for backups."""
-        return self.target is None and not self.trouble
+        """Nobody has said yet what it is for."""
+        return self.target is None and not self.trouble and not self.holds_key
 
 
 def told(known: Known) -> dict[str, Any]:
@@ -40,8 +41,16 @@ def told(known: Known) -> dict[str, Any]:
         "target": known.target.label if known.target is not None else "",
         "is_new": known.is_new,
         "can_be_pulled": known.root is None,
+        "holds_key": known.holds_key,
         "trouble": known.trouble,
     }
+
+
+def recognise(known: Known, root: Path, target_in: Callable[[Path], Target | None]) -> None:
+    """What a drive is for, by what is on it. Blocks. Raises PillarboxError, OSError."""
+    known.root = root
+    known.target = target_in(root)
+    known.holds_key = any(root.glob(f"{KEY_FILE}*"))
 
 
 def known_as(target: Target, every: Iterable[Known]) -> Known | None:

@@ -18,7 +18,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -34,9 +34,9 @@ from appliance.backup.source import PATIENCE_SECONDS, find_version
 from appliance.backup.trouble import Kind, TargetTrouble
 from appliance.conditions import Condition, Severity
 from appliance.errors import NotFound, PillarboxError, Refused
-from appliance.hardware.base import Drive
-from appliance.mailplace import Bound, Former
-from appliance.moving import Moving, drive_of
+from appliance.hardware.base import ENCRYPTED, Drive
+from appliance.mailplace import Bound, Former, drive_of
+from appliance.moving import Moving
 from appliance.parts import Parts
 from appliance.store import arriving
 from appliance.switching import Around, free_name
@@ -111,7 +111,14 @@ class Rebuilding:
     # --- acts
 
     async def begin(
-        self, which: str, target: str, version: str = "", *, formats: bool = False, serial: str = ""
+        self,
+        which: str,
+        target: str,
+        version: str = "",
+        *,
+        formats: bool = False,
+        serial: str = "",
+        lock: Mapping[str, str] | None = None,
     ) -> None:
         """Begin to bring the mail of a version back to a disk; `target`: a backup drive, by what it
         is known as; `serial` says that whoever wants the disk formatted saw it.
@@ -127,7 +134,7 @@ class Rebuilding:
         if self._around.backups.is_busy:
             raise Refused("A backup or a restore is under way; wait until it is done.")
         target, chosen = await asyncio.to_thread(self._version, target, version)
-        drive, root = await self._moving.take(which, formats=formats, serial=serial)
+        drive, root = await self._moving.take(which, formats=formats, serial=serial, lock=lock)
         disk = Bound(drive.uuid, drive.file_system, drive.name, str(root))
         wanted, state = Wanted(disk, target, chosen), self._parts.options.state
         told = json.dumps(asdict(wanted), indent=1).encode()
@@ -265,7 +272,7 @@ class Rebuilding:
         parts.place.switch(bound)
         with suppress(PillarboxError, OSError):  # it is passed over wherever it is left
             newbox.end_rebuilding(mail)
-        if place != root:  # it was mounted to be filled
+        if place != root and drive.file_system != ENCRYPTED:  # it was mounted to be filled
             with suppress(PillarboxError, OSError):
                 drives.unmount(drive)
         return bound

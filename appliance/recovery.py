@@ -28,7 +28,7 @@ from appliance.control import ControlServer
 from appliance.doors import sockets
 from appliance.errors import NotFound, PillarboxError, Refused
 from appliance.front import Front
-from appliance.hardware.base import Board, Drive, Led
+from appliance.hardware.base import ENCRYPTED, Board, Drive, Led
 from appliance.lanpage import HTTP, HTTPS
 from appliance.net import certificates, systemd, tls
 from appliance.panel import patterns
@@ -180,7 +180,8 @@ class Recovery:
 
     def _plugged(self) -> list[Drive]:
         bound = mailplace.load(self._place.state)
-        found = [each for each in self._front.drives.drives() if each.is_removable]
+        there = self._front.drives.drives()
+        found = [each for each in there if each.is_removable and each.file_system != ENCRYPTED]
         return [each for each in found if bound is None or not bound.is_on(each)]
 
     def _sheets(self) -> list[tuple[Drive, Path, str]]:

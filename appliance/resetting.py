@@ -26,7 +26,7 @@ from appliance.accounts.database import AccountsDatabase
 from appliance.clock import SystemClock
 from appliance.conditions import Condition, Severity
 from appliance.errors import BadSettings, PillarboxError, Refused
-from appliance.hardware.base import Drives
+from appliance.hardware.base import ENCRYPTED, Drives
 from appliance.mailplace import Bound
 from appliance.parts import HAD_MAIL_DISK, NOTHING_KEPT, Parts
 from appliance.queue.queue import Queue
@@ -44,6 +44,7 @@ _MACHINE = frozenset((ASKED, AFTER, "lock", NOTHING_KEPT, "simulated"))
 _OF_THE_MAIL = frozenset((arriving.MAIL, mailplace.SWITCH, HAD_MAIL_DISK))
 _MOVED = f"{arriving.MAIL}.moved-"
 """Where mail was before it was moved; some of it may be nowhere else."""
+_NO_DISK = "none"
 _WAIT_SECONDS, _LOOK_SECONDS = 60.0, 2.0
 _HELD = "It waited here when the box was reset. To send it: queue retry; otherwise: queue delete."
 
@@ -140,14 +141,38 @@ def _erase_mail(state: Path, wanted: Asked, drives: Drives, pause: Callable[[flo
         places.append(Path(wanted.by_hand))
     with suppress(BadSettings):  # which disk it was cannot be known any more
         bound = mailplace.load(state)
-        if bound is not None and _is_there(bound, drives, pause):
+        if bound is not None and bound.file_system == ENCRYPTED:
+            if not _is_unreadable(bound, drives, pause):
+                left.append(bound.name)
+        elif bound is not None and _is_there(bound, drives, pause):
             places += [bound.mail, *Path(bound.root).glob(f"{arriving.MAIL}.*")]
         elif bound is not None:
             left.append(bound.name)
         left += [each.name for each in bound.former if each.uuid] if bound is not None else []
     for each in places:
         _empty(each)
+    with suppress(PillarboxError):  # of disks that are not plugged in: their words still open them
+        drives.forget_keys(None)
     return ", ".join(left)
+
+
+def _is_unreadable(bound: Bound, drives: Drives, pause: Callable[[float], None]) -> bool:
+    """Destroy the keys of an encrypted disk, open or not, if it comes within a minute: without
+    them nobody can read what is on it."""
+    waited = 0.0
+    while True:
+        there = next((each for each in drives.everything() if bound.is_on(each)), None)
+        try:
+            if there is not None:
+                drives.release_mail(_NO_DISK)  # or what is open would stay so until the power goes
+                drives.forget_keys(there)
+                return True
+        except PillarboxError as error:
+            log.warning("the keys of %s are not destroyed: %s", bound.name, error)
+        if waited >= _WAIT_SECONDS:
+            return False
+        pause(_LOOK_SECONDS)
+        waited += _LOOK_SECONDS
 
 
 def _is_there(bound: Bound, drives: Drives, pause: Callable[[float], None]) -> bool:

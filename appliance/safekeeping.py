@@ -204,9 +204,9 @@ class Safekeeping:
 
     async def _recognise(self, known: Known) -> None:
         try:
-            known.root = await asyncio.to_thread(self._means.drives.mount, known.drive)
-            job = self._means.requests.job
-            known.target = await asyncio.to_thread(job.recognise, known.root)
+            root = await asyncio.to_thread(self._means.drives.mount, known.drive)
+            target_in = self._means.requests.job.recognise
+            await asyncio.to_thread(plugged.recognise, known, root, target_in)
         except (PillarboxError, OSError) as error:
             known.trouble = sentence_of(error)
             log.warning("the drive %s cannot be used: %s", known.drive.name, known.trouble)

@@ -1,5 +1,6 @@
 """Sticks that ask for something: a page that tells how the box is, for one with `pillarbox-status`,
-or that a box which nobody owns is set up by a file (`byfile.py`).
+or that a box which nobody owns is set up by a file (`byfile.py`). And those with the key of the
+mail disk: root looks for it where drives are mounted, and then the stick can be pulled.
 
 Each is looked at once while it is plugged in, and let go of when it has what it asked for, so the
 lamp says that it can be pulled. What is on a stick is never believed: links on it are not followed,
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ from appliance.byfile import ByFile
 from appliance.clock import Clock
 from appliance.conditions import Board, Condition, Severity
 from appliance.errors import PillarboxError
+from appliance.locking import LOCKED
+from appliance.maildisk import MISSING
 from appliance.safekeeping import Safekeeping
 from appliance.web import stick_status
 from appliance.web.desk import Desk
@@ -45,6 +48,8 @@ class Around:
     """By the file in a folder, on the drive with this device and name; whether there was one."""
     begin: Callable[[], Awaitable[None]]
     """Once, before any stick."""
+    make_ready: Callable[[], Awaitable[object]]
+    """Have the files of all drives reachable again."""
 
 
 class Sticks:
@@ -71,6 +76,17 @@ class Sticks:
             if path not in self._seen and told["root"] and not told["target"]:
                 self._seen.add(path)
                 await self._serve(told)
+        await self._care_for_keys([each for each in there.values() if each["holds_key"]])
+
+    async def _care_for_keys(self, sticks: Sequence[Mapping[str, Any]]) -> None:
+        is_locked = any(each.key == LOCKED for each in self._board.standing())
+        is_missing = any(each.key == MISSING for each in self._board.standing())
+        if is_locked and any(not each["root"] for each in sticks):
+            await self._around.make_ready()
+        elif not is_locked and not is_missing:
+            for each in sticks:
+                if each["root"]:
+                    await self._around.let_go(each["path"])
 
     async def _serve(self, told: Mapping[str, Any]) -> None:
         root, name, path = Path(told["root"]), told["name"], told["path"]
@@ -106,7 +122,7 @@ def of_a_box(keeping: Safekeeping, desk: Desk) -> Sticks:
     taking = ByFile(desk, card if desk.simulate else byfile.of_the_card)
     around = Around(
         keeping.listing, keeping.let_go, partial(stick_status.written, desk), taking.take,
-        taking.take_from_card,
+        taking.take_from_card, keeping.make_ready,
     )  # fmt: skip
     return Sticks(around, desk.board, desk.clock)
 

@@ -22,7 +22,8 @@ from appliance import choosing, files, mailplace
 from appliance.backuping import BackupRequests
 from appliance.errors import PillarboxError, Refused, StorageFull, StorageOffline
 from appliance.hardware import vitals
-from appliance.hardware.base import Drive
+from appliance.hardware.base import ENCRYPTED, Drive
+from appliance.locking import Locking
 from appliance.maildisk import MailDisk
 from appliance.mailplace import SWITCH, Bound, Former
 from appliance.parts import Parts
@@ -60,6 +61,7 @@ class Around:
     backups: BackupRequests
     look_at_drives: Callable[[], Awaitable[None]]
     backup_drives: Callable[[], Mapping[Path, str]]
+    locking: Locking
 
 
 @dataclass(slots=True)
@@ -232,8 +234,9 @@ class Move:
             bound = parts.place.bound
             for each in bound.former[-1:] if bound is not None else ():
                 arriving.put_away(Path(each.was), Path(each.now))
-            if bound is not None and Path(bound.root) != self._root:  # mounted for the copy only
-                drives.unmount(self._drive)
+            is_open = self._drive.file_system == ENCRYPTED  # letting go would lock it again
+            if bound is not None and Path(bound.root) != self._root and not is_open:
+                drives.unmount(self._drive)  # it was mounted for the copy only
         except (PillarboxError, OSError) as error:
             log.warning("after the move: %s", error)
 

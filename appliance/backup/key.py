@@ -58,10 +58,7 @@ def read(text: str) -> Key:
     Raises:
         Refused: which word is wrong, how many are missing, or that they do not fit together.
     """
-    words = [_completed(word) for word in _typed(text)]
-    for number, word in enumerate(words, 1):
-        if word not in _known_words():
-            raise Refused(f"Word {number} ({word!r}) is none of the list{_like(word)}.")
+    words = listed(text)
     if len(words) < WORDS:
         raise Refused(
             f"The recovery sheet has {WORDS} words; {WORDS - len(words)} are missing "
@@ -72,6 +69,20 @@ def read(text: str) -> Key:
     if not _language().check(" ".join(words)):
         raise Refused("These words do not fit together; compare each with the recovery sheet.")
     return Key(tuple(words))
+
+
+def some(count: int) -> tuple[str, ...]:
+    """Random words of the list, 11 bits each, for something else than backups."""
+    return tuple(secrets.choice(_language().wordlist) for _ in range(count))
+
+
+def listed(text: str) -> list[str]:
+    """The words that somebody typed, whole. Raises Refused: which is none of the list."""
+    words = [_completed(word) for word in _typed(text)]
+    for number, word in enumerate(words, 1):
+        if word not in _known_words():
+            raise Refused(f"Word {number} ({word!r}) is none of the list{_like(word)}.")
+    return words
 
 
 def _typed(text: str) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from getpass import getpass
 from typing import Any
 
 from appliance.cli.asking import ask
 from appliance.cli.output import add_json_option, print_json, print_table, size
+from appliance.cli.people import read_password
 from appliance.errors import Refused
 from appliance.words import duration
 
@@ -25,6 +27,7 @@ def add_commands(commands: Any) -> None:
     use.add_argument("disk", help="its device or UUID, as disk list shows it")
     use.add_argument("--format", action="store_true", help="make a new file system on it first")
     use.add_argument("--yes", action="store_true", help="all that is on it may be lost")
+    _add_encryption(use)
     use.add_argument("--leave-unreadable", action="store_true",
                      help="files that disk status names may stay behind")  # fmt: skip
     use.set_defaults(handler=_use)
@@ -34,7 +37,14 @@ def add_commands(commands: Any) -> None:
     rebuild.add_argument("--version", default="", help="which version; else the newest")
     rebuild.add_argument("--format", action="store_true", help="make a new file system on it first")
     rebuild.add_argument("--yes", action="store_true", help="all that is on it may be lost")
+    _add_encryption(rebuild)
     rebuild.set_defaults(handler=_rebuild)
+    unlock = acts.add_parser("unlock", help="open an encrypted disk with its eight words")
+    unlock.add_argument(
+        "disk", nargs="?", default="", help="its device or UUID; else the mail disk"
+    )
+    unlock.add_argument("--password-stdin", action="store_true", help="read the words from there")
+    unlock.set_defaults(handler=_unlock)
     status = acts.add_parser("status", help="where the mail is, and how far it is moved")
     add_json_option(status)
     status.set_defaults(handler=_status)
@@ -43,6 +53,12 @@ def add_commands(commands: Any) -> None:
     forget = acts.add_parser("forget-old", help="delete what is left at the old place")
     forget.add_argument("--yes", action="store_true", help="it is meant")
     forget.set_defaults(handler=_forget_old)
+
+
+def _add_encryption(parser: argparse.ArgumentParser) -> None:
+    ways = ("card", "stick", "typed")
+    parser.add_argument("--encrypt", choices=ways, default="", help="what opens it after a start")
+    parser.add_argument("--stick", default="", help="the device of the stick that gets the key")
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -75,6 +91,8 @@ def _wanted(arguments: argparse.Namespace) -> dict[str, Any]:
     """Which disk, and whether somebody who saw which it is wants it formatted. Raises Refused."""
     which = os.path.abspath(arguments.disk) if os.sep in arguments.disk else arguments.disk
     if not arguments.format:
+        if arguments.encrypt:
+            raise Refused("Only a disk that is formatted can be encrypted: say --format as well.")
         return {"which": which}
     found = ask(arguments.state, "disk_show", which=which)
     serial = found["serial"]
@@ -87,7 +105,25 @@ def _wanted(arguments: argparse.Namespace) -> dict[str, Any]:
             "All that is on this disk would be lost. If it is the right one, "
             "say it again with --yes."
         )
-    return {"which": which, "formats": True, "serial": serial}
+    told: dict[str, Any] = {"which": which, "formats": True, "serial": serial}
+    if arguments.encrypt:
+        told["lock"] = _lock(arguments)
+    return told
+
+
+def _lock(arguments: argparse.Namespace) -> dict[str, str]:
+    """How it is encrypted; the words are on paper before anything happens to the disk."""
+    words = ask(arguments.state, "disk_words")
+    print("Write these eight words down; they open the disk, and are shown only now:", flush=True)
+    print(f"\n    {words}\n", flush=True)
+    return {"way": arguments.encrypt, "words": words, "stick": arguments.stick}
+
+
+def _unlock(arguments: argparse.Namespace) -> None:
+    words = read_password() if arguments.password_stdin else getpass("The eight words: ")
+    which = os.path.abspath(arguments.disk) if os.sep in arguments.disk else arguments.disk
+    ask(arguments.state, "disk_unlock", words=words, which=which)
+    print("The disk is open. Mail goes on within seconds.")
 
 
 def _cancel(arguments: argparse.Namespace) -> None:
@@ -101,6 +137,7 @@ def _status(arguments: argparse.Namespace) -> None:
         print_json(told)
         return
     print(f"The mail is in {told['mail']}" + (f" on {told['disk']}." if told["disk"] else "."))
+    _tell_of_lock(ask(arguments.state, "disk_lock"))
     if told["is_moving"]:
         print(f"It is being moved to {told['to']}: {told['step']}, {_how_far(told)}.")
     if told.get("sentence"):
@@ -112,6 +149,11 @@ def _status(arguments: argparse.Namespace) -> None:
         print(f"... and {len(told['unread']) - _SHOWN:,} more; all of them: disk status --json")
     for each in told["old"]:
         print(f"An old copy is kept: {each}. When all is well: disk forget-old.")
+
+
+def _tell_of_lock(told: dict[str, Any]) -> None:
+    if told["says"]:
+        print(f"It is {told['says']}." + (" It is locked now." if told["is_locked"] else ""))
 
 
 def _tell_of_rebuilding(told: dict[str, Any]) -> None:

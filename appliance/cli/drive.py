@@ -52,4 +52,6 @@ def _standing(drive: dict[str, Any]) -> str:
     if drive["is_new"]:
         return "new: press the button to make it a backup drive"
     can = "can be pulled" if drive["can_be_pulled"] else "in use: eject it before you pull it"
+    if drive["holds_key"]:
+        return f"key stick of a disk, {can}"
     return f"backup drive {drive['target']}, {can}"

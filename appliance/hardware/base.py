@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -36,13 +36,17 @@ class Light:
     meaning: str = ""
 
 
+ENCRYPTED = "crypto_LUKS"  # as udev calls what is on the outside of an encrypted disk
+KEY_FILE = "pillarbox-key-"  # on a key stick; the first eight characters of the UUID follow
+
+
 @dataclass(frozen=True, slots=True)
 class Drive:
     """A file system on a disk or partition that is plugged in, or a disk without any."""
 
     path: Path  # the device; in simulation the folder or the image
     label: str = ""
-    uuid: str = ""  # of the file system; "" when there is none
+    uuid: str = ""  # of the file system, or of what encrypts it; "" when there is none
     file_system: str = ""  # ext4, exfat, vfat, ntfs; "" when there is none or it is unknown
     size_octets: int = 0
     model: str = ""
@@ -56,6 +60,15 @@ class Drive:
     def name(self) -> str:
         """For people: its label, else what it is."""
         return self.label or self.model or self.path.name
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """How a disk shall be encrypted."""
+
+    way: str  # how it is opened after a start: card, stick or typed
+    words: str = field(repr=False)  # eight, with blanks between; they always open it
+    stick: Drive | None = None  # that gets the key
 
 
 Listener = Callable[[], None]
@@ -101,8 +114,17 @@ class Mounter(Protocol):
     def mail_root(self, drive: Drive) -> Path:
         """Where `mount_mail` makes them reachable."""
 
-    def format(self, drive: Drive, label: str) -> str:
+    def format(self, drive: Drive, label: str, lock: Lock | None = None) -> str:
         """Make an ext4 file system on it, and lose all that was there; its UUID."""
+
+    def unlock(self, drive: Drive, words: str, *, keeps: bool) -> None:
+        """Open an encrypted disk with its words; `keeps`: the card opens it from now on."""
+
+    def way(self, drive: Drive) -> str:
+        """How an encrypted disk is opened after a start."""
+
+    def forget_keys(self, drive: Drive | None) -> None:
+        """Destroy all keys on the card, and all of one disk: nobody can read it then."""
 
 
 class Drives(Protocol):
@@ -118,7 +140,8 @@ class Drives(Protocol):
         """Have `changed` called, in any thread, when a drive has come or gone."""
 
     def mount(self, drive: Drive) -> Path:
-        """Make its files reachable; where. Raises Refused, Temporary with a sentence."""
+        """Make its files reachable; where. Raises Refused, Temporary with a sentence,
+        StorageLocked."""
 
     def unmount(self, drive: Drive) -> None:
         """Write everything and let go of it. Raises Refused, Temporary with a sentence."""
@@ -126,7 +149,7 @@ class Drives(Protocol):
     def mount_mail(self, drive: Drive) -> Path:
         """Make the files of the mail disk reachable at its place, mended if need be; where.
 
-        Raises Refused, Temporary with a sentence.
+        Raises Refused, Temporary with a sentence, StorageLocked.
         """
 
     def release_mail(self, uuid: str) -> None:
@@ -138,8 +161,28 @@ class Drives(Protocol):
     def mail_root(self, drive: Drive) -> Path:
         """Where `mount_mail` makes them reachable."""
 
-    def format(self, drive: Drive, label: str) -> Drive:
-        """Make an ext4 file system on it, and lose all that was there; what it is now.
+    def format(self, drive: Drive, label: str, lock: Lock | None = None) -> Drive:
+        """Make an ext4 file system on it, and lose all that was there; what it is now. With a
+        `lock` it is encrypted, and open.
+
+        Raises Refused, Temporary with a sentence.
+        """
+
+    def unlock(self, drive: Drive, words: str, *, keeps: bool) -> None:
+        """Open an encrypted disk with its words; `keeps`: where the card should have opened it, it
+        does from now on.
+
+        Raises Refused, Temporary with a sentence.
+        """
+
+    def way(self, drive: Drive) -> str:
+        """How an encrypted disk is opened after a start: card, stick or typed.
+
+        Raises Refused, Temporary with a sentence.
+        """
+
+    def forget_keys(self, drive: Drive | None) -> None:
+        """Destroy all keys on the card, and all of one disk: nobody can read it then.
 
         Raises Refused, Temporary with a sentence.
         """

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from appliance.errors import AlreadyExists, NotFound, Refused, StorageOffline
-from appliance.hardware.base import Drive, Listener
+from appliance.hardware import simulated_locks
+from appliance.hardware.base import ENCRYPTED, Drive, Listener, Lock
 
 
 class Images(Protocol):
@@ -45,9 +46,9 @@ class Images(Protocol):
 class SimulatedDrives:
     """What is plugged in is a folder or an image; what is unplugged is gone at once."""
 
-    def __init__(self, images: Images | None = None) -> None:
-        """`images`: None where nobody may mount any."""
-        self._images = images
+    def __init__(self, images: Images | None = None, keys: Path = Path("keys")) -> None:
+        """`images`: None where nobody may mount any; `keys`: where the card has those of disks."""
+        self._images, self._keys = images, keys
         self._lock = threading.Lock()
         self._drives: dict[Path, Drive] = {}
         self._listeners: list[Listener] = []
@@ -80,16 +81,24 @@ class SimulatedDrives:
 
     def mail_root(self, drive: Drive) -> Path:
         """Where `mount_mail` makes them reachable."""
+        if drive.file_system == ENCRYPTED:
+            return simulated_locks.place(drive.path)
         if drive.path.is_dir() or self._images is None:
             return drive.path
         return self._images.mail_root(drive)
 
-    def format(self, drive: Drive, label: str) -> Drive:
-        """Make an ext4 file system in an image. Raises Refused for a folder."""
-        if drive.path.is_dir() or self._images is None:
+    def format(self, drive: Drive, label: str, lock: Lock | None = None) -> Drive:
+        """Make an ext4 file system in an image, or a lock on an empty folder; Refused otherwise."""
+        if lock is not None:
+            if not drive.path.is_dir():
+                raise Refused("A simulated image cannot be encrypted; take an empty folder.")
+            uuid = simulated_locks.make(drive.path, lock, self._keys)
+            made = replace(drive, uuid=uuid, file_system=ENCRYPTED, mounted_at=None)
+        elif drive.path.is_dir() or self._images is None:
             raise Refused("A folder cannot be formatted; take an empty one.")
-        uuid = self._images.format(drive, label)
-        made = replace(drive, uuid=uuid, file_system="ext4", label=label, mounted_at=None)
+        else:
+            uuid = self._images.format(drive, label)
+            made = replace(drive, uuid=uuid, file_system="ext4", label=label, mounted_at=None)
         with self._lock:
             if drive.path in self._drives:
                 self._drives[drive.path] = made
@@ -99,6 +108,9 @@ class SimulatedDrives:
     def _mount(self, drive: Drive, *, is_mail: bool) -> Path:
         if not self.is_present(drive):
             raise StorageOffline(f"The drive {drive.name} is not plugged in.")
+        if drive.file_system == ENCRYPTED:
+            others = [each.path for each in self.drives() if each.file_system == "folder"]
+            return simulated_locks.opened(drive.path, self._keys, others)
         if drive.path.is_dir() or self._images is None:
             return drive.path
         at = self._images.mount_mail(drive) if is_mail else self._images.mount(drive)
@@ -111,6 +123,9 @@ class SimulatedDrives:
         """Write everything and let go of it."""
         if not self.is_present(drive):
             return
+        if drive.file_system == ENCRYPTED:
+            simulated_locks.shut(drive.path)
+            return
         if drive.path.is_dir() or self._images is None:
             os.sync()
             return
@@ -118,6 +133,18 @@ class SimulatedDrives:
         with self._lock:
             if drive.path in self._drives:
                 self._drives[drive.path] = replace(drive, mounted_at=None)
+
+    def unlock(self, drive: Drive, words: str, *, keeps: bool) -> None:
+        """Open a locked folder with its words."""
+        simulated_locks.unlock(drive.path, words, self._keys if keeps else None)
+
+    def way(self, drive: Drive) -> str:
+        """How a locked folder is opened after a start."""
+        return str((simulated_locks.told(drive.path) or {}).get("way", "typed"))
+
+    def forget_keys(self, drive: Drive | None) -> None:
+        """Destroy all keys on the card, and all of one disk."""
+        simulated_locks.forget(drive.path if drive is not None else None, self._keys)
 
     def is_present(self, drive: Drive) -> bool:
         """Whether it is still plugged in."""
@@ -137,6 +164,7 @@ class SimulatedDrives:
         """Plug in a folder or an image. Raises NotFound, AlreadyExists, Refused."""
         if not path.exists():
             raise NotFound(f"{path} does not exist.")
+        simulated_locks.shut(path)
         drive = _folder(path) if path.is_dir() else self._image(path)
         with self._lock:
             if path in self._drives:
@@ -153,6 +181,7 @@ class SimulatedDrives:
             drive = self._drives.pop(path, None) if path is not None else None
         if drive is None:
             raise NotFound("There is no such drive.")
+        simulated_locks.shut(drive.path)
         if self._images is not None and not drive.path.is_dir():
             self._images.pull(drive)
         self._tell()
@@ -180,14 +209,15 @@ class SimulatedDrives:
 def _folder(path: Path) -> Drive:
     room = os.statvfs(path)
     uuid = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    lock = simulated_locks.told(path)
     return Drive(
         path,
         path.name,
-        uuid=uuid,
-        file_system="folder",
+        uuid=uuid if lock is None else str(lock["uuid"]),
+        file_system="folder" if lock is None else ENCRYPTED,
         size_octets=room.f_blocks * room.f_frsize,
         model="simulated drive",
         serial=uuid[:8],
         is_read_only=not os.access(path, os.W_OK),
-        mounted_at=path,
+        mounted_at=path if lock is None else None,
     )

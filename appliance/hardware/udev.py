@@ -16,7 +16,8 @@ from typing import Any
 
 import pyudev
 
-from appliance.hardware.base import Drive, Listener, Mounter
+from appliance.hardware.base import ENCRYPTED, Drive, Listener, Lock, Mounter
+from appliance.hardware.mapped import mapping_of
 
 log = logging.getLogger("pillarbox.hardware")
 
@@ -73,10 +74,23 @@ class UdevDrives:
         """Where `mount_mail` makes them reachable."""
         return self._mounter.mail_root(drive)
 
-    def format(self, drive: Drive, label: str) -> Drive:
+    def format(self, drive: Drive, label: str, lock: Lock | None = None) -> Drive:
         """Make an ext4 file system on it; udev hears of it a little later."""
-        uuid = self._mounter.format(drive, label)
-        return replace(drive, uuid=uuid, label=label, file_system="ext4", mounted_at=None)
+        uuid = self._mounter.format(drive, label, lock)
+        kind = "ext4" if lock is None else ENCRYPTED
+        return replace(drive, uuid=uuid, label=label, file_system=kind, mounted_at=None)
+
+    def unlock(self, drive: Drive, words: str, *, keeps: bool) -> None:
+        """Open an encrypted disk with its words."""
+        self._mounter.unlock(drive, words, keeps=keeps)
+
+    def way(self, drive: Drive) -> str:
+        """How an encrypted disk is opened after a start."""
+        return self._mounter.way(drive)
+
+    def forget_keys(self, drive: Drive | None) -> None:
+        """Destroy all keys on the card, and all of one disk."""
+        self._mounter.forget_keys(drive)
 
     def is_present(self, drive: Drive) -> bool:
         """Whether the device is there; the node goes with the plug."""
@@ -114,7 +128,7 @@ def _drive(device: Any, size: int, system: set[str], mounted: dict[str, str]) ->
         return str(device.properties.get(name, "") or "")
 
     disk = device.parent if device.device_type == "partition" else device
-    at = mounted.get(device.device_node)
+    at = mounted.get(device.device_node) or mounted.get(mapping_of(device.sys_name))
     return Drive(
         Path(device.device_node),
         said("ID_FS_LABEL") or said("ID_FS_LABEL_ENC"),

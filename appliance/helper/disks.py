@@ -3,6 +3,7 @@
 Drives are mounted below one folder, each under the UUID of its file system, and never with device
 files, set-user-id bits or programs that can be started. File systems without owners (FAT, exFAT,
 NTFS) belong to the daemon's user. The kernel's driver is tried first, then the one in user space.
+A locked disk (`locks.py`) is named by the UUID outside; what is mounted is what it opens to.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from appliance.helper import locks
+from appliance.helper.locks import Lock
 from appliance.helper.run import Failed, make_folder, run
 
 DRIVES = Path("/run/pillarbox/drives")
@@ -82,8 +85,43 @@ def release_mail(uuid: str, target: Path = MAIL) -> None:
     pulled leaves a dead one.
     """
     source = mounts().get(str(target))
-    if source is not None and identify(source)[1] != uuid:
+    if source is None:
+        return
+    opened = next((each for each in locks.mappings() if each.node == source), None)
+    if opened is None and identify(source)[1] != uuid:
         let_go(target)
+    elif opened is not None and not (opened.is_alive and opened.uuid == uuid):
+        let_go(target)
+        close(opened.uuid)
+
+
+def close(uuid: str) -> None:
+    """Close a locked disk that is mounted nowhere any more, whether it is plugged in or not."""
+    in_use = set(mounts().values())
+    for each in locks.mappings():
+        if each.uuid == uuid and each.node not in in_use:
+            locks.let_go(each)
+
+
+def unlock(device: str, uuid: str, words: str, *, keeps: bool) -> None:
+    """Open a locked disk with its words; it is mounted afterwards. Raises Failed."""
+    node, kind = _located(device, uuid)
+    if kind != locks.KIND:
+        raise Failed("This disk is not locked.")
+    locks.unlock(node, uuid, words, keeps=keeps)
+
+
+def forget_locks(device: str, uuid: str) -> None:
+    """Destroy the keys on the card and, where a device is named, all of that disk."""
+    node, kind = _located(device, uuid) if device else ("", locks.KIND)
+    if kind != locks.KIND:
+        raise Failed("This disk is not locked.")
+    locks.forget(node)
+
+
+def way_of(device: str, uuid: str) -> str:
+    """In which way a locked disk is opened."""
+    return locks.way_of(_located(device, uuid)[0])
 
 
 def mail_options(kind: str) -> str:
@@ -123,6 +161,20 @@ def has_stopped(target: Path) -> bool:
 
 
 def _checked(device: str, uuid: str) -> tuple[str, str]:
+    """Node and kind of what is to be mounted; a locked disk is opened for that. Raises Locked."""
+    node, kind = _located(device, uuid)
+    if kind != locks.KIND:
+        return node, kind
+    inside = locks.opened(node, uuid, _drives_there())
+    return inside, identify(inside)[0]
+
+
+def _drives_there() -> list[Path]:
+    """Where drives are mounted; one may be the stick with a key."""
+    return [Path(each) for each in mounts() if Path(each).parent == DRIVES]
+
+
+def _located(device: str, uuid: str) -> tuple[str, str]:
     """Node and kind of a device that holds this file system."""
     node = _block_device(device)
     kind, found = identify(node)
@@ -201,21 +253,42 @@ def pull(target: Path) -> None:
         run(["umount", "-l", str(target)])
 
 
-def format_ext4(device: str, serial: str, label: str) -> str:
-    """Make an ext4 file system; its UUID. Everything on it is lost."""
+def format_ext4(device: str, serial: str, label: str, lock: Lock | None = None) -> str:
+    """Make an ext4 file system, in a locked disk if that is wanted; the UUID of what is outside.
+
+    Everything on it is lost.
+    """
     node = _block_device(device)
     if not _LABEL.match(label):
         raise Failed("A label has at most 16 letters, digits, - or _.")
     in_use = set(mounts().values())
-    if node in _of_the_system() | in_use | {_whole_disk(each) for each in in_use}:
+    if node in _of_the_system() | in_use | {below for each in in_use for below in _below(each)}:
         raise Failed("This disk is in use.")
     if serial != serial_of(node):
         raise Failed("This is another disk than was meant.")
-    uuid = make_ext4(node, label)
+    for each in locks.mappings():
+        if node in _below(each.node):
+            locks.let_go(each)
+    if lock is None:
+        uuid = make_ext4(node, label)
+    else:
+        uuid = locks.make(node, label, lock)
+        make_ext4(locks.opened(node, uuid, ()), label)
     # udev misses what is written while it looks at the disk, and would not know the file system
     with contextlib.suppress(Failed):
         run(["udevadm", "trigger", "--action=change", "--settle", node])
     return uuid
+
+
+def stick_at(uuid: str, device: str) -> Path:
+    """Where the stick with this file system is mounted; it is none of the disk to be locked."""
+    place = DRIVES / checked_uuid(uuid)
+    source = mounts().get(str(place))
+    if source is None:
+        raise Failed("The stick for the key is not plugged in.")
+    if _whole_disk(source) == _whole_disk(_block_device(device)):
+        raise Failed("The key cannot lie on the disk that it opens.")
+    return place
 
 
 def make_ext4(source: str, label: str) -> str:
@@ -233,8 +306,7 @@ def attached(image: str) -> tuple[str, ...]:
 
 def identify(source: str) -> tuple[str, str]:
     """Kind and UUID of the file system on a device or in an image; empty where there is none."""
-    told = run(["blkid", "-p", "-o", "export", source], accept=(0, 2))
-    found = dict(line.partition("=")[::2] for line in told.splitlines())
+    found = locks.probe(source)
     return found.get("TYPE", ""), found.get("UUID", "")
 
 
@@ -276,7 +348,15 @@ def _of_the_system() -> set[str]:
     mounted = mounts()
     needed = {mounted.get(place, "") for place in ("/", "/boot", "/boot/firmware", "/usr", "/var")}
     needed.discard("")
-    return needed | {_whole_disk(each) for each in needed}
+    return needed | {below for each in needed for below in _below(each)}
+
+
+def _below(node: str) -> set[str]:
+    """The devices that one lies on: its disk, and those below a mapping."""
+    found = {_whole_disk(node)}
+    for each in Path(f"/sys/class/block/{Path(node).name}/slaves").glob("*"):
+        found |= {f"/dev/{each.name}"} | _below(f"/dev/{each.name}")
+    return found
 
 
 def _whole_disk(node: str) -> str:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from appliance.helper import card, disks, firewall, iwd, network, systems
+from appliance.helper.locks import Lock, Locked
 from appliance.helper.network import Plan
 from appliance.helper.requests import (
     LONGEST_LINE,
     BadRequest,
     ChangeSystem,
+    ForgetLocks,
     Format,
     InstallUpdate,
     JoinWifi,
@@ -26,6 +28,7 @@ from appliance.helper.requests import (
     KeepSystem,
     LeaveWifi,
     LetIn,
+    LookAtLock,
     LookAtUpdate,
     Mount,
     MountMail,
@@ -40,6 +43,7 @@ from appliance.helper.requests import (
     TryNetwork,
     UndoNetwork,
     UndoSystem,
+    Unlock,
     Unmount,
     WifiStatus,
     from_line,
@@ -60,9 +64,10 @@ def perform(request: Request) -> dict[str, Any]:
             return {}
         case Unmount(uuid):
             disks.unmount(disks.DRIVES / disks.checked_uuid(uuid))
+            disks.close(uuid)
             return {}
-        case Format(device, serial, label):
-            return {"uuid": disks.format_ext4(device, serial, label)}
+        case Format() | Unlock() | LookAtLock() | ForgetLocks():
+            return _lock(request)
         case Smart(device):
             return disks.smart(device)
         case PowerOff() | Restart():
@@ -75,6 +80,21 @@ def perform(request: Request) -> dict[str, Any]:
             return _wifi(request)
         case _:
             return _system(request)
+
+
+def _lock(request: Format | Unlock | LookAtLock | ForgetLocks) -> dict[str, Any]:
+    match request:
+        case Format(device, serial, label, way, words, stick):
+            place = disks.stick_at(stick, device) if stick else None
+            lock = Lock(way, words, place) if way else None
+            return {"uuid": disks.format_ext4(device, serial, label, lock)}
+        case LookAtLock(device, uuid):
+            return {"way": disks.way_of(device, uuid)}
+        case Unlock(device, uuid, words, keeps):
+            disks.unlock(device, uuid, words, keeps=keeps == "yes")
+        case ForgetLocks(device, uuid):
+            disks.forget_locks(device, uuid)
+    return {}
 
 
 def _network(request: TryNetwork | KeepNetwork | UndoNetwork | LetIn) -> None:
@@ -141,6 +161,8 @@ def answer(line: bytes) -> dict[str, Any]:
     """What is said to a line."""
     try:
         return {"ok": perform(from_line(line))}
+    except Locked as error:
+        return {"ok": {"locked": error.way}}
     except (BadRequest, Failed) as error:
         return {"error": str(error)}
     except OSError as error:

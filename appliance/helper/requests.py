@@ -21,7 +21,8 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Make the files of a drive reachable for the daemon; answers {"path": ...}."""
+    """Make the files of a drive reachable for the daemon; answers {"path": ...}, or where no key of
+    a locked disk is there {"locked": the way in which it is opened}."""
 
     name: ClassVar = "mount"
     device: str
@@ -38,7 +39,7 @@ class Unmount:
 
 @dataclass(frozen=True, slots=True)
 class MountMail:
-    """Mount the mail disk at its place; answers {"path": ...}."""
+    """Mount the mail disk at its place; answers as `Mount` does."""
 
     name: ClassVar = "mount-mail"
     device: str
@@ -57,13 +58,47 @@ class ReleaseMail:
 class Format:
     """Make an ext4 file system on a whole disk or partition: all that is on it is lost.
 
-    Answers {"uuid": ...}. `serial` must be that of the disk: it was shown to who said yes.
+    Answers {"uuid": ...}. `serial` must be that of the disk: it was shown to who said yes. With a
+    `way` (locks.py) the disk is locked, and its own UUID is answered.
     """
 
     name: ClassVar = "format"
     device: str
     serial: str
     label: str
+    way: str = ""
+    words: str = field(default="", repr=False)
+    stick: str = ""  # the UUID of the mounted stick that gets the key
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """Open a locked disk with its words; `keeps`: "yes" where the card shall open it then."""
+
+    name: ClassVar = "unlock"
+    device: str
+    uuid: str
+    words: str = field(repr=False)
+    keeps: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtLock:
+    """In which way a locked disk is opened; answers {"way": ...}."""
+
+    name: ClassVar = "look-at-lock"
+    device: str
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetLocks:
+    """Destroy all keys of disks that are on the card and, unless `device` is empty, all keys of
+    that disk: nobody can read it then."""
+
+    name: ClassVar = "forget-locks"
+    device: str
+    uuid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +243,8 @@ class UndoSystem:
 
 
 Request = (
-    Mount | Unmount | MountMail | ReleaseMail | Format | Smart | PowerOff | Restart
+    Mount | Unmount | MountMail | ReleaseMail | Format | Unlock | LookAtLock | ForgetLocks
+    | Smart | PowerOff | Restart
     | TryNetwork | KeepNetwork | UndoNetwork | LetIn
     | WifiStatus | ScanWifi | JoinWifi | LeaveWifi
     | ReadSetupFile

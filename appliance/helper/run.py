@@ -15,15 +15,23 @@ class Failed(Exception):
     """It cannot be done; one plain sentence."""
 
 
-def run(command: Sequence[str], *, accept: Sequence[int] = (0,), seconds: float = SECONDS) -> str:
-    """What a program prints. Raises Failed when it is missing, too slow or not content."""
+def run(
+    command: Sequence[str],
+    *,
+    accept: Sequence[int] = (0,),
+    seconds: float = SECONDS,
+    given: bytes = b"",
+) -> str:
+    """What a program prints. Raises Failed when it is missing, too slow or not content.
+
+    `given`: what it reads from its standard input; secrets go this way, because everybody on the
+    machine can read a command line.
+    """
     try:
         done = subprocess.run(  # noqa: S603 - the list of commands is ours
             list(command),
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
-            text=True,
-            errors="replace",
             timeout=seconds,
             check=False,
             env=_ENVIRONMENT,
@@ -32,10 +40,12 @@ def run(command: Sequence[str], *, accept: Sequence[int] = (0,), seconds: float 
         raise Failed(f"The program {command[0]} is not installed.") from None
     except subprocess.TimeoutExpired:
         raise Failed(f"The program {command[0]} did not end in time.") from None
+    told = done.stdout.decode("utf-8", "replace")
     if done.returncode not in accept:
-        words = " ".join((done.stderr or done.stdout).split())[-300:]
+        complaint = done.stderr.decode("utf-8", "replace")
+        words = " ".join((complaint or told).split())[-300:]
         raise Failed(f"{command[0]}: {words or f'it ended with {done.returncode}'}")
-    return done.stdout
+    return told
 
 
 def make_folder(path: Path) -> None:

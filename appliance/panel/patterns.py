@@ -48,7 +48,7 @@ TABLE: dict[Led, tuple[Light, ...]] = {
 }
 """What a lamp can show, for the card."""
 
-DISK_CONDITIONS = frozenset(("mail-disk",))
+DISK_CONDITIONS = frozenset(("mail-disk", "mail-disk-locked"))
 _OF = {Severity.WORKING: WORKING, Severity.ATTENTION: ATTENTION, Severity.FAULT: FAULT}
 
 

@@ -156,7 +156,7 @@ class Store:
         try:
             yield from in_thread(self._guard.check)
         except StorageOffline:
-            self._go_offline()
+            self.go_offline()
             return
         yield from self._each("tick")
 
@@ -237,7 +237,8 @@ class Store:
         files.truncate(self._lock, 0, path)
         files.write(self._lock, b"%d\n" % os.getpid(), path)
 
-    def _go_offline(self) -> None:
+    def go_offline(self) -> None:
+        """The disk is gone: whoever has a mailbox open is told, and it is waited for."""
         self._guard.online = False
         for home in self._homes.values():
             home.end()

@@ -19,7 +19,9 @@ _OF = {
     "clock": ("clock", "time"),
 }
 """Which conditions belong to which line, by how their keys begin or what is in them."""
-_MENDED_UNDER_DISKS = frozenset(("mail-disk", "disk-rebuild", "disk-rebuild-failed"))
+_MENDED_UNDER_DISKS = frozenset(
+    ("mail-disk", "mail-disk-locked", "disk-rebuild", "disk-rebuild-failed")
+)
 _PAGES = {"settings": "/settings"}
 """Where the others are mended, when not under "Health"."""
 
@@ -55,7 +57,7 @@ def lines(
 
 
 def _mail(conditions: list[Mapping[str, Any]], status: Mapping[str, Any]) -> Line:
-    if any(each["key"] == "mail-disk" for each in status["conditions"]):
+    if any(each["key"] in {"mail-disk", "mail-disk-locked"} for each in status["conditions"]):
         sentence = N_("No mail is taken or read until the mail disk is there.")
         return Line(N_("Mail"), FAULT, sentence, "", "/queue")
     sentence = N_("Mail flows; nothing is waiting.")
@@ -65,9 +67,11 @@ def _mail(conditions: list[Mapping[str, Any]], status: Mapping[str, Any]) -> Lin
 
 
 def _disk(conditions: list[Mapping[str, Any]]) -> Line:
-    """Where it is missing, the way leads to where the mail comes back from a backup."""
+    """Where it is missing, the way leads to where the mail comes back from a backup; where it is
+    locked, to where its words are typed."""
     is_away = any(each["key"] in _MENDED_UNDER_DISKS for each in conditions)
-    path = "/disks" if is_away else "/health"
+    is_locked = any(each["key"] == "mail-disk-locked" for each in conditions)
+    path = "/disks#unlock" if is_locked else "/disks" if is_away else "/health"
     return _line(N_("Mail disk"), conditions, N_("The mail disk is well."), path)
 
 

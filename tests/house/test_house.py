@@ -62,6 +62,7 @@ FLOORS = {
             "requests",
             "parts",
             "maildisk",
+            "locking",
             "mailplace",
             "choosing",
             "moving",
@@ -96,6 +97,8 @@ FLOORS = {
             "simulating",
             "networking",
             "wireless",
+            "chores",
+            "certifying",
             "lanpage",
             "control",
             "migrating",
@@ -133,7 +136,7 @@ ADDRESS_OF_LIBRARY = {
 # Where somebody waits: aiosmtpd's commands are coroutines, so smtp/ has more such files, and
 # whoever asks the DNS or another server waits by trade.
 MAY_BE_ASYNC = re.compile(
-    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|resetting|byfile|sticks|simulating|backuping|daykeeping|tidying|supporting|panel|watch|daemon|starting|doors|outside|intake|publishing|sending|replying|reporting|maildisk|moving|rebuilding|switching|adapting|sampling|requests|control|threads|postroom|networking|wireless|backupjob|parting|migrating|updating|offering"
+    r"/(server|runner|recorder|job|front|safekeeping|caring|letters|recovery|resetting|byfile|sticks|simulating|backuping|daykeeping|tidying|supporting|panel|watch|daemon|starting|doors|outside|intake|publishing|sending|replying|reporting|maildisk|moving|rebuilding|switching|adapting|sampling|requests|control|threads|postroom|networking|wireless|backupjob|parting|migrating|updating|offering|locking|chores|certifying"
     r"|net/connection|net/proxy|net/resolver|net/systemd|queue/carriers"
     r"|smtp/login|smtp/message|smtp/examining|smtp/context"
     r"|net/blocklists|zone/checking"
@@ -267,7 +270,7 @@ def test_only_files_py_changes_the_disk():
 def test_what_runs_as_root_imports_only_the_standard_library_and_itself():
     of_root = [
         PACKAGE / "helper" / f"{name}.py"
-        for name in ("perform", "disks", "run", "requests", "bundle", "switch", "systems")
+        for name in ("perform", "disks", "locks", "run", "requests", "bundle", "switch", "systems")
     ]
     wrong = [
         f"{name_of(path)} imports {module}"

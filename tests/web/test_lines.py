@@ -22,3 +22,11 @@ def test_what_is_wrong_leads_to_where_it_is_mended():
         for key in ("settings", "memory")
     }  # fmt: skip
     assert found == {"settings": "/settings", "memory": "/health"}
+
+
+def test_a_locked_mail_disk_leads_to_where_its_words_are_typed():
+    said = {"key": "mail-disk-locked", "severity": "fault", "sentence": "Locked.", "remedy": ""}
+    found = lines({"queued": 0, "conditions": [said]}, [], {"is_busy": False}, 0.0)
+    assert {(each.title, each.path) for each in found if each.state == "fault"} == {
+        ("Mail", "/queue"), ("Mail disk", "/disks#unlock"),
+    }  # fmt: skip

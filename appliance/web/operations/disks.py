@@ -1,7 +1,9 @@
-"""The mail disk: which disks there are, moving the mail to another, what is left of the old one."""
+"""The mail disk: which disks there are, moving the mail to another, what is left of the old one;
+and encrypted ones."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from appliance.web.desk import Desk
@@ -13,6 +15,18 @@ from appliance.web.roles import Role, Visitor
 
 DISK = Field("disk", N_("Disk"))
 SERIAL = Field("serial", N_("Serial number"), required=False)
+WAY = Field(
+    "way", N_("What opens it after a start"), Kind.CHOICE,
+    choices=(("card", N_("the card of the box")), ("stick", N_("a key stick")),
+             ("typed", N_("somebody who types the words"))),
+)  # fmt: skip
+STICK = Field("stick", N_("Key stick"), required=False)
+WORDS = Field(
+    "words", N_("The eight words"), is_private=True,
+    help=N_("From the paper, with blanks between them; four letters of each are enough."),
+)  # fmt: skip
+OTHER = Field("disk", N_("Disk"), required=False, help=N_("Empty: the mail disk."))
+_OPENING_SECONDS, _LOOK_SECONDS = 20.0, 0.5
 ERASES = Field("erases", N_("Erase the disk first"), Kind.SWITCH, required=False)
 
 
@@ -36,6 +50,35 @@ async def use(desk: Desk, _visitor: Visitor, values: Values) -> None:
 async def erase(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Erase a disk and move the mail there; the serial number says which disk was seen."""
     await desk.ask("disk_use", which=values["disk"], formats=True, serial=values["serial"])
+
+
+async def words(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
+    """Eight new words for a disk that is encrypted within the hour; told only now."""
+    return {"words": (await desk.ask("disk_words")).split()}
+
+
+async def encrypt(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """Erase a disk, encrypt it and move the mail there; the words say that somebody has them."""
+    lock = {each: values[each] for each in ("way", "words", "stick")}
+    await desk.ask(
+        "disk_use", which=values["disk"], formats=True, serial=values["serial"], lock=lock
+    )
+
+
+async def unlock(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """Open an encrypted disk with its words, and wait for the mail disk's mail, but not for long:
+    a large disk may have to be looked over."""
+    await desk.ask("disk_unlock", words=values["words"], which=values["disk"])
+    for _ in range(int(_OPENING_SECONDS / _LOOK_SECONDS)):
+        if values["disk"] or not (await desk.ask("disk_lock"))["is_locked"]:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def lock_state(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any]:
+    """Whether the mail disk is encrypted, what opens it, and whether it is locked now."""
+    found: dict[str, Any] = await desk.ask("disk_lock")
+    return found
 
 
 async def stop(desk: Desk, _visitor: Visitor, _values: Values) -> None:
@@ -77,6 +120,15 @@ OPERATIONS = (
     Operation("disk_erase", "POST", "/disks/erase", _OWNER, _BOX,
               N_("Erase a disk and move the mail there"), erase, (DISK, SERIAL),
               needs_button=True),
+    Operation("disk_words", "POST", "/disks/words", _OWNER, _BOX,
+              N_("Make words for an encrypted disk"), words),
+    Operation("disk_encrypt", "POST", "/disks/encrypt", _OWNER, _BOX,
+              N_("Erase a disk, encrypt it and move the mail there"), encrypt,
+              (DISK, SERIAL, WAY, STICK, WORDS), needs_button=True),
+    Operation("disk_unlock", "POST", "/disks/unlock", _OWNER, _BOX,
+              N_("Open an encrypted disk with its words"), unlock, (OTHER, WORDS)),
+    Operation("disk_lock", "GET", "/disks/lock", Role.HELPER, _READ,
+              N_("Whether the mail disk is encrypted"), lock_state),
     Operation("disk_stop", "POST", "/disks/stop", _OWNER, _BOX, N_("Stop the move"), stop),
     Operation("disk_forget_old", "POST", "/disks/forget-old", _OWNER, _BOX,
               N_("Delete the old copy"), forget_old, needs_button=True),

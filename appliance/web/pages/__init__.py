@@ -48,7 +48,7 @@ PAGES: tuple[Page, ...] = (
     backups.PAGE,
     *restore.PAGES,
     *export.PAGES,
-    disks.PAGE,
+    *disks.PAGES,
     network.PAGE,
     updates.PAGE,
     health.PAGE,

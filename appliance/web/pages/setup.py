@@ -150,7 +150,8 @@ def _steps(here: str, noted: dict[str, str]) -> dict[str, Any]:
 
 
 async def _disk(_request: Request, desk: Desk, _visitor: Visitor) -> dict[str, Any]:
-    return {"disks": await desk.ask("disk_list"), "state": await desk.ask("disk_status")}
+    told = {"disks": "disk_list", "state": "disk_status", "lock": "disk_lock"}
+    return {name: await desk.ask(act) for name, act in told.items()}
 
 
 async def _mail(request: Request, desk: Desk, visitor: Visitor) -> dict[str, Any]:
@@ -201,10 +202,10 @@ _TOLD = {
 }  # fmt: skip
 PAGE = Page(
     "/setup/{step}", show, Role.OWNER,
-    does=("setup_step", "disk_use", "disk_erase", "disk_stop", "mailbox_add", "domain_add",
-          "domain_remove", "source_add", "source_remove", "source_visit", "relay_add", "relay_try",
-          "relay_remove", "relay_usual", "account_add", "account_remove", "sheet_prove",
-          "backup_adopt", "backup_now", "mail_test"),
+    does=("setup_step", "disk_use", "disk_erase", "disk_stop", "disk_unlock", "mailbox_add",
+          "domain_add", "domain_remove", "source_add", "source_remove", "source_visit",
+          "relay_add", "relay_try", "relay_remove", "relay_usual", "account_add",
+          "account_remove", "sheet_prove", "backup_adopt", "backup_now", "mail_test"),
     leads={"mail_test": lambda result: f"/setup/test?{urlencode({'sent': result['message_id']})}"},
 )  # fmt: skip
 
