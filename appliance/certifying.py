@@ -1,4 +1,4 @@
-"""The server's certificate is made anew when it is time, or when the box has another address. Roof."""
+"""The certificate is made anew when it is time, or when the box has another address. Roof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work that goes on as long as the box runs: begun again when it fails; what nobody waited for. Roof."""
+"""Work that goes on as long as the box runs, begun again when it fails. Part of the roof."""
 
 from __future__ import annotations
 
