@@ -49,7 +49,8 @@ def states(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             machine.wait_for_agent()
             wait_until_it_serves(machine)
             machine.run(
-                f"{PILLARBOX} domain add office.test; {PILLARBOX} domain dkim office.test rotate"
+                f"{PILLARBOX} domain add office.test; {PILLARBOX} domain dkim office.test rotate",
+                seconds=600,
             )
             machine.run(f"{PILLARBOX} backup key show >/run/sheet; sync")  # made when it is needed
         with state_of(disk, place) as root:
