@@ -16,23 +16,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from appliance import (
-    __version__,
-    backuping,
-    backupjob,
-    certifying,
-    intake,
-    lastgood,
-    resetting,
-    safekeeping,
-    sticks,
-)
+from appliance import __version__, lastgood
 from appliance.accounts.directory import Directory
-from appliance.adapting import Adapting
-from appliance.caring import Caring
 from appliance.chores import log_stray, supervised
 from appliance.control import Act, ControlServer
-from appliance.daykeeping import DayKeeping
+from appliance.copies import backuping, backupjob, safekeeping
+from appliance.copies.daykeeping import DayKeeping
+from appliance.copies.safekeeping import Safekeeping
+from appliance.disk.locking import Locking
+from appliance.disk.maildisk import MailDisk, keeps_nothing
+from appliance.disk.moving import Moving
+from appliance.disk.rebuilding import Rebuilding
+from appliance.disk.switching import Around
 from appliance.doors import Doors
 from appliance.errors import PillarboxError, Refused
 from appliance.hardware.base import Led
@@ -40,32 +35,30 @@ from appliance.helper import client
 from appliance.helper.requests import PowerOff
 from appliance.lanpage import LanPage
 from appliance.lastgood import Loaded
-from appliance.letters import Letters
-from appliance.locking import Locking
-from appliance.maildisk import MailDisk, keeps_nothing
-from appliance.migrating import Migrating
-from appliance.moving import Moving
 from appliance.net import systemd
-from appliance.networking import networking_of
+from appliance.office import intake
+from appliance.office.letters import Letters
+from appliance.office.migrating import Migrating
+from appliance.office.parting import Leavers
+from appliance.office.replying import Replying
+from appliance.office.tidying import Tidying
 from appliance.panel import patterns
 from appliance.panel.gestures import Gesture
 from appliance.panel.panel import Panel
-from appliance.parting import Leavers
 from appliance.parts import NOTHING_KEPT, Parts
-from appliance.rebuilding import Rebuilding
-from appliance.replying import Replying
 from appliance.requests import Requests
-from appliance.resetting import Resetting
-from appliance.safekeeping import Safekeeping
-from appliance.sampling import Sampling
 from appliance.simulating import Simulating
-from appliance.supporting import Supporting
-from appliance.switching import Around
-from appliance.tidying import Tidying
 from appliance.updates.systems import CardSystems, PaperSystems, Systems
-from appliance.updating import Around as AroundUpdates
-from appliance.updating import Updating
-from appliance.wireless import wireless_of
+from appliance.upkeep import certifying, resetting, sticks
+from appliance.upkeep.adapting import Adapting
+from appliance.upkeep.caring import Caring
+from appliance.upkeep.networking import networking_of
+from appliance.upkeep.resetting import Resetting
+from appliance.upkeep.sampling import Sampling
+from appliance.upkeep.supporting import Supporting
+from appliance.upkeep.updating import Around as AroundUpdates
+from appliance.upkeep.updating import Updating
+from appliance.upkeep.wireless import wireless_of
 
 log = logging.getLogger("pillarbox")
 

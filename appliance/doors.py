@@ -1,4 +1,4 @@
-"""All ports: which door stands behind each, and how they open and close. Part of the roof."""
+"""All ports: which door stands behind each, and how they open and close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The front of the box as the settings say: lamps, button, drives. Part of the roof."""
+"""The front of the box as the settings say: lamps, button, drives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance import mounting
+from appliance.drives import mounting
 from appliance.errors import Refused
 from appliance.hardware.base import Board, Color, Drives, Led
 from appliance.hardware.gpio import GpioBoard, LampsOnly, Pins

@@ -1,4 +1,4 @@
-"""The LAN page as a part of the box: its desk, and its ports for the doors. Part of the roof."""
+"""The LAN page as a part of the box: its desk, and its ports for the doors."""
 
 from __future__ import annotations
 

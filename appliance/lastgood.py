@@ -7,7 +7,7 @@ a line. In force is then the first that can be used of
     the history             the newest state that somebody saved on the page
     what is left            each line of the file that can be used; the others as delivered
 
-The file itself stays as it was found, and its text is taken up in the history. Part of the roof.
+The file itself stays as it was found, and its text is taken up in the history.
 Blocks.
 """
 

@@ -1,4 +1,4 @@
-"""All parts of one appliance, built from the settings and wired. Part of the roof."""
+"""All parts of one appliance, built from the settings and wired."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from appliance import files, outside, postroom
+from appliance import files
 from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.login import Attempt, Gate
 from appliance.clock import Clock, SystemClock
@@ -17,16 +17,17 @@ from appliance.delivery.mda import Mda
 from appliance.devices import service
 from appliance.devices.arrivals import Arrivals
 from appliance.devices.service import Services
+from appliance.drives.mailplace import MailPlace
 from appliance.front import Front
 from appliance.hardware import vitals
-from appliance.mailplace import MailPlace
 from appliance.net import certificates, tls
-from appliance.outside import Outside
+from appliance.post import outside, postroom
+from appliance.post.outside import Outside
+from appliance.post.reporting import Means, Reporting
+from appliance.post.sending import Sending
 from appliance.queue.envelope import Entry, Recipient
 from appliance.queue.queue import Queue
 from appliance.queue.runner import Runner
-from appliance.reporting import Means, Reporting
-from appliance.sending import Sending
 from appliance.settings import Settings
 from appliance.speech.voice import Voice
 from appliance.store.store import Store

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from appliance import lastgood, mailplace
+from appliance import lastgood
 from appliance.accounts.database import DATABASE, AccountsDatabase
 from appliance.backup import key, newbox, sheet, target
 from appliance.backup.engine import Engine
@@ -26,6 +26,7 @@ from appliance.backup.source import find_version, foreign_source
 from appliance.clock import Clock
 from appliance.control import ControlServer
 from appliance.doors import sockets
+from appliance.drives import mailplace
 from appliance.errors import NotFound, PillarboxError, Refused
 from appliance.front import Front
 from appliance.hardware.base import ENCRYPTED, Board, Drive, Led

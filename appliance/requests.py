@@ -8,13 +8,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from appliance import __version__, outside
+from appliance import __version__
 from appliance.accounts.directory import Directory
 from appliance.errors import NotFound
 from appliance.fetch.collector import Collector
 from appliance.hardware import vitals
 from appliance.log import RING
 from appliance.parts import Parts
+from appliance.post import outside
 from appliance.queue import listing
 from appliance.queue.dsn import Outcome
 from appliance.relay.letter import Result

@@ -14,21 +14,22 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from appliance import __version__, files, front, lastgood, recovery, resetting
-from appliance.adapting import go_by_zone
+from appliance import __version__, files, front, lastgood, recovery
 from appliance.backup.newbox import Place
 from appliance.clock import SystemClock
 from appliance.daemon import Daemon
+from appliance.drives.mailplace import MailPlace
 from appliance.errors import Refused
 from appliance.front import Front
 from appliance.hardware.simulated import SimulatedBoard
 from appliance.lastgood import Loaded
 from appliance.log import KEPT, RING
-from appliance.mailplace import MailPlace
 from appliance.net import systemd
 from appliance.parts import NOTHING_KEPT, Options, build
 from appliance.recovery import Recovery
 from appliance.updates import restorepoint
+from appliance.upkeep import resetting
+from appliance.upkeep.adapting import go_by_zone
 
 log = logging.getLogger("pillarbox")
 

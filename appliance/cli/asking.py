@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from appliance import control, files, lastgood, mailplace
+from appliance import control, files, lastgood
 from appliance.accounts.database import AccountsDatabase
+from appliance.drives import mailplace
 from appliance.errors import Refused
 from appliance.speech.voice import Voice
 from appliance.web import people

@@ -25,12 +25,12 @@ from appliance.backup.newbox import Place
 from appliance.backup.pace import Pace
 from appliance.backup.process import Progress, Watch
 from appliance.backup.source import find_version, foreign_source
-from appliance.backupjob import open_job, target_of
 from appliance.cli.asking import ask, mail_directory, open_database
 from appliance.cli.backup_targets import absolute, add_key, add_targets, opened_job
 from appliance.cli.drive import make_ready
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.clock import SystemClock
+from appliance.copies.backupjob import open_job, target_of
 from appliance.errors import NotFound, Refused, StorageOffline
 from appliance.store.store import Store
 from appliance.threads import run_here

@@ -14,10 +14,10 @@ from appliance.backup import address, coverage, damage, key, sheet
 from appliance.backup.coverage import Coverage
 from appliance.backup.history import SHEET_PROVEN, Target
 from appliance.backup.job import Job
-from appliance.backupjob import open_job, target_of
 from appliance.cli.asking import office_voice, open_database
 from appliance.cli.drive import make_ready
 from appliance.cli.output import add_json_option, moment, print_json, print_table
+from appliance.copies.backupjob import open_job, target_of
 from appliance.errors import Refused
 
 

@@ -7,13 +7,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from appliance import control, lastgood, log, resetting
+from appliance import control, lastgood, log
 from appliance.cli.asking import ask, mail_directory
 from appliance.cli.output import add_json_option, moment, print_json, print_table, size
 from appliance.errors import Refused
 from appliance.parts import Options
 from appliance.starting import HOLD, RECOVER, serve
 from appliance.store import check
+from appliance.upkeep import resetting
 
 
 def add_commands(commands: Any) -> None:

@@ -8,12 +8,13 @@ import sys
 import time
 from typing import Any
 
-from appliance import control, lastgood, mailplace
+from appliance import control, lastgood
 from appliance.accounts import passwords
 from appliance.accounts.addresses import canonical
 from appliance.accounts.registry import Registry
 from appliance.cli.asking import open_database
 from appliance.cli.output import print_table
+from appliance.drives import mailplace
 from appliance.errors import NotFound, Refused
 from appliance.store import names, takeout
 from appliance.store.holding import HELD

@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 from appliance import control
-from appliance.adapting import LATER
 from appliance.cli.asking import ask, open_database
 from appliance.cli.output import add_json_option, moment, print_json, print_table
 from appliance.errors import NotFound, Refused
 from appliance.settings import Settings
+from appliance.upkeep.adapting import LATER
 from appliance.web import settings_checks, settings_file, settings_history
 from appliance.web.settings_words import ELSEWHERE, WRITE_ONLY
 

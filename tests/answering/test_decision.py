@@ -16,7 +16,7 @@ from appliance.answering.decision import (
     sender_key,
 )
 from appliance.errors import Refused
-from appliance.replying import is_own
+from appliance.office.replying import is_own
 
 TO_ANNA = b"From: eve@example.net\r\nTo: anna@office.test\r\n"
 NOW = 1_795_000_000.0

@@ -15,8 +15,8 @@ from appliance.backup import view
 from appliance.backup.history import Target
 from appliance.backup.job import Outcome
 from appliance.backup.process import Watch
-from appliance.backupjob import open_job
 from appliance.clock import SetClock
+from appliance.copies.backupjob import open_job
 from appliance.net import certificates
 from appliance.store.store import Store
 from appliance.threads import flushed, run_here

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance.backup import view
-from appliance.backuping import BackupRequests, Means
+from appliance.copies.backuping import BackupRequests, Means
 from appliance.errors import NotFound, Refused, StorageOffline
 from appliance.store.flags import DELETED
 from appliance.threads import Threads, run_here

@@ -15,7 +15,7 @@ import pytest
 
 from appliance.accounts.database import AccountsDatabase
 from appliance.backup import view
-from appliance.backupjob import open_job, target_of
+from appliance.copies.backupjob import open_job, target_of
 from tests.support.box import Box, wait_until
 from tests.support.busy import TOKEN, BusyOffice
 from tests.support.mail import TRACE

@@ -27,7 +27,7 @@ from appliance.accounts.database import AccountsDatabase
 from appliance.accounts.registry import Registry
 from appliance.backup import view
 from appliance.backup.process import Progress, Watch
-from appliance.backupjob import open_job, target_of
+from appliance.copies.backupjob import open_job, target_of
 from tests.bench import mailbox
 
 MESSAGES, NEW, PEOPLE, ROUNDS = 20_000, 200, 10, 3

@@ -6,12 +6,12 @@ import tomllib
 
 import pytest
 
-from appliance import byfile
 from appliance.accounts import passwords
 from appliance.cli.asking import open_database
+from appliance.upkeep import byfile
+from appliance.upkeep.wireless import SimulatedWifi
 from appliance.web import by_file, people, setup_file
 from appliance.web.setup_file import BadFile
-from appliance.wireless import SimulatedWifi
 from tests.support.box import Box, Person, wait_until
 from tests.support.mail import letter, submit
 from tests.web.browser import Reader

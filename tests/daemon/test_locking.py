@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from appliance import control, resetting
+from appliance import control
+from appliance.disk.locking import Throttle, read
 from appliance.errors import Refused
 from appliance.hardware import mapped
 from appliance.hardware.simulated_drives import SimulatedDrives
-from appliance.locking import Throttle, read
+from appliance.upkeep import resetting
 from tests.support.box import Box, wait_until
 from tests.support.mail import letter, submit
 from tests.support.sessions import imap, rcpt

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from appliance import choosing, mailplace
 from appliance.backup import newbox, view
 from appliance.backup.view import Box as Kept
+from appliance.drives import choosing, mailplace
+from appliance.drives.mailplace import Bound, Former, MailPlace
 from appliance.errors import BadSettings, NotFound, Refused, StorageOffline
 from appliance.hardware.base import Drive
-from appliance.mailplace import Bound, Former, MailPlace
 from appliance.settings import Settings
 from appliance.store import arriving
 

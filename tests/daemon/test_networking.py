@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance import networking
 from appliance.clock import SetClock
 from appliance.errors import Refused, Temporary
 from appliance.helper.network import Plan
-from appliance.networking import Networking, SimulatedNetwork
+from appliance.upkeep import networking
+from appliance.upkeep.networking import Networking, SimulatedNetwork
 
 ADDRESS, ROUTER = "192.0.2.30/24", "192.0.2.1"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from appliance import control, sticks
+from appliance import control
+from appliance.upkeep import sticks
 from appliance.web.stick_status import without_people
 from tests.support.box import wait_until
 

@@ -12,9 +12,9 @@ import pytest
 from appliance import control
 from appliance.accounts.directory import Parting
 from appliance.clock import SetClock, SystemClock
+from appliance.office.tidying import is_believed, is_set_aside, is_time
 from appliance.store.store import Store
 from appliance.threads import run_here
-from appliance.tidying import is_believed, is_set_aside, is_time
 from tests.support.box import Box, Person
 from tests.support.sessions import imap
 from tests.web.browser import Reader

@@ -12,7 +12,7 @@ import pytest
 
 from appliance.errors import Refused, Temporary
 from appliance.helper.wifi import Wish
-from appliance.wireless import ManagedWifi, SimulatedWifi, Wifi, Wireless
+from appliance.upkeep.wireless import ManagedWifi, SimulatedWifi, Wifi, Wireless
 from tests.support.box import Box
 
 PASSWORD = SimulatedWifi.PASSWORD

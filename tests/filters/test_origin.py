@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from appliance.intake import Road
+from appliance.office.intake import Road
 from tests.filters.conftest import Opinions
 
 BELOW = (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from appliance.drives.mounting import ImageMounter
 from appliance.errors import AlreadyExists, NotFound, Refused, StorageOffline
 from appliance.hardware.simulated_drives import SimulatedDrives
-from appliance.mounting import ImageMounter
 
 
 def test_folders_come_and_go_and_whoever_listens_is_told(tmp_path: Path) -> None:

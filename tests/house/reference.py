@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from appliance import settings
-from appliance.adapting import LATER
 from appliance.panel.card import card
+from appliance.upkeep.adapting import LATER
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ import dataclasses
 import socket
 import threading
 
-from appliance import postroom, sections
+from appliance import sections
 from appliance.accounts import passwords
 from appliance.accounts.directory import Account, Directory
 from appliance.accounts.login import Gate
@@ -13,6 +13,7 @@ from appliance.clock import SystemClock
 from appliance.delivery.mda import Mda
 from appliance.net import certificates, tls
 from appliance.net.doorkeeper import Doorkeeper, DoorLimits
+from appliance.post import postroom
 from appliance.queue.queue import Queue
 from appliance.queue.runner import Runner
 from appliance.smtp.context import Door, SmtpContext

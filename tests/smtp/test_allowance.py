@@ -12,8 +12,8 @@ import pytest
 from appliance.accounts.allowance import DAY, HOUR, Allowance, Device, Limits
 from appliance.accounts.login import Login
 from appliance.accounts.passing import Passing
+from appliance.post.sending import kept
 from appliance.queue.envelope import Recipient
-from appliance.sending import kept
 from tests.smtp.postoffice import Client, PostOffice
 from tests.support.box import Box, wait_until
 from tests.support.mail import letter, stored_messages, wait_for_mail

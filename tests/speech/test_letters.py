@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from appliance import sending
 from appliance.backup import key, letter, sheet
 from appliance.conditions import Condition, Severity
 from appliance.devices import apple
@@ -16,6 +15,7 @@ from appliance.fetch import notice as too_large
 from appliance.fetch.source import Kind, Source
 from appliance.health import notice, report
 from appliance.health.facts import Disk, Facts
+from appliance.post import sending
 from appliance.queue import dsn
 from appliance.queue.dsn import Action, Author, Outcome
 from appliance.queue.envelope import Envelope, Recipient

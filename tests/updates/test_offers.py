@@ -6,8 +6,8 @@ import pytest
 
 from appliance.errors import Refused, StorageFull
 from appliance.hardware import vitals
-from appliance.offering import Offer
 from appliance.updates import upload
+from appliance.upkeep.offering import Offer
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from appliance import files, resetting
+from appliance import files
 from appliance.accounts.database import DATABASE
 from appliance.errors import Refused
 from appliance.hardware.simulated_drives import SimulatedDrives
+from appliance.upkeep import resetting
 from appliance.web.regaining import HOLD_SECONDS, OPEN_SECONDS, Regaining
 from tests.support.box import wait_until
 from tests.support.mail import letter, submit, wait_for_mail

@@ -1,6 +1,6 @@
 """The page for Wi-Fi."""
 
-from appliance.wireless import SimulatedWifi
+from appliance.upkeep.wireless import SimulatedWifi
 from tests.support.box import wait_until
 
 

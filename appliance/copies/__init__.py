@@ -1,0 +1,1 @@
+"""Backups as the running box makes them."""

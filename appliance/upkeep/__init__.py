@@ -1,0 +1,1 @@
+"""The box looked after: health, network, settings, updates, sticks, reset."""
