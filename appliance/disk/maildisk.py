@@ -92,10 +92,9 @@ class MailDisk:
                     await self.bring_up()
                 continue
             try:
-                await parts.threads.carry_out(parts.store.tick())
+                await self._tick()
                 if self._is_paused:
                     continue
-                await self._notice_a_pull()
                 if not parts.store.is_online:
                     self._let_go()
                     raise StorageOffline("The mail disk is missing.")
@@ -233,13 +232,16 @@ class MailDisk:
         now = self._parts.clock.wall()
         board.put_up(Condition(MISSING, Severity.FAULT, sentence, remedy, now))
 
-    async def _notice_a_pull(self) -> None:
-        """What is in memory of an encrypted disk that was pulled would seem to be the disk."""
-        bound, store = self._parts.place.bound, self._parts.store
-        if bound is None or bound.file_system != ENCRYPTED or not store.is_online:
-            return
-        if await asyncio.to_thread(mailplace.is_cut_off, bound):
-            store.go_offline()
+    async def _tick(self) -> None:
+        """What the store does in idle time, while its disk is there. What is in memory of an
+        encrypted disk that was pulled would seem to be the disk, so that is asked for first: a
+        chore that cannot write any more would only say that."""
+        parts, bound = self._parts, self._parts.place.bound
+        asks = bound is not None and bound.file_system == ENCRYPTED and parts.store.is_online
+        if asks and await asyncio.to_thread(mailplace.is_cut_off, bound):
+            parts.store.go_offline()
+        else:
+            await parts.threads.carry_out(parts.store.tick())
 
     def _say_locked(self, way: str) -> None:
         board = self._parts.board

@@ -3,16 +3,22 @@ The lock is the simulator's; the real one is in tests/image/test_locked_disk.py.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import imaplib
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from appliance import control
 from appliance.disk.locking import Throttle, read
+from appliance.disk.maildisk import MailDisk
+from appliance.drives import mailplace
+from appliance.drives.mailplace import Bound
 from appliance.errors import Refused
 from appliance.hardware import mapped
 from appliance.hardware.simulated_drives import SimulatedDrives
@@ -202,3 +208,17 @@ def test_a_disk_that_was_pulled_is_told_by_the_kernel_and_not_by_its_files(tmp_p
     assert mapped.outer_uuid(file, sys_) == "00ff"
     (sys_ / "sda").rmdir()
     assert mapped.is_cut_off(file, sys_)
+
+
+def test_a_pull_is_noticed_before_a_chore_fails_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    did: list[str] = []
+    store = SimpleNamespace(
+        is_online=True, go_offline=lambda: did.append("offline"), tick=lambda: did.append("chore")
+    )
+    place = SimpleNamespace(bound=Bound("ab-cd", "crypto_LUKS", "disk", str(tmp_path)))
+    parts: Any = SimpleNamespace(options=SimpleNamespace(state=tmp_path), place=place, store=store)
+    monkeypatch.setattr(mailplace, "is_cut_off", lambda _bound: True)
+    asyncio.run(MailDisk(parts, lambda: None)._tick())
+    assert did == ["offline"]
