@@ -115,7 +115,10 @@ class Office:
         client = SecureWays(self.machine.ports).imap()
         try:
             client.login(KIM.address, KIM.password)
-            return int(client.select("INBOX", readonly=True)[1][0] or b"0")
+            status, said = client.select("INBOX", readonly=True)
+            if status != "OK":
+                raise OSError(str(said))
+            return int(said[0] or b"0")
         except imaplib.IMAP4.error as error:
             raise OSError(str(error)) from error
         finally:
