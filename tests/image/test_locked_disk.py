@@ -18,8 +18,7 @@ import pytest
 from appliance.hardware.base import Led
 from appliance.panel import patterns
 from tests.image import board, drives
-from tests.image.conftest import PORTS
-from tests.image.machine import PILLARBOX, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, PORTS, Machine, layer, wait_until_it_serves
 from tests.image.office import SecureWays
 from tests.image.page import Page, eventually
 from tests.support.box import Person
@@ -127,8 +126,7 @@ class Office:
     def is_locked(self, words: str) -> None:
         """It says so everywhere, and takes no mail."""
         eventually(lambda: words in self.pillarbox("status"), words)
-        light = lambda: board.light(self.machine, Led.STATUS) == patterns.NO_DISK  # noqa: E731 - said once
-        eventually(light, "the lamp says so")
+        board.shows(self.machine, Led.STATUS, patterns.NO_DISK)
         assert self.page().get("/").says(words)
         with smtplib.SMTP("127.0.0.1", self.machine.ports[25], timeout=60) as client:
             client.ehlo("client.example.net")
