@@ -331,12 +331,12 @@ def test_a_file_that_cannot_be_read_stays_behind_only_when_somebody_says_so(
     box, anna, ben, new = own_box, own_box.account("anna"), own_box.account("ben"), tmp_path / "new"
     letters = filled(box)
     found = lambda: [*(box.maildir(ben) / "cur").glob("*,U=2:2,*S*")]  # noqa: E731 - said in two places
-    wait_until(found, "its name shows its flags")
+    wait_until(found, "its name shows its flags", seconds=60)
     (bad,) = found()
     lost = without_trace(bad.read_bytes())
     with unreadable(bad):
         begin(box, new)
-        wait_until(lambda: status(box).get("outcome"), "it asks")
+        wait_until(lambda: status(box).get("outcome"), "it asks", seconds=60)
         told = status(box)
         assert told["outcome"] == "unreadable", told
         assert "1 file cannot be read from the old disk" in str(told["sentence"])
@@ -347,14 +347,16 @@ def test_a_file_that_cannot_be_read_stays_behind_only_when_somebody_says_so(
         assert told["mail"] == str(box.mail), "nothing is changed"
         submit(box, anna, [ben.address], letter("meanwhile", anna.address, ben.address))
         box.cli("disk", "use", str(new))
-        wait_until(lambda: status(box).get("outcome"), "it asks again")
+        wait_until(lambda: status(box).get("outcome"), "it asks again", seconds=60)
         assert status(box)["outcome"] == "unreadable", "nobody said that it may stay behind"
         box.cli("disk", "use", str(new), "--leave-unreadable")
         moved(box, new)
         assert status(box)["unread"] == [named]
         assert "only there (1)" in str(status(box)["sentence"])
         there = [*letters, letter("meanwhile", anna.address, ben.address)]
-        wait_until(lambda: len(lies_there(new / "mail", ben)) == 30, "all others are there")
+        wait_until(
+            lambda: len(lies_there(new / "mail", ben)) == 30, "all others are there", seconds=60
+        )
         assert lies_there(new / "mail", ben) == sorted(one for one in there if one != lost)
         with imap(box, ben) as client:
             client.select("INBOX")
