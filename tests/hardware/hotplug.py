@@ -88,7 +88,7 @@ def main() -> None:
 
     def look(what: str) -> None:
         if what != "start":
-            assert changed.wait(5), what
+            assert changed.wait(30), what
             changed.clear()
         seen = [
             {

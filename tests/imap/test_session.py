@@ -151,7 +151,7 @@ def test_a_full_disk_is_told_and_nothing_is_stored(office):
 def test_a_failing_disk_is_unavailable_not_an_empty_mailbox(office):
     client = office.connect()
     office.add(MESSAGES["plain"])
-    office.store._go_offline()
+    office.store.go_offline()
     for command in (b"SELECT INBOX", b'LIST "" *', b"STATUS INBOX (MESSAGES)", b"CREATE x"):
         assert client.ask(b"a " + command).startswith(b"a NO [UNAVAILABLE] "), command
 
