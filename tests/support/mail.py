@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import re
 import smtplib
+import time
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from tests.corpus import ugly_messages
 from tests.support.box import Box, Person, wait_until
@@ -97,14 +99,23 @@ def submit(box: Box, sender: Person, recipients: Sequence[str], *messages: bytes
 
 
 def stored_messages(box: Box, person: Person, folder: str = "") -> list[bytes]:
-    """What lies in a Maildir, in the order of UIDs."""
-    found = []
+    """What lies in a Maildir, in the order of UIDs; looked at again where a name changes meanwhile."""
+    while True:
+        try:
+            return _stored(box.maildir(person) / folder)
+        except FileNotFoundError:
+            time.sleep(0.01)
+
+
+def _stored(mailbox: Path) -> list[bytes]:
+    found = {}
     for place in ("new", "cur"):
-        for path in (box.maildir(person) / folder / place).glob("*"):
+        for path in (mailbox / place).glob("*"):
             uid = re.search(r",U=(\d+)", path.name)
             assert uid, path.name
-            found.append((int(uid[1]), path.read_bytes()))
-    return [content for _, content in sorted(found)]
+            name = path.name.partition(":")[0]  # seen in both places: moved in between
+            found[name] = int(uid[1]), path.read_bytes()
+    return [content for _, content in sorted(found.values())]
 
 
 def wait_for_mail(box: Box, person: Person, number: int) -> list[bytes]:
