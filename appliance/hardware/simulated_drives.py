@@ -164,11 +164,12 @@ class SimulatedDrives:
         """Plug in a folder or an image. Raises NotFound, AlreadyExists, Refused."""
         if not path.exists():
             raise NotFound(f"{path} does not exist.")
-        simulated_locks.shut(path)
-        drive = _folder(path) if path.is_dir() else self._image(path)
         with self._lock:
             if path in self._drives:
                 raise AlreadyExists(f"{path} is plugged in already.")
+        simulated_locks.shut(path)
+        drive = _folder(path) if path.is_dir() else self._image(path)
+        with self._lock:
             self._drives[path] = drive
         self._tell()
         return drive

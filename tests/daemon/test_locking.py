@@ -118,6 +118,8 @@ def test_until_the_words_are_typed_mail_is_put_off(own_box: Box, tmp_path: Path)
     assert words not in own_box.log()
     assert "is open" in unlock(own_box, words.upper().replace(" ", ", "))
     mail_arrives(own_box, 2)
+    assert "already" in own_box.try_cli("sim", "plug", str(tmp_path / "disk")).stderr
+    mail_arrives(own_box, 3)  # nor does that lock it again
     assert not says(own_box, LOCKED)
 
 
