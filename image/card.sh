@@ -73,7 +73,7 @@ make_partitions() {
   printf 'root=PARTUUID=%s-05 rootfstype=erofs ro rootwait pillarbox.state=PARTUUID=%s-07 net.ifnames=0 panic=10 transparent_hugepage=never console=tty0\n' \
     $SIGNATURE $SIGNATURE >"$work/boot/cmdline.txt"
   fat "$work/2" BOOT-A 50420002 "${sizes[2]}" "$work/boot"
-  mkfs.erofs -zlz4hc,12 -C65536 -T "$made_at" -U 50696c6c-0000-4000-8000-000000000005 "$work/5" "$root" >/dev/null
+  SOURCE_DATE_EPOCH=$made_at mkfs.erofs -zlz4hc,12 -C65536 -T "$made_at" -U 50696c6c-0000-4000-8000-000000000005 "$work/5" "$root" >/dev/null
   [ "$(stat -c %s "$work/5")" -le $((sizes[5] << 20)) ] || fail "The root file system is larger than its partition."
   E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -b 4096 -i 8192 -L pillarbox-state -m 1 -U 50696c6c-0000-4000-8000-000000000007 \
     -E hash_seed=50696c6c-0000-4000-8000-000000000008,lazy_itable_init=0 "$work/7" "${STATE_MIB}M"
