@@ -25,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from appliance.errors import PillarboxError
 from appliance.net.doorkeeper import Doorkeeper
 from appliance.net.session import Close, Link, Peer, Session, SessionFactory, StartTls
 from appliance.threads import Pause, Shared, Steps, Threads, Work
@@ -382,5 +383,8 @@ def _close() -> Steps[None]:
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("a session could not be put away", exc_info=task.exception())
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, OSError | PillarboxError):  # a disk that went away is told elsewhere
+        log.warning("a session could not be put away: %s", error)
+    elif error is not None:
+        log.error("a session could not be put away", exc_info=error)
