@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 from appliance.hardware.base import Color, Led, Light
 from appliance.panel import patterns
 from appliance.sections import Hardware
-from tests.image.machine import Machine
+from tests.image.machine import PORTS, Machine
 from tests.image.page import eventually
 
-WORDS = "systemd.wants=b.service"  # of the kernel, for a machine with `arguments`
+_WORDS = "systemd.wants=b.service"  # of the kernel
 _PINS = Hardware()
 _LAMPS = {
     Led.STATUS: (_PINS.status_red_pin, _PINS.status_green_pin),
@@ -52,12 +53,15 @@ _COLORS = {
 }  # fmt: skip
 
 
-def arguments(folder: Path) -> tuple[str, ...]:
-    """QEMU's, for a machine with lamps and a button."""
+def machine(
+    folder: Path, card: Path | str, boot: Path, *more: str, ports: Sequence[int] | None = PORTS
+) -> Machine:
+    """A box with lamps and a button, as it is switched on; `more` is for QEMU."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "b.service").write_text(_UNIT)
     name = "name=opt/io.systemd.credentials/systemd.extra-unit.b.service"
-    return "-fw_cfg", f"{name},file={folder}/b.service"
+    more = ("-fw_cfg", f"{name},file={folder}/b.service", *more)
+    return Machine(folder, card, boot, ports=ports, more=more, kernel_words=_WORDS)
 
 
 def press(machine: Machine, seconds: float = 0.4) -> None:

@@ -27,11 +27,8 @@ def boot(card: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def box(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("box")
     machine = Machine(folder, layer(card, folder / "card.qcow2"), boot, ports=PORTS)
-    try:
-        machine.wait_for_agent()
+    with machine.up(serves=False):
         yield machine
-    finally:
-        machine.close()
 
 
 @pytest.fixture(scope="session")

@@ -148,6 +148,18 @@ class Machine:
                 return said["return"]
             assert "error" not in said, said
 
+    def up(self, *, serves: bool = True) -> Self:
+        """Itself, once commands are taken and, unless `serves` is no, the daemon is ready. If that
+        does not come its plug is pulled."""
+        try:
+            self.wait_for_agent()
+            if serves:
+                wait_until_it_serves(self)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
     def wait_for_agent(self, seconds: float = 900) -> float:
         """Seconds from power on until commands are taken."""
         self._agent_socket.settimeout(seconds)

@@ -20,7 +20,7 @@ from appliance.hardware.base import Led
 from appliance.panel import patterns
 from tests.image import board, drives
 from tests.image.figures import record
-from tests.image.machine import PILLARBOX, PORTS, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, Machine, layer
 from tests.image.office import SecureWays
 from tests.image.page import Page, eventually
 from tests.support.box import Person
@@ -48,15 +48,7 @@ class Journey:
 def _start(card: Path, boot: Path, folder: Path) -> Machine:
     """A new box with lamps and a button, as it serves."""
     disk = layer(card, folder / "card.qcow2")
-    more = board.arguments(folder)
-    machine = Machine(folder, disk, boot, ports=PORTS, more=more, kernel_words=board.WORDS)
-    try:
-        machine.wait_for_agent()
-        wait_until_it_serves(machine)
-    except BaseException:
-        machine.close()
-        raise
-    return machine
+    return board.machine(folder, disk, boot).up()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import pytest
 from appliance.hardware.base import Led
 from appliance.panel import patterns
 from tests.image import board, drives
-from tests.image.machine import PILLARBOX, PORTS, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, Machine, layer, wait_until_it_serves
 from tests.image.office import SecureWays
 from tests.image.page import Page, eventually
 from tests.support.box import Person
@@ -43,16 +43,7 @@ class Office:
     def _started(self) -> Machine:
         self._starts += 1
         run = self.folder / f"run{self._starts}"
-        machine = Machine(
-            run, self.card, self.boot, ports=PORTS, more=board.arguments(run),
-            kernel_words=board.WORDS,
-        )  # fmt: skip
-        try:
-            machine.wait_for_agent()
-        except BaseException:
-            machine.close()
-            raise
-        return machine
+        return board.machine(run, self.card, self.boot).up(serves=False)
 
     def cut(self, *names: str) -> None:
         """Cut the power, and start again with these disks."""

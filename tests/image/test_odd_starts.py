@@ -63,16 +63,7 @@ def own(office: Path, tmp_path: Path) -> Path:
 def _machine(
     folder: Path, card: Path, boot: Path, *more: str, ports: tuple[int, ...] | None = PORTS
 ) -> Machine:
-    machine = Machine(
-        folder / "run", card, boot, ports=ports,
-        more=(*board.arguments(folder / "run"), *more), kernel_words=board.WORDS,
-    )  # fmt: skip
-    try:
-        machine.wait_for_agent()
-    except BaseException:
-        machine.close()
-        raise
-    return machine
+    return board.machine(folder / "run", card, boot, *more, ports=ports).up(serves=False)
 
 
 def test_the_clock_of_a_new_box_stands_at_1970(card: Path, boot: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.machine import PILLARBOX, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, Machine, layer
 from tests.image.office import state_of
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
@@ -45,9 +45,7 @@ def states(card: Path, boot: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         place = folder / name
         place.mkdir()
         disk = layer(card, place / "card.qcow2")
-        with Machine(place, disk, boot) as machine:
-            machine.wait_for_agent()
-            wait_until_it_serves(machine)
+        with Machine(place, disk, boot).up() as machine:
             machine.run(
                 f"{PILLARBOX} domain add office.test; {PILLARBOX} domain dkim office.test rotate",
                 seconds=600,

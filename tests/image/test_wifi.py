@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.image import radio
-from tests.image.machine import PILLARBOX, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, Machine, layer
 from tests.image.page import eventually
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(2400)]
@@ -104,16 +104,8 @@ def test_a_box_without_a_cable_is_set_up_by_the_file_on_its_card(
 def _machine(
     folder: Path, disk: Path, boot: Path, ports: tuple[int, ...] | None = (443,)
 ) -> Machine:
-    machine = Machine(
-        folder, disk, boot, ports=ports, more=radio.arguments(folder), kernel_words=radio.WORDS
-    )
-    try:
-        machine.wait_for_agent()
-        wait_until_it_serves(machine)
-    except BaseException:
-        machine.close()
-        raise
-    return machine
+    more = radio.arguments(folder)
+    return Machine(folder, disk, boot, ports=ports, more=more, kernel_words=radio.WORDS).up()
 
 
 def _address(machine: Machine) -> str:

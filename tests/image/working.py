@@ -10,7 +10,7 @@ from pathlib import Path
 from appliance.hardware.base import Led
 from appliance.panel import patterns
 from tests.image import board, drives
-from tests.image.machine import PILLARBOX, PORTS, Machine, layer, wait_until_it_serves
+from tests.image.machine import PILLARBOX, Machine, layer
 from tests.image.office import PEOPLE, SecureWays
 from tests.image.page import eventually
 
@@ -31,14 +31,7 @@ class Working:
 
     def started(self, folder: Path) -> Machine:
         """The box is switched on, with what the disks hold now, and serves."""
-        machine = self._machine(folder, self.card)
-        try:
-            machine.wait_for_agent()
-            wait_until_it_serves(machine)
-        except BaseException:
-            machine.close()
-            raise
-        return machine
+        return self._machine(folder, self.card).up()
 
     def copied(self, folder: Path) -> Working:
         """Disks of its own, to be spoiled."""
@@ -51,10 +44,7 @@ class Working:
     def _machine(self, folder: Path, card: Path | str, *more: str) -> Machine:
         stick = f"if=none,id=stick,format=qcow2,file={self.stick},cache=writeback"
         usb = "usb-storage,drive=stick,serial=SN-stick,removable=on"
-        return Machine(
-            folder, card, self.boot, ports=PORTS, kernel_words=board.WORDS,
-            more=(*board.arguments(folder), "-drive", stick, "-device", usb, *more),
-        )  # fmt: skip
+        return board.machine(folder, card, self.boot, "-drive", stick, "-device", usb, *more)
 
 
 def make(card: Path, boot: Path, folder: Path) -> Working:
