@@ -170,6 +170,12 @@ def truncate(fd: int, length: int, path: PathLike = "") -> None:
         os.ftruncate(fd, length)
 
 
+def allocate(fd: int, length: int, path: PathLike = "") -> None:
+    """Take this many octets of the disk for a file, which are zero."""
+    with act("allocate", path):
+        os.posix_fallocate(fd, 0, length)
+
+
 def make_directory(path: PathLike) -> bool:
     """Make one directory, ours only; say whether it was made now."""
     try:

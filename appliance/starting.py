@@ -16,6 +16,7 @@ from pathlib import Path
 
 from appliance import __version__, files, front, lastgood, recovery
 from appliance.backup.newbox import Place
+from appliance.ballast import ballast_of
 from appliance.clock import SystemClock
 from appliance.daemon import Daemon
 from appliance.drives.mailplace import MailPlace
@@ -46,8 +47,7 @@ def serve(options: Options) -> None:
     Raises:
         PillarboxError: it cannot start; one plain sentence.
     """
-    files.make_directories(options.state)
-    only_one = _take_lock(options.state)
+    only_one = _begin(options.state)
     _perhaps_reset(options)
     restorepoint.bring_back(options.state, __version__)
     loaded = lastgood.load(options.state)
@@ -123,8 +123,10 @@ async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:
     return await asyncio.to_thread(lastgood.load, options.state)
 
 
-def _take_lock(state: Path) -> int:
+def _begin(state: Path) -> int:
     """Be the only daemon on this state, until the process ends. Raises Refused."""
+    files.make_directories(state)
+    ballast_of(state).balance()
     lock = files.open_append(state / "lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -24,6 +24,7 @@ from appliance.drives import mailplace
 from appliance.errors import (
     PillarboxError,
     Refused,
+    StorageFull,
     StorageLocked,
     StorageOffline,
     StorageReadOnly,
@@ -45,6 +46,10 @@ _PLUG_IN = (
 _MEND = (
     "Pull the mail disk and plug it in again, or restart the box: it is looked over and mended. "
     "If it happens again, move the mail to another disk."
+)
+_EMPTY = (
+    "There is no room even for what showing the mail needs. Plug a larger disk in: under "
+    '"Disks" the mail comes back from the backup drive. Or make room on this disk at a computer.'
 )
 _PAUSED = "The mail moves to another disk; try again in a minute."
 _DELIVERIES_SECONDS, _WORK_SECONDS = 30.0, 20.0
@@ -123,7 +128,8 @@ class MailDisk:
         except (PillarboxError, OSError) as error:
             told = str(error) if isinstance(error, PillarboxError) else f"{error}."
             is_read_only = await asyncio.to_thread(_stopped_being_written, self._parts.mail)
-            self._complain(told, _MEND if is_read_only else _PLUG_IN)
+            is_full = isinstance(error, StorageFull)
+            self._complain(told, _MEND if is_read_only else _EMPTY if is_full else _PLUG_IN)
         else:
             self._parts.board.take_down(MISSING)
             self._parts.board.take_down(LOCKED)

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from appliance import files
+from appliance.ballast import ballast_of
 from appliance.clock import Clock
 from appliance.errors import PillarboxError, Refused, StorageOffline
 from appliance.store import check, names
@@ -48,6 +49,7 @@ class Store:
         self.offline_because = ""  # one sentence
         self._boot = boot_id() if boot is None else boot
         self._runs = Runs(mail / "index" / "run", self._boot)
+        self._ballast = ballast_of(mail / "index")
         self._homes: dict[str, Home] = {}
         self._held: frozenset[str] = frozenset()
         self.past = Past(mail, Making(self.freeze, self._past_home, self._forget_day))
@@ -101,6 +103,7 @@ class Store:
         self._mail = mail
         self._guard = Guard(mail, self._guard.identity)
         self._runs = Runs(mail / "index" / "run", self._boot)
+        self._ballast = ballast_of(mail / "index")
         self.past.moved(mail)
         self._settle_homes()
 
@@ -154,11 +157,15 @@ class Store:
             yield from in_thread(self._try_to_begin)
             return
         try:
-            yield from in_thread(self._guard.check)
+            yield from in_thread(self._look)
         except StorageOffline:
             self.go_offline()
             return
         yield from self._each("tick")
+
+    def _look(self) -> None:
+        self._guard.check()
+        self._ballast.balance()
 
     def settle(self) -> Steps[None]:
         """All names follow their flags, snapshots are written, everything is flushed."""
@@ -214,9 +221,10 @@ class Store:
     def _begin(self) -> None:
         self._guard.begin(expect_marker=self._expect_marker)
         try:
-            self._take_lock()
             for name in ("people", "index"):
                 files.make_directories(self._mail / name)
+            self._ballast.balance()
+            self._take_lock()
             self._runs.begin(int(self._clock.wall()))
             self.past.look()
         except BaseException:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from appliance.accounts.login import Service
+from appliance.ballast import ballast_of
 from appliance.doors import Doors
 from appliance.errors import PillarboxError, Refused
 from appliance.hardware import vitals
@@ -67,6 +68,7 @@ class Sampling:
 
     def _keep(self, values: dict[str, float], *, has_mail: bool) -> None:
         parts = self._parts
+        ballast_of(parts.options.state).balance()
         RING.keep(parts.options.state / KEPT)
         if has_mail:
             room = vitals.room(parts.mail)

@@ -19,6 +19,7 @@ FLOORS = {
             "sections",
             "conditions",
             "files",
+            "ballast",
             "threads",
             "clock",
             "log",

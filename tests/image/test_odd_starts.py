@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import imaplib
+import os
 import smtplib
 import subprocess
 from pathlib import Path
@@ -94,20 +95,29 @@ def test_the_mail_disk_is_missing_and_comes(own: Path, boot: Path) -> None:
 
 
 def test_the_mail_disk_is_full(own: Path, boot: Path) -> None:
-    with mounted(own / "mail.img", own / "look", how="rw") as root:
-        subprocess.run(["fallocate", "-l", "400M", root / "filler"], check=True)
-        subprocess.run(["dd", "if=/dev/zero", f"of={root}/more"], check=False, capture_output=True)
+    with (
+        mounted(own / "mail.img", own / "look", how="rw") as root,
+        (root / "other").open("wb") as other,
+    ):
+        while room := os.statvfs(root).f_bavail:
+            os.posix_fallocate(other.fileno(), other.seek(0, os.SEEK_END), room * 4096)
     with _started(own, boot) as machine:
         _says(machine, "The mail disk has only", patterns.FAULT)
         assert _refusal(machine).startswith("452")
         assert _subjects(machine) == ["About first"]
+        _delete_all(machine)
+        assert _subjects(machine) == []
 
 
 def test_the_state_partition_is_full(own: Path, boot: Path) -> None:
     with _machine(own, own / "card.qcow2", boot) as machine:
         wait_until_it_serves(machine)
-        machine.run("fallocate -l 20G /state/x; dd if=/dev/zero of=/state/filler bs=1M; sync",
-                    seconds=400, accept=(0, 1))  # fmt: skip
+        machine.run(
+            "fallocate -l $(($(df --output=avail -B1 /state | tail -1) - 1000000)) /state/other;"
+            "runuser -u pillarbox -- dd if=/dev/zero of=/var/lib/pillarbox/other; sync",
+            seconds=400,
+            accept=(0, 1),
+        )
     with _started(own, boot) as machine:
         _says(machine, "The card", patterns.ATTENTION)
         assert _subjects(machine) == ["About first"]
@@ -120,13 +130,13 @@ def test_another_boxs_mail_disk_is_left_alone(own: Path, boot: Path) -> None:
     with mounted(other, own / "look", how="rw") as root:
         (root / "pillarbox").mkdir()
         (root / "pillarbox" / "pillarbox-store").write_text("0" * 32 + "\n")
-    before = other.read_bytes()
+    before = _files(other, own / "look")
     with _started(own, boot, disk=False) as machine:
         drives.plug(machine, "mail", other)
         machine.run("sleep 10")
         _says(machine, "The mail disk", patterns.NO_DISK)
         drives.pull(machine, "mail")
-    assert other.read_bytes() == before
+    assert _files(other, own / "look") == before
 
 
 def test_a_slow_disk_is_slow_and_nothing_else(own: Path, boot: Path) -> None:
@@ -197,6 +207,26 @@ def _subjects(machine: Machine) -> list[str]:
         raise OSError(str(error)) from error
     finally:
         client.shutdown()
+
+
+def _delete_all(machine: Machine) -> None:
+    client = SecureWays(machine.ports).imap()
+    client.login(KIM.address, KIM.password)
+    client.select("INBOX")
+    assert client.store("1:*", "+FLAGS", "(\\Deleted)")[0] == "OK"
+    assert client.expunge()[0] == "OK"
+    client.logout()
+
+
+def _files(image: Path, place: Path) -> dict[str, tuple[float, bytes]]:
+    """What is on a disk: by name, when it was changed last and what is in it."""
+    with mounted(image, place, how="rw") as root:
+        return {
+            str(each.relative_to(root)): (
+                each.stat().st_mtime, each.read_bytes() if each.is_file() else b""
+            )
+            for each in root.rglob("*")
+        }  # fmt: skip
 
 
 def _refusal(machine: Machine) -> str:

@@ -13,7 +13,8 @@ import threading
 
 import pytest
 
-from tests.support.box import Box
+from tests.support.box import Box, wait_until
+from tests.support.mail import submit, wait_for_mail
 from tests.torture.load import TOKEN, letter
 
 SETTINGS = """
@@ -31,25 +32,36 @@ def memory(_tmp_path):
 
 def image(tmp_path):
     """What to mount: an image with ext4, which finds out late that it has no room."""
+    return ext4(tmp_path, 16)
+
+
+def ext4(tmp_path, mib):
     path = tmp_path / "mail.img"
     with path.open("wb") as file:
-        file.truncate(16 << 20)
+        file.truncate(mib << 20)
     subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", path], check=True)
     return ["-o", "loop", path]
 
 
 @contextlib.contextmanager
-def small_disk(tmp_path, reserve, made=memory):
-    """A running box with a small disk for its mail. Mounting needs root, as CI gives it."""
-    box = Box(tmp_path, settings=SETTINGS.format(reserve=reserve))
-    box.mail.mkdir(mode=0o700)
+def mounted(what, place):
+    """Mounting needs root, as CI gives it."""
+    place.mkdir(mode=0o700, exist_ok=True)
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    subprocess.run([*root, "mount", *made(tmp_path), box.mail], check=True)
+    subprocess.run([*root, "mount", *what, place], check=True)
     try:
-        with box:
-            yield box
+        place.chmod(0o700)
+        yield
     finally:
-        subprocess.run([*root, "umount", "-l", box.mail], check=True)
+        subprocess.run([*root, "umount", "-l", place], check=True)
+
+
+@contextlib.contextmanager
+def small_disk(tmp_path, reserve, made=memory):
+    """A running box with a small disk for its mail."""
+    box = Box(tmp_path, settings=SETTINGS.format(reserve=reserve))
+    with mounted(made(tmp_path), box.mail), box:
+        yield box
 
 
 def big_letter(token):
@@ -141,3 +153,31 @@ def test_a_disk_that_fills_within_a_message_refuses_that_message_and_goes_on(tmp
             if tokens(client):
                 break
         assert tokens(client) == ["small"]
+
+
+@pytest.mark.parametrize("what", ["mail", "state"])
+def test_a_box_that_starts_with_a_disk_full_to_its_last_block(tmp_path, what):
+    """Whoever filled it: mail can be read and deleted, and so there is room again."""
+    settings = SETTINGS.format(reserve=64)
+    box = Box(tmp_path / "box", settings=settings)
+    place = box.mail if what == "mail" else box.state
+    with mounted(ext4(tmp_path, 128), place):
+        (box.state / "settings.toml").write_text(settings)
+        with box:
+            anna = box.account("anna")
+            submit(box, anna, [anna.address], letter("one"), letter("two"))
+            wait_for_mail(box, anna, 2)
+            box.terminate()
+            (place / "other").write_bytes(bytes(os.statvfs(place).f_bavail * 1024 - (1 << 20)))
+            with contextlib.suppress(OSError), (place / "other").open("ab", buffering=0) as other:
+                while True:
+                    other.write(bytes(512))
+            box.start()
+            wait_until(lambda: "The mail disk has only" in box.cli("status"), "it says so")
+            client = log_in(box, anna)
+            client.select("INBOX")
+            assert client.uid("STORE", "1", "+FLAGS", "(\\Deleted)")[0] == "OK"
+            assert client.expunge() == ("OK", [b"1"])
+            box.terminate()
+            box.start()
+            assert log_in(box, anna).select("INBOX")[1] == [b"1"]
