@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import time
@@ -18,6 +19,42 @@ pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 # Who may be root: systemd's own, and what cannot do its work as somebody else.
 ROOTS = {"systemd", "systemd-journal", "systemd-udevd", "systemd-logind", "(udev-worker)", "agetty"}
 ASKING = {"python3", "sh", "grep", "tr", "cat", "sort"}  # the agent of the tests
+
+_BESIDE = """set -e
+ip netns add beside
+ip link add near type veth peer name far netns beside
+ip addr add 192.168.77.1/24 dev near
+ip addr add 203.0.113.1/24 dev near
+ip link set near up
+ip netns exec beside ip addr add 192.168.77.2/24 dev far
+ip netns exec beside ip addr add 203.0.113.2/24 dev far
+ip netns exec beside ip link set far up
+sleep 1
+"""
+_SCAN = """ip netns exec beside python3 - <<'END'
+import json, resource, select, socket
+resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
+found = {{"open": [], "closed": []}}
+for first in range(1, 65536, 4096):
+    asking, poll = {{}}, select.poll()
+    for port in range(first, min(first + 4096, 65536)):
+        asks = socket.socket()
+        asks.setblocking(False)
+        asks.bind(("{source}", 0))
+        asks.connect_ex(("{target}", port))
+        asking[asks.fileno()] = asks, port
+        poll.register(asks, select.POLLOUT)
+    while events := poll.poll(3000):
+        for number, _ in events:
+            asks, port = asking.pop(number)
+            poll.unregister(asks)
+            failed = asks.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            found["closed" if failed else "open"].append(port)
+            asks.close()
+    for asks, _ in asking.values():
+        asks.close()
+print(json.dumps({{name: sorted(ports) for name, ports in found.items()}}))
+END"""
 
 
 def test_the_page_and_all_mail_ports_answer(box: Machine) -> None:
@@ -67,6 +104,17 @@ def test_only_what_serves_listens(box: Machine) -> None:
     lines = box.run("ss -H -ltn").splitlines()
     places = {line.split()[3].rpartition(":") for line in lines}
     assert {int(port) for host, _, port in places if not host.startswith("127.")} == {*PORTS}
+
+
+def test_from_outside_only_these_ports_are_open(box: Machine) -> None:
+    """All 65,535 of them, asked from a network beside the box, once as the office and once as the
+    world; a port that is not open does not even answer."""
+    box.run(_BESIDE)
+    office = box.run(_SCAN.format(source="192.168.77.2", target="192.168.77.1"), seconds=600)
+    world = box.run(_SCAN.format(source="203.0.113.2", target="203.0.113.1"), seconds=600)
+    box.run("ip netns del beside")
+    assert json.loads(office) == {"open": [*PORTS], "closed": [4190]}
+    assert json.loads(world) == {"open": [25], "closed": []}
 
 
 def test_only_a_few_programs_are_root(box: Machine) -> None:
