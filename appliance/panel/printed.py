@@ -41,7 +41,8 @@ _BEGIN = (
         "Write the image to a card of at least 8 GB, with Raspberry Pi Imager or a like program."
     ),
     phrase(
-        "Put the card into the Raspberry Pi; plug in the network cable and the disk for the mail."
+        "Put the card into the Raspberry Pi; plug in the network cable and the disk for the mail. "
+        "Wi-Fi can follow on the page."
     ),
     phrase("Plug in the power. After a minute or two the lamp STATUS no longer flickers."),
     phrase(
