@@ -91,7 +91,8 @@ def _sentence(about: About, place: Place) -> str:
     count = sum(about.messages.values())
     boxes = len(about.messages)
     sentence = (
-        f"{about.host} is back as it was: {boxes:,} {'mailbox' if boxes == 1 else 'mailboxes'} with "
+        f"{about.host} is back as it was: "
+        f"{boxes:,} {'mailbox' if boxes == 1 else 'mailboxes'} with "
         f"{count:,} {'message' if count == 1 else 'messages'}, all accounts, settings and keys."
     )
     return sentence + _of_the_held(place)
