@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from appliance import control
-from tests.support.box import Box, wait_until
+from tests.backup import quick_restic
+from tests.support.box import Box, Person, wait_until
+from tests.support.mail import letter, submit
+from tests.support.sessions import imap
 from tests.web.browser import Reader, make_owner
 
 
@@ -72,3 +76,59 @@ def test_the_page_encrypts_only_a_disk_that_is_free(owner: Reader) -> None:
     assert there.url.endswith("/setup/disk")
     away = owner.get("/disks/encrypt?disk=/nowhere&then=https://example.org/")
     assert away.url.endswith("/disks")
+
+
+def test_after_a_loss_the_mail_comes_back_onto_an_encrypted_disk(tmp_path: Path) -> None:
+    path = os.pathsep.join((str(quick_restic.install(tmp_path / "restic")), os.environ["PATH"]))
+    with Box(tmp_path / "box", settings="[backup]\ndaily = false\n", PATH=path) as box:
+        make_owner(box)
+        disk, drive, new = (_plugged(box, tmp_path / name) for name in ("old", "drive", "new"))
+        box.cli("disk", "use", str(disk))
+        anna = box.account("anna")
+        wait_until(lambda: _mail_is_on(box, disk), "the mail is on the disk", seconds=30)
+        submit(box, anna, [anna.address], letter("one", anna.address, anna.address))
+        wait_until(lambda: _number(box, anna) == 1, "it is there")
+        control.ask(box.state, "drives_adopt", path=str(drive))
+        box.cli("backup", "now")
+        box.cli("sim", "unplug", str(disk))
+        disk.rename(tmp_path / "lost")
+        _comes_back(box, new)
+        wait_until(lambda: _mail_is_on(box, new), "the mail is back", seconds=30)
+        assert _number(box, anna) == 1
+
+
+def _plugged(box: Box, folder: Path) -> Path:
+    folder.mkdir()
+    box.cli("sim", "plug", str(folder))
+    return folder
+
+
+def _number(box: Box, person: Person) -> int:
+    with imap(box, person) as client:
+        return int(client.select("INBOX", readonly=True)[1][0] or b"0")
+
+
+def _mail_is_on(box: Box, disk: Path) -> bool:
+    told = control.ask(box.state, "disk_status")
+    return Path(told["mail"]).is_relative_to(disk) and not told["is_moving"]
+
+
+def _comes_back(box: Box, new: Path) -> None:
+    """As an owner does it on the page, to a disk that its words open."""
+    page = Reader(box)
+    page.log_in()
+    does = "Encrypt it and bring the mail back to it"
+    wait_until(lambda: page.get("/disks").says(does), "it is offered", seconds=30)
+    (place,) = re.findall(r'href="(/disks/encrypt\?[^"]+)"', page.get("/disks").text)
+    shown = page.do(place.replace("&amp;", "&"), "disk_words")
+    words = " ".join(re.findall(r"<li>([a-z]+)</li>", shown.text))
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]+)"', shown.text))
+    given = {each: hidden[each] for each in ("disk", "serial", "target", "version")}
+    assert given["disk"] == str(new)
+    box.cli("sim", "press")
+    given |= {"way": "typed", "stick": "", "words": words}
+    done = page.do(place.replace("&amp;", "&"), "disk_rebuild_encrypted", _then="/disks", **given)
+    if done.says("Press the button"):
+        box.cli("sim", "press")
+        page.do(place.replace("&amp;", "&"), "disk_rebuild_encrypted", _then="/disks", **given)
+    wait_until(lambda: page.get("/disks").says("encrypted; its words open it"), "it has moved")

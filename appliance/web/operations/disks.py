@@ -59,10 +59,13 @@ async def words(desk: Desk, _visitor: Visitor, _values: Values) -> dict[str, Any
 
 async def encrypt(desk: Desk, _visitor: Visitor, values: Values) -> None:
     """Erase a disk, encrypt it and move the mail there; the words say that somebody has them."""
-    lock = {each: values[each] for each in ("way", "words", "stick")}
     await desk.ask(
-        "disk_use", which=values["disk"], formats=True, serial=values["serial"], lock=lock
+        "disk_use", which=values["disk"], formats=True, serial=values["serial"], lock=_lock(values)
     )
+
+
+def _lock(values: Values) -> dict[str, str]:
+    return {each: values[each] for each in ("way", "words", "stick")}
 
 
 async def unlock(desk: Desk, _visitor: Visitor, values: Values) -> None:
@@ -105,6 +108,14 @@ async def rebuild(desk: Desk, _visitor: Visitor, values: Values) -> None:
     )  # fmt: skip
 
 
+async def rebuild_encrypted(desk: Desk, _visitor: Visitor, values: Values) -> None:
+    """The same, onto a disk that is erased and encrypted first."""
+    await desk.ask(
+        "disk_rebuild", which=values["disk"], target=values["target"], version=values["version"],
+        formats=True, serial=values["serial"], lock=_lock(values),
+    )  # fmt: skip
+
+
 async def rebuild_stop(desk: Desk, _visitor: Visitor, _values: Values) -> None:
     """Stop that; nothing was changed."""
     await desk.ask("disk_rebuild_stop")
@@ -137,6 +148,9 @@ OPERATIONS = (
     Operation("disk_rebuild", "POST", "/disks/rebuild", _OWNER, _BOX,
               N_("Bring all mail back onto a new disk"), rebuild,
               (DISK, SERIAL, ERASES, TARGET, VERSION), needs_button=True),
+    Operation("disk_rebuild_encrypted", "POST", "/disks/rebuild/encrypted", _OWNER, _BOX,
+              N_("Encrypt a new disk and bring all mail back to it"), rebuild_encrypted,
+              (DISK, SERIAL, WAY, STICK, WORDS, TARGET, VERSION), needs_button=True),
     Operation("disk_rebuild_stop", "POST", "/disks/rebuild/stop", _OWNER, _BOX,
               N_("Stop bringing all mail back"), rebuild_stop),
 )  # fmt: skip

@@ -42,8 +42,10 @@ def _chosen(request: Request, versions: list[dict[str, Any]]) -> dict[str, Any] 
 
 
 async def show_encrypting(request: Request, desk: Desk, _visitor: Visitor) -> Response:
-    """The ways, the words once, and the form that begins."""
+    """The ways, the words once, and the form that begins: a move, or with a backup drive and its
+    version bringing the mail back."""
     path, then = request.query_params.get("disk", ""), request.query_params.get("then", "")
+    back = {each: request.query_params.get(each, "") for each in ("target", "version")}
     there = await desk.ask("disk_list")
     disk = next((each for each in there if each["path"] == path and each["use"] == "free"), None)
     then = then if then in _BACK else _BACK[0]
@@ -51,11 +53,14 @@ async def show_encrypting(request: Request, desk: Desk, _visitor: Visitor) -> Re
         return RedirectResponse(then, 303)
     drives = await desk.ask("drives")
     sticks = [each for each in drives if not each["target"] and each["path"] != path]
-    return render.page(request, desk, "disk_encrypt.html", disk=disk, then=then, sticks=sticks)
+    return render.page(
+        request, desk, "disk_encrypt.html", disk=disk, then=then, sticks=sticks,
+        back=back if all(back.values()) else None,
+    )  # fmt: skip
 
 
 _BACK = ("/disks", "/setup/disk")
-_ENCRYPTING = frozenset(("disk_words", "disk_encrypt"))
+_ENCRYPTING = frozenset(("disk_words", "disk_encrypt", "disk_rebuild_encrypted"))
 _DOES = (
     *(each.name for each in OPERATIONS if each.changes and each.name not in _ENCRYPTING),
     "my_drives_ready",
