@@ -29,6 +29,7 @@ class Ballast:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._was_filled = False
 
     def balance(self) -> None:
         """Take it aboard or throw it away, by the room there is. Blocks.
@@ -39,15 +40,20 @@ class Ballast:
         room = os.statvfs(self._path.parent)
         free = room.f_bavail * room.f_frsize
         if free < _SCARCE:
-            files.unlink_if_there(self._path)
+            self._throw()
         elif free >= _PLENTY and not self._is_aboard():
             self._fill()
 
     def _is_aboard(self) -> bool:
+        """A file system that packs what it writes has fewer blocks than were asked for."""
         try:
-            return self._path.stat().st_blocks * 512 >= SIZE
+            return self._path.stat().st_blocks * 512 >= SIZE or self._was_filled
         except FileNotFoundError:
             return False
+
+    def _throw(self) -> None:
+        files.unlink_if_there(self._path)
+        self._was_filled = False
 
     def _fill(self) -> None:
         """It is not flushed, as nothing depends on it; what a power cut leaves is filled up."""
@@ -57,5 +63,6 @@ class Ballast:
                 files.allocate(descriptor, SIZE, self._path)
             finally:
                 os.close(descriptor)
+            self._was_filled = True
         except StorageFull:
-            files.unlink_if_there(self._path)
+            self._throw()
