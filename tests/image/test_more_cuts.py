@@ -138,6 +138,7 @@ def _forgetful(card: Path, folder: Path) -> Iterator[str]:
     lost when this is left."""
     socket = folder / "nbd"
     socket.unlink(missing_ok=True)
+    os.truncate(card, card.stat().st_size + (1 << 30))  # nbdkit never makes a file longer
     server = subprocess.Popen(
         ["nbdkit", "--foreground", "--exit-with-parent", "--unix", socket, "--filter=cache",
          "file", f"file={card}", "cache=writeback"],
