@@ -16,6 +16,8 @@ ALIKE = {
     "var/upper/lib/systemd/catalog/database",  # what messages of systemd mean
     "var/upper/lib/unbound/root.key",  # public: what everybody proves the DNS with
     "var/upper/cache/ldconfig/aux-cache",
+    "pillarbox/ballast",  # nothing but zeros
+    "pillarbox/mail/index/ballast",
     "etc/upper/ld.so.cache",
     "etc/upper/.updated",
     "var/upper/.updated",
