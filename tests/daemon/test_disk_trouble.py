@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance import files
+from appliance.errors import StorageOffline
 from appliance.hardware import vitals
 from appliance.helper import disks
 from tests.support.box import Box, Person, wait_until
@@ -191,3 +193,43 @@ def arrived(box: Box, person: Person) -> set[str]:
         _, found = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
     told = b"".join(each[1] for each in found if isinstance(each, tuple)).decode()
     return set(re.findall("<(.*)@example.org>", told))
+
+
+@AS_ROOT
+def test_a_flush_that_ends_while_the_disk_goes_is_not_taken_for_done(tmp_path: Path) -> None:
+    """ext4 says "done" to who waits for a transaction that ends with the disk."""
+    disk = Disk(tmp_path, tmp_path / "mail")
+    for _ in range(25):
+        disk.plug()
+        flushed = _flush_until_it_is_pulled(disk)
+        disk.gone()
+        disk.plug()
+        try:
+            for path, number in flushed.items():
+                assert path.read_bytes().count(b"\n") >= number
+        finally:
+            disk.gone()
+
+
+def _flush_until_it_is_pulled(disk: Disk) -> dict[Path, int]:
+    """How many lines of each file three threads were told to be durable."""
+    flushed: dict[Path, int] = {}
+
+    def write(path: Path) -> None:
+        flushed[path] = path.read_bytes().count(b"\n") if path.exists() else 0
+        fd = files.open_append(path)
+        with contextlib.suppress(StorageOffline):
+            while True:
+                files.write(fd, b"a line\n", path)
+                files.flush(fd, path)
+                flushed[path] += 1
+        os.close(fd)
+
+    writers = [threading.Thread(target=write, args=(disk.place / f"{n}",)) for n in range(3)]
+    for each in writers:
+        each.start()
+    time.sleep(0.03)
+    disks.pull(disk.place)
+    for each in writers:
+        each.join()
+    return flushed
