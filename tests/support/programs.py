@@ -19,7 +19,7 @@ _PACKAGES = {
     "getmail": "getmail6",
     "node": "nodejs",
 }
-_SECONDS = 10
+_SECONDS = 45  # a full disk cache of the whole machine may be written out meanwhile
 
 
 def need(program: str) -> str:
