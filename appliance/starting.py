@@ -124,7 +124,11 @@ async def _recovered(options: Options, loaded: Loaded, face: Front) -> Loaded:
 
 
 def _begin(state: Path) -> int:
-    """Be the only daemon on this state, until the process ends. Raises Refused."""
+    """Have room to start, and be the only daemon on this state until the process ends.
+
+    Raises:
+        Refused: there is another.
+    """
     files.make_directories(state)
     ballast_of(state).balance()
     lock = files.open_append(state / "lock")

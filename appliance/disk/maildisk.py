@@ -47,7 +47,7 @@ _MEND = (
     "Pull the mail disk and plug it in again, or restart the box: it is looked over and mended. "
     "If it happens again, move the mail to another disk."
 )
-_EMPTY = (
+_MAKE_ROOM = (
     "There is no room even for what showing the mail needs. Plug a larger disk in: under "
     '"Disks" the mail comes back from the backup drive. Or make room on this disk at a computer.'
 )
@@ -128,8 +128,8 @@ class MailDisk:
         except (PillarboxError, OSError) as error:
             told = str(error) if isinstance(error, PillarboxError) else f"{error}."
             is_read_only = await asyncio.to_thread(_stopped_being_written, self._parts.mail)
-            is_full = isinstance(error, StorageFull)
-            self._complain(told, _MEND if is_read_only else _EMPTY if is_full else _PLUG_IN)
+            remedy = _MAKE_ROOM if isinstance(error, StorageFull) else _PLUG_IN
+            self._complain(told, _MEND if is_read_only else remedy)
         else:
             self._parts.board.take_down(MISSING)
             self._parts.board.take_down(LOCKED)

@@ -119,16 +119,15 @@ def _comes_back(box: Box, new: Path) -> None:
     page.log_in()
     does = "Encrypt it and bring the mail back to it"
     wait_until(lambda: page.get("/disks").says(does), "it is offered", seconds=30)
-    (place,) = re.findall(r'href="(/disks/encrypt\?[^"]+)"', page.get("/disks").text)
-    shown = page.do(place.replace("&amp;", "&"), "disk_words")
+    (offered,) = re.findall(r'href="(/disks/encrypt\?[^"]+)"', page.get("/disks").text)
+    place = offered.replace("&amp;", "&")
+    shown = page.do(place, "disk_words")
     words = " ".join(re.findall(r"<li>([a-z]+)</li>", shown.text))
     hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]+)"', shown.text))
     given = {each: hidden[each] for each in ("disk", "serial", "target", "version")}
     assert given["disk"] == str(new)
-    box.cli("sim", "press")
     given |= {"way": "typed", "stick": "", "words": words}
-    done = page.do(place.replace("&amp;", "&"), "disk_rebuild_encrypted", _then="/disks", **given)
-    if done.says("Press the button"):
-        box.cli("sim", "press")
-        page.do(place.replace("&amp;", "&"), "disk_rebuild_encrypted", _then="/disks", **given)
+    assert page.do(place, "disk_rebuild_encrypted", **given).says("Press the button")
+    box.cli("sim", "press")
+    page.do(place, "disk_rebuild_encrypted", _then="/disks", **given)
     wait_until(lambda: page.get("/disks").says("encrypted; its words open it"), "it has moved")
